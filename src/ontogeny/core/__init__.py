@@ -1,0 +1,1 @@
+"""The ground everything stands on: errors, files, seeds, hardware, progress. Imports nothing of ours."""

@@ -1,0 +1,43 @@
+"""Digests of outside files, remembered by path, size, time of change and inode, so that big inputs are read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ontogeny.core.errors import RecipeError
+from ontogeny.core.files import canonical_json, digest_file, disk_errors, read_json, write_atomic
+
+CACHE_FILE = "digests.json"
+
+
+def external_digests(paths: Sequence[Path], cache_folder: Path) -> dict[str, str]:
+    """Path -> digest of its content. The memory in `cache_folder` is used, and kept where the folder exists.
+
+    Raises:
+        RecipeError: a file is missing or unreadable; names it.
+    """
+    if not paths:
+        return {}
+    cache_path = cache_folder / CACHE_FILE
+    known: dict[str, list[int | str]] = read_json(cache_path) if cache_path.exists() else {}
+    digests, changed = {}, False
+    for path in paths:
+        try:
+            status = path.stat()
+            mark: list[int | str] = [status.st_size, status.st_mtime_ns, status.st_ino]
+            found = known.get(str(path))
+            if found is None or found[:-1] != mark:
+                found = known[str(path)] = [*mark, digest_file(path)]
+                changed = True
+        except OSError as error:
+            raise RecipeError(
+                f"an input file cannot be read ({error.strerror})",
+                where=str(path),
+                hint="check the path in the recipe",
+            ) from error
+        digests[str(path)] = str(found[-1])
+    if changed and cache_folder.is_dir():
+        with disk_errors("remembering the digests of input files"):
+            write_atomic(cache_path, canonical_json(known))
+    return digests

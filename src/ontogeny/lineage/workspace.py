@@ -1,0 +1,271 @@
+"""A workspace: the folder where artifacts, scratch and the ledger live, and the only code that publishes.
+
+    <root>/artifacts/<recipe>/<step>@<version>/     manifest.json and payload, immutable
+    <root>/scratch/<fingerprint>/                   payload being built, and what lets a killed step resume
+    <root>/locks/<fingerprint>.lock                 held by the process that computes it
+    <root>/ledger.db, cache/, reports/
+
+Publishing is atomic: payload fsynced, manifest last, one rename, fsync of the parent, one ledger row; all inside the
+ledger's serialised transaction, where the version number is allocated. A kill between rename and row leaves a complete
+folder that `adopt` recognises by its digests.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+from filelock import FileLock, Timeout
+
+from ontogeny.core.errors import ArtifactError, UsageError, nearest
+from ontogeny.core.files import digest_file, disk_errors, sync_folder, sync_tree, write_atomic
+from ontogeny.lineage import ledger as tables
+from ontogeny.lineage.artifact import Artifact
+from ontogeny.lineage.ledger import Ledger, LedgerWriter
+from ontogeny.lineage.manifest import MANIFEST_FILE, Manifest
+
+DEFAULT_ROOT = Path(".ontogeny")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+ARTIFACT_PATTERN = re.compile(rf"({NAME_PATTERN.pattern})/({NAME_PATTERN.pattern}?)(?:@([0-9]{{1,9}}))?")
+FOLDER_PATTERN = re.compile(rf"({NAME_PATTERN.pattern}?)@([0-9]{{1,9}})")
+
+
+class Workspace:
+    """Artifacts by name and by fingerprint. Creates nothing before something is written."""
+
+    def __init__(self, root: Path, *, ledger_url: str | None = None) -> None:
+        self.root = root
+        self.ledger = Ledger(ledger_url or f"sqlite:///{root / 'ledger.db'}")
+
+    @classmethod
+    def default(cls, root: Path | None = None) -> Workspace:
+        """`root`, else `$ONTOGENY_HOME`, else `./.ontogeny`; the ledger at `$ONTOGENY_LEDGER_URL` where that is set."""
+        chosen = root or Path(os.environ.get("ONTOGENY_HOME") or DEFAULT_ROOT)
+        return cls(chosen.absolute(), ledger_url=os.environ.get("ONTOGENY_LEDGER_URL"))
+
+    @property
+    def artifacts(self) -> Path:
+        """Where published artifacts lie."""
+        return self.root / "artifacts"
+
+    @property
+    def reports(self) -> Path:
+        """Where the reports of runs lie."""
+        return self.root / "reports"
+
+    def prepare(self) -> None:
+        """Create the folders and adopt what a killed process left complete but unrecorded.
+
+        Raises:
+            ArtifactError: the workspace cannot be written.
+        """
+        with disk_errors("preparing the workspace"):
+            for folder in (self.artifacts, self.root / "scratch", self.root / "locks", self.root / "cache"):
+                folder.mkdir(parents=True, exist_ok=True)
+        with self.ledger.write() as writer:
+            for artifact in self._unrecorded(writer.rows(sql.select(tables.artifacts.c.name))):
+                if not artifact.problems():
+                    writer.append("artifact", _artifact_body(artifact))
+
+    def open(self, name: str) -> Artifact:
+        """The artifact that `name` means: `recipe/step@3`, `recipe/step` (the newest) or an alias.
+
+        Raises:
+            UsageError: no such artifact; names the nearest that exists.
+            ArtifactError: it is recorded, but its folder does not hold.
+        """
+        row = self._find(name)
+        if row is None:
+            known = [known.name for known in self.rows()] + list(self.alias_targets())
+            raise UsageError(
+                f"there is no artifact or alias {name!r} in {self.root}." + nearest(name, known),
+                hint="`ontogeny ls` lists what is there",
+            )
+        return self._open_row(row)
+
+    def rows(self, kind: str | None = None) -> list[Any]:
+        """The recorded artifacts (rows of the derived table), oldest first."""
+        query = sql.select(tables.artifacts).order_by(tables.artifacts.c.seq)
+        return self.ledger.read(query if kind is None else query.where(tables.artifacts.c.kind == kind))
+
+    def alias_targets(self) -> dict[str, str]:
+        """What each alias points at."""
+        return {row.alias: row.target for row in self.ledger.read(sql.select(tables.aliases))}
+
+    def reusable(self, fingerprint: str) -> Artifact | None:
+        """The newest whole artifact with this fingerprint. A damaged one is refused, a removed one is passed over."""
+        query = (
+            sql.select(tables.artifacts)
+            .where(tables.artifacts.c.fingerprint == fingerprint)
+            .order_by(tables.artifacts.c.seq.desc())
+        )
+        for row in self.ledger.read(query):
+            if self.folder(row.name).exists():
+                artifact = self._open_row(row)
+                artifact.check(content=False)
+                return artifact
+        return None
+
+    def folder(self, name: str) -> Path:
+        """Where the artifact of this full name lies."""
+        return self.artifacts / name
+
+    @contextmanager
+    def scratch(self, fingerprint: str, *, waiting: Callable[[], None]) -> Iterator[Path]:
+        """The scratch folder of a fingerprint, held by a lock; calls `waiting` once if another process holds it."""
+        key = fingerprint.removeprefix("blake3:")
+        folder = self.root / "scratch" / key
+        with disk_errors("opening scratch space"):
+            lock = FileLock(self.root / "locks" / f"{key}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                waiting()
+                lock.acquire()
+        try:
+            with disk_errors("opening scratch space"):
+                folder.mkdir(parents=True, exist_ok=True)
+            yield folder
+        finally:
+            lock.release()
+
+    def publish(
+        self, payload: Path, describe: Callable[[int, str], Manifest], *, recipe: str, step: str
+    ) -> Artifact:
+        """Make `payload` the next version of `recipe/step`.
+
+        `describe(version, ledger_head)` gives the manifest. The payload folder is gone afterwards.
+        """
+        with disk_errors("publishing an artifact"):
+            sync_tree(payload)
+            with self.ledger.write() as writer:
+                version = self._next_version(writer, recipe, step)
+                manifest = describe(version, writer.head()[1])
+                write_atomic(payload / MANIFEST_FILE, manifest.to_bytes())
+                target = self.folder(manifest.name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                payload.rename(target)
+                sync_folder(target.parent)
+                artifact = Artifact(target, manifest)
+                writer.append("artifact", _artifact_body(artifact))
+        return artifact
+
+    def verify(self, name: str | None = None) -> list[dict[str, str | None]]:
+        """Everything that does not hold: `{artifact, file, what}`, for one artifact or for the whole workspace."""
+        problems: list[dict[str, str | None]] = []
+        for seq, what in self.ledger.problems() if name is None else []:
+            problems.append({"artifact": None, "file": f"{self.ledger.place}, row {seq}", "what": what})
+        rows = self.rows() if name is None else [self._existing_row(name)]
+        heads = {row.digest for row in self.ledger.read(sql.select(tables.entries.c.digest))} | {
+            tables.GENESIS
+        }
+        for row in rows:
+            problems += [
+                {"artifact": row.name, "file": file, "what": what} for file, what in self._damage(row, heads)
+            ]
+        if name is None:
+            problems += [
+                {"artifact": artifact.name, "file": str(artifact.path), "what": "the ledger does not know it"}
+                for artifact in self._unrecorded(rows)
+            ]
+        return problems
+
+    def collect_garbage(self) -> dict[str, int]:
+        """Remove scratch that no process holds: `{scratch_folders, bytes}` removed."""
+        removed = freed = 0
+        scratch = self.root / "scratch"
+        for folder in sorted(scratch.iterdir()) if scratch.is_dir() else []:
+            lock = FileLock(self.root / "locks" / f"{folder.name}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            with disk_errors("removing scratch"):
+                freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+                shutil.rmtree(folder)
+                removed += 1
+            lock.release()
+        return {"scratch_folders": removed, "bytes": freed}
+
+    def _damage(self, row: Any, heads: set[str]) -> list[tuple[str, str]]:
+        try:
+            artifact = self._open_row(row)
+        except ArtifactError as error:
+            return [(error.where or str(self.folder(row.name)), error.message)]
+        found = artifact.problems()
+        if artifact.manifest.ledger_head not in heads:
+            found.append(
+                (str(artifact.path / MANIFEST_FILE), "the ledger lost the row that came before this artifact")
+            )
+        return found
+
+    def _find(self, name: str) -> Any | None:
+        target = self.alias_targets().get(name, name)
+        match = ARTIFACT_PATTERN.fullmatch(target)
+        if match is None:
+            return None
+        recipe, step, version = match.groups()
+        table = tables.artifacts
+        query = sql.select(table).where(table.c.recipe == recipe, table.c.step == step)
+        if version is not None:
+            query = query.where(table.c.version == int(version))
+        return next(iter(self.ledger.read(query.order_by(table.c.version.desc()).limit(1))), None)
+
+    def _existing_row(self, name: str) -> Any:
+        row = self._find(name)
+        if row is None:
+            self.open(name)  # raises, with the nearest name
+        return row
+
+    def _open_row(self, row: Any) -> Artifact:
+        return Artifact.open(self.folder(row.name), manifest_digest=row.manifest_digest)
+
+    def _next_version(self, writer: LedgerWriter, recipe: str, step: str) -> int:
+        table = tables.artifacts
+        query = sql.select(sql.func.max(table.c.version)).where(
+            table.c.recipe == recipe, table.c.step == step
+        )
+        recorded = writer.rows(query)[0][0] or 0
+        matches = [
+            FOLDER_PATTERN.fullmatch(path.name) for path in (self.artifacts / recipe).glob(f"{step}@*")
+        ]
+        on_disk = [int(match[2]) for match in matches if match]
+        return max([recorded, *on_disk]) + 1
+
+    def _unrecorded(self, rows: list[Any]) -> list[Artifact]:
+        """Folders that call themselves by the place they stand in, and that the ledger does not know."""
+        known = {row.name for row in rows}
+        found = []
+        for path in sorted(self.artifacts.glob(f"*/*@*/{MANIFEST_FILE}")):
+            name = f"{path.parent.parent.name}/{path.parent.name}"
+            if name not in known:
+                try:
+                    artifact = Artifact.open(path.parent)
+                except ArtifactError:
+                    continue
+                if artifact.name == name:
+                    found.append(artifact)
+        return found
+
+
+def _artifact_body(artifact: Artifact) -> dict[str, Any]:
+    manifest = artifact.manifest
+    return {
+        "name": manifest.name,
+        "recipe": manifest.recipe,
+        "step": manifest.step,
+        "version": manifest.version,
+        "kind": manifest.kind,
+        "fingerprint": manifest.fingerprint,
+        "digest": manifest.digest,
+        "manifest_digest": digest_file(artifact.path / MANIFEST_FILE),
+        "inputs": [record.model_dump() for record in manifest.inputs],
+        "verdicts": [verdict.model_dump(mode="json") for verdict in manifest.verdicts],
+        "at": manifest.ended,
+    }

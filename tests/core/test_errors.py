@@ -1,0 +1,16 @@
+from ontogeny.core.errors import DataError, GateRefused, OntogenyError, RecipeError, UsageError, nearest
+
+
+def test_an_error_says_where_what_and_what_to_do() -> None:
+    error = RecipeError("unknown key 'sede'", where="a.yaml:3", hint="write `seed`")
+    assert str(error) == "a.yaml:3: unknown key 'sede'\n→ write `seed`"
+    assert str(DataError("nothing left")) == "nothing left"
+
+
+def test_exit_codes_follow_the_tree() -> None:
+    assert [kind.exit_code for kind in (OntogenyError, UsageError, RecipeError, GateRefused)] == [1, 2, 2, 3]
+
+
+def test_nearest_names_the_closest_or_nothing() -> None:
+    assert nearest("pretrian", ["curate", "pretrain"]) == " Did you mean 'pretrain'?"
+    assert nearest("zzz", ["curate", "pretrain"]) == ""
