@@ -1,0 +1,1 @@
+"""Recipes: read, checked, planned and run. The one visible table of steps is in `table`."""

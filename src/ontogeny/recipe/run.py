@@ -1,0 +1,312 @@
+"""Running a recipe: each step once, in order, resumed where a kill left it, its result published and recorded.
+
+Independent branches go on when one fails. Two processes may run one recipe in one workspace: a lock per fingerprint
+makes the second wait for the first's result and reuse it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from ontogeny.core import hardware
+from ontogeny.core.errors import GateRefused, OntogenyError, UsageError
+from ontogeny.core.files import canonical_json, disk_errors
+from ontogeny.core.progress import Progress, QuietProgress
+from ontogeny.lineage.artifact import Artifact, record_files
+from ontogeny.lineage.external import external_digests
+from ontogeny.lineage.manifest import InputRecord, Manifest, Verdict, content_digest
+from ontogeny.lineage.step import Context, Outputs
+from ontogeny.lineage.workspace import Workspace
+from ontogeny.recipe.plan import Node, gather_inputs, node_fingerprint
+from ontogeny.recipe.schema import Recipe
+
+Status = Literal["done", "reused", "failed", "skipped", "refused"]
+EXIT_OF_STATUS: dict[Status, int] = {"done": 0, "reused": 0, "skipped": 0, "failed": 1, "refused": 3}
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What became of a step. `error` is set where it failed, was refused or skipped."""
+
+    name: str
+    step: str
+    status: Status
+    artifact: Artifact | None = None
+    seconds: float = 0.0
+    error: OntogenyError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that `ontogeny run --json` prints."""
+        return {
+            "step": self.step,
+            "name": self.name,
+            "status": self.status,
+            "artifact": self.artifact.name if self.artifact else None,
+            "seconds": round(self.seconds, 3),
+            "metrics": self.artifact.manifest.metrics if self.artifact else {},
+            **({"error": str(self.error)} if self.error else {}),
+        }
+
+
+@dataclass
+class RunResult:
+    """What became of a run, step by step."""
+
+    recipe: str
+    steps: list[StepResult] = field(default_factory=list)
+    report: Path | None = None
+
+    @property
+    def status(self) -> Status:
+        """`failed` if a step failed, else `refused` if a gate refused, else `done`."""
+        statuses = {result.status for result in self.steps}
+        return "failed" if "failed" in statuses else "refused" if "refused" in statuses else "done"
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 2 a step met the user's mistake, 1 failed otherwise, 3 a gate refused."""
+        failures = [result.error for result in self.steps if result.status == "failed" and result.error]
+        return failures[0].exit_code if failures else EXIT_OF_STATUS[self.status]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that `ontogeny run --json` prints."""
+        return {
+            "recipe": self.recipe,
+            "status": self.status,
+            "steps": [result.to_dict() for result in self.steps],
+            "report": str(self.report) if self.report else None,
+        }
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a command says about a run beside the recipe. `rerun` names steps to compute even if reusable."""
+
+    device: str = "cpu"
+    workers: int = 1
+    limit: int | None = None
+    rerun: frozenset[str] = frozenset()
+
+
+def run_recipe(
+    recipe: Recipe,
+    nodes: Sequence[Node],
+    selected: Sequence[Node],
+    workspace: Workspace,
+    *,
+    options: RunOptions,
+    progress: Progress | None = None,
+    finished: Callable[[StepResult], None] = lambda result: None,
+) -> RunResult:
+    """Run `selected`, in the order of `nodes`; steps outside it serve as inputs where their result is there.
+
+    `finished` is called after each step. The run itself becomes an entry of the ledger.
+    """
+    workspace.prepare()
+    runner = _Runner(recipe, workspace, options, progress or QuietProgress())
+    result = RunResult(recipe.name)
+    started = _now()
+    chosen = {node.name for node in selected}
+    for node in nodes:
+        outcome = runner.step(node, asked=node.name in chosen)
+        if outcome is not None:
+            result.steps.append(outcome)
+            finished(outcome)
+    with workspace.ledger.write() as writer:
+        writer.append("run", _run_body(recipe, result, started))
+    return result
+
+
+class _Runner:
+    """One pass over the nodes: what is made, what failed, what is held."""
+
+    def __init__(self, recipe: Recipe, workspace: Workspace, options: RunOptions, progress: Progress) -> None:
+        self._recipe, self._workspace, self._options, self._progress = recipe, workspace, options, progress
+        self._made: dict[str, Artifact] = {}
+        self._broken: set[str] = set()
+        self._held: dict[str, Verdict] = {}
+
+    def step(self, node: Node, *, asked: bool) -> StepResult | None:
+        """Bring one node to its result; None for a node that was not asked for."""
+        started = time.monotonic()
+        try:
+            result = self._attempt(node, asked=asked)
+        except OntogenyError as error:
+            result = StepResult(node.name, node.step.name, "failed", None, time.monotonic() - started, error)
+        if not asked and result.status != "failed":
+            return None
+        if result.status in ("failed", "skipped"):
+            self._broken.add(node.name)
+        return result
+
+    def _attempt(self, node: Node, *, asked: bool) -> StepResult:
+        kind = node.step.name
+        if broken := sorted(node.parents & self._broken):
+            return StepResult(node.name, kind, "skipped", error=OntogenyError(f"{broken[0]} did not succeed"))
+        if (verdict := self._held.get(node.name)) is not None:
+            refusal = GateRefused(f"held back by the gate {verdict.gate}: {verdict.reason}")
+            return StepResult(node.name, kind, "skipped", error=refusal)
+        inputs = gather_inputs(node, self._made)
+        if inputs is None:
+            return self._without_inputs(node, asked=asked)
+        started = time.monotonic()
+        options = self._options
+        key = node_fingerprint(node, inputs, self._workspace, device=options.device, limit=options.limit)
+        artifact = None if node.name in options.rerun else self._workspace.reusable(key)
+        status: Status = "reused"
+        if artifact is None and not asked:
+            return StepResult(node.name, kind, "skipped")
+        if artifact is None:
+            artifact, status = self._compute(node, inputs, key)
+        self._made[node.name] = artifact
+        return self._judged(StepResult(node.name, kind, status, artifact, time.monotonic() - started))
+
+    def _without_inputs(self, node: Node, *, asked: bool) -> StepResult:
+        if not asked:
+            return StepResult(node.name, node.step.name, "skipped")
+        missing = sorted(use.step for use in node.uses if use.step is not None and use.step not in self._made)
+        raise UsageError(
+            f"{node.name} needs {missing[0]}, which has no result that fits",
+            hint=f"run it with `--until {node.name}`, which makes what it needs",
+        )
+
+    def _judged(self, result: StepResult) -> StepResult:
+        """A refusal holds its steps back, fresh or reused."""
+        assert result.artifact is not None
+        refusals = [verdict for verdict in result.artifact.manifest.verdicts if not verdict.passed]
+        if not refusals:
+            return result
+        for verdict in refusals:
+            self._held |= dict.fromkeys(verdict.blocks, verdict)
+        reasons = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in refusals)
+        return StepResult(
+            result.name, result.step, "refused", result.artifact, result.seconds, GateRefused(reasons)
+        )
+
+    def _compute(self, node: Node, inputs: Mapping[str, Artifact], key: str) -> tuple[Artifact, Status]:
+        def waiting() -> None:
+            self._progress.note(f"{node.name}: another run is computing this step; waiting for its result")
+
+        with self._workspace.scratch(key, waiting=waiting) as scratch:
+            if (
+                node.name not in self._options.rerun
+                and (artifact := self._workspace.reusable(key)) is not None
+            ):
+                return artifact, "reused"
+            for artifact in inputs.values():
+                artifact.check(content=True)
+            artifact = self._build(node, inputs, key, scratch)
+            shutil.rmtree(
+                scratch, ignore_errors=True
+            )  # what is left of it is no longer needed, and gc removes it
+            return artifact, "done"
+
+    def _build(self, node: Node, inputs: Mapping[str, Artifact], key: str, scratch: Path) -> Artifact:
+        payload = scratch / "payload"
+        with disk_errors(f"running {node.name}"):
+            shutil.rmtree(payload, ignore_errors=True)
+            payload.mkdir(exist_ok=True)
+            kept = scratch / "state"
+            kept.mkdir(exist_ok=True)
+            options = self._options
+            context = Context(
+                payload, kept, node.seed, options.device, self._progress, options.workers, options.limit
+            )
+            hardware.reset_peak_memory()
+            started, clock = _now(), time.monotonic()
+            outputs = node.step.run(node.config, inputs, context)
+            seconds = time.monotonic() - clock
+        files = record_files(payload)
+
+        def describe(version: int, ledger_head: str) -> Manifest:
+            return Manifest(
+                kind=node.step.output,
+                recipe=self._recipe.name,
+                step=node.name,
+                version=version,
+                step_type=node.step.name,
+                step_version=node.step.version,
+                config=node.config.model_dump(mode="json"),
+                inputs=tuple(InputRecord(role=r, name=a.name, digest=a.digest) for r, a in inputs.items()),
+                external_files=self._external(node),
+                fingerprint=key,
+                files=files,
+                digest=content_digest(files),
+                metrics=outputs.metrics,
+                verdicts=outputs.verdicts,
+                seed=node.seed,
+                started=started,
+                ended=_now(),
+                device=options.device,
+                threads=hardware.thread_count(),
+                hardware=hardware.describe(),
+                packages=hardware.package_versions(),
+                revision=_revision(self._recipe),
+                licenses=_licenses(outputs, inputs),
+                knowledge_cutoff=_knowledge_cutoff(outputs, inputs),
+                spent=_spent(outputs, seconds),
+                ledger_head=ledger_head,
+            )
+
+        return self._workspace.publish(payload, describe, recipe=self._recipe.name, step=node.name)
+
+    def _external(self, node: Node) -> dict[str, str]:
+        return external_digests(node.step.external_files(node.config), self._workspace.root / "cache")
+
+
+def _spent(outputs: Outputs, seconds: float) -> dict[str, dict[str, float | str]]:
+    measured = {
+        "seconds": round(seconds, 3),
+        "peak_memory_bytes": hardware.peak_memory_bytes(),
+        **outputs.spent,
+    }
+    return {name: {"value": value, "source": "measured"} for name, value in measured.items()}
+
+
+def _licenses(outputs: Outputs, inputs: Mapping[str, Artifact]) -> tuple[str, ...]:
+    below = {license for artifact in inputs.values() for license in artifact.manifest.licenses}
+    return tuple(sorted(below | set(outputs.licenses)))
+
+
+def _knowledge_cutoff(outputs: Outputs, inputs: Mapping[str, Artifact]) -> str | None:
+    known = [artifact.manifest.knowledge_cutoff for artifact in inputs.values()]
+    dates = [date for date in (*known, outputs.knowledge_cutoff) if date is not None]
+    return max(dates, default=None)
+
+
+def _revision(recipe: Recipe) -> str | None:
+    """Commit of the repository that holds the recipe, marked where files differ from it."""
+    if recipe.source is None:
+        return None
+    folder = recipe.source.path.absolute().parent
+    try:
+        command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def _run_body(recipe: Recipe, result: RunResult, started: str) -> dict[str, Any]:
+    return {
+        "recipe": recipe.name,
+        "config": canonical_json(recipe.to_dict()).decode(),
+        "started": started,
+        "ended": _now(),
+        "status": result.status,
+        "steps": [
+            {"name": one.name, "status": one.status, "artifact": one.artifact.name if one.artifact else None}
+            for one in result.steps
+        ],
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

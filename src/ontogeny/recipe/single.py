@@ -1,0 +1,48 @@
+"""One step outside a recipe file: what a command makes is an artifact with a lineage, like everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from ontogeny.core.errors import RecipeError
+from ontogeny.core.progress import Progress
+from ontogeny.lineage.artifact import Artifact
+from ontogeny.lineage.workspace import Workspace
+from ontogeny.recipe.plan import resolve
+from ontogeny.recipe.run import RunOptions, run_recipe
+from ontogeny.recipe.schema import Recipe
+from ontogeny.recipe.table import STEPS
+
+
+def run_single(
+    workspace: Workspace,
+    *,
+    recipe: str,
+    name: str,
+    body: Mapping[str, Any],
+    options: RunOptions | None = None,
+    progress: Progress | None = None,
+) -> Artifact:
+    """Run the step that `body` describes as `recipe/name`, or reuse its result.
+
+    Raises:
+        RecipeError: the body is no configuration of its step.
+        OntogenyError: whatever made the step fail.
+    """
+    try:
+        config = STEPS[body["step"]].config.model_validate(dict(body))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"{place}: {first['msg']}", where=body["step"]) from error
+    single = Recipe(recipe, 0, {name: config})
+    nodes = resolve(single, workspace, STEPS)
+    result = run_recipe(single, nodes, nodes, workspace, options=options or RunOptions(), progress=progress)
+    (step,) = result.steps
+    if step.artifact is None:
+        assert step.error is not None
+        raise step.error
+    return step.artifact

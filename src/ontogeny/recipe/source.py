@@ -1,0 +1,155 @@
+"""YAML with places: every value remembers the line it came from, so that an error can point at it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ontogeny.core.errors import RecipeError
+
+Place = tuple[str | int, ...]  # keys and list positions from the root
+
+
+@dataclass
+class Source:
+    """Parsed YAML and the line of every key and list item in it."""
+
+    path: Path
+    data: Any = None
+    lines: dict[Place, int] = field(default_factory=dict)
+    overridden: set[Place] = field(default_factory=set)
+
+    def where(self, place: Place) -> str:
+        """`file:line` of the innermost known part of `place`, or the override that set it."""
+        for length in range(len(place), -1, -1):
+            part = place[:length]
+            if part in self.overridden:
+                return f"--set {'.'.join(map(str, part))}"
+            if part in self.lines:
+                return f"{self.path}:{self.lines[part]}"
+        return str(self.path)
+
+    def override(self, assignment: str) -> None:
+        """Apply one `a.b.c=value`, a path from the root with list positions as numbers, and a YAML value.
+
+        Raises:
+            RecipeError: not of that form, or the path leads through something that is not there.
+        """
+        path, equals, text = assignment.partition("=")
+        if not equals or not path:
+            raise RecipeError(
+                f"{assignment!r} is not of the form a.b.c=value",
+                where="--set",
+                hint="for example --set seed=3",
+            )
+        place: Place = tuple(int(part) if part.isdigit() else part for part in path.split("."))
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"{text!r} is not a YAML value ({error})", where=f"--set {path}") from error
+        parent = self.data
+        for part in place[:-1]:
+            parent = self._enter(parent, part, path)
+        self._enter(parent, place[-1], path, last=True)
+        parent[place[-1]] = value
+        self.overridden.add(place)
+
+    def _enter(self, parent: Any, part: str | int, path: str, *, last: bool = False) -> Any:
+        if isinstance(parent, list) and isinstance(part, int) and part < len(parent):
+            return parent[part]
+        if isinstance(parent, dict):
+            return parent.get(part) if last else parent.setdefault(part, {})
+        raise RecipeError(
+            f"there is no {part!r} to set in this recipe",
+            where=f"--set {path}",
+            hint="the path starts at the root",
+        )
+
+
+def read_source(path: Path) -> Source:
+    """Read a YAML file.
+
+    Raises:
+        RecipeError: no such file, not UTF-8, not YAML (with line and column), or a key given twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        near = sorted(str(other) for other in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        hint = f"recipes beside it: {', '.join(near)}" if near else "`ontogeny init NAME` writes a new recipe"
+        raise RecipeError(
+            f"the recipe cannot be read ({error.strerror})", where=str(path), hint=hint
+        ) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError("the recipe is not UTF-8 text", where=str(path), hint="save it as UTF-8") from error
+    source = Source(path)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        source.data = _build(node, (), source) if node is not None else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise RecipeError(
+            f"not YAML: {error.problem}", where=where, hint="check indentation and quotes"
+        ) from error
+    except yaml.YAMLError as error:
+        raise RecipeError(
+            f"not YAML: {error}", where=str(path), hint="remove characters that are not text"
+        ) from error
+    except RecursionError as error:
+        raise RecipeError("nested too deeply, or an alias that holds itself", where=str(path)) from error
+    return source
+
+
+def _build(node: yaml.Node, place: Place, source: Source) -> Any:
+    source.lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        return _build_mapping(node, place, source)
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(item, (*place, position), source) for position, item in enumerate(node.value)]
+    return _scalar(node)
+
+
+def _build_mapping(node: yaml.MappingNode, place: Place, source: Source) -> dict[Hashable, Any]:
+    built: dict[Hashable, Any] = {}
+    for key_node, value_node in node.value:
+        key = _scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+        line = key_node.start_mark.line + 1
+        if not isinstance(key, (str, int)):
+            raise RecipeError(
+                "a key must be a word", where=f"{source.path}:{line}", hint="write `key: value`"
+            )
+        if key in built:
+            raise RecipeError(
+                f"{key!r} is given twice",
+                where=f"{source.path}:{line}",
+                hint="keep one of the two, or rename it",
+            )
+        source.lines[(*place, key)] = line
+        built[key] = _build(value_node, (*place, key), source)
+    return built
+
+
+def _scalar(node: yaml.Node) -> Any:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node, deep=True)
+    finally:
+        loader.dispose()
+
+
+def follow(data: Any, location: Sequence[str | int]) -> Place:
+    """The place in `data` that a validator's location means; parts that are no keys (tags of unions) are left out."""
+    place: list[str | int] = []
+    for part in location:
+        in_list = isinstance(data, list) and isinstance(part, int) and part < len(data)
+        if in_list or (isinstance(data, dict) and part in data):
+            data = data[part]
+        else:
+            continue
+        place.append(part)
+    return tuple(place)

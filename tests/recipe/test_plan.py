@@ -1,0 +1,95 @@
+import pytest
+from tests.recipe.conftest import TABLE
+
+from ontogeny.core.errors import RecipeError, UsageError
+from ontogeny.lineage.workspace import Workspace
+from ontogeny.recipe.plan import make_plan, resolve, select
+from ontogeny.recipe.run import RunOptions, run_recipe
+
+CHAIN = (
+    "recipe: demo\nsteps:\n"
+    "  all: {step: join, parts: [b, a]}\n"
+    "  b: {step: join, parts: [a]}\n"
+    "  a: {step: make, text: hello}\n"
+    "  alone: {step: make, text: other}\n"
+)
+
+
+def test_steps_come_after_what_they_need(write, workspace: Workspace) -> None:
+    assert [node.name for node in resolve(write(CHAIN), workspace, TABLE)] == ["a", "b", "all", "alone"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (
+            "parts: [a]",
+            "parts: [al]",
+            r"parts.0: there is no step, artifact or alias 'al'. Did you mean 'all'\?",
+        ),
+        ("parts: [a]", "parts: [./somewhere]", "no step, artifact or alias './somewhere'"),
+        ("parts: [a]", "parts: [all]", "the steps wait for each other: all -> b -> all"),
+        ("parts: [a]", "parts: [b]", "the steps wait for each other: b -> b"),
+        (
+            "{step: make, text: other}",
+            "{step: count, of: a, gates: [{at_most: 1, blocks: [ba]}]}",
+            "blocks 'ba'",
+        ),
+        ("text: other", "text: other, held_out_fraction: 0.2", "held_out_fraction is 0.2 here and 0.1 in a"),
+    ],
+)
+def test_what_cannot_be_resolved_is_refused_with_its_line(
+    write, workspace: Workspace, before: str, after: str, message: str
+) -> None:
+    with pytest.raises(RecipeError, match=message) as caught:
+        resolve(write(CHAIN.replace(before, after)), workspace, TABLE)
+    assert "r.yaml:" in str(caught.value.where)
+
+
+def test_an_input_of_the_wrong_kind_is_refused(write, workspace: Workspace) -> None:
+    text = CHAIN + "  n: {step: count, of: a}\n  wrong: {step: join, parts: [n]}\n"
+    with pytest.raises(RecipeError, match=r"parts\.0 needs a text, but 'n' is a evaluation") as caught:
+        resolve(write(text), workspace, TABLE)
+    assert "steps that make one: all, b, a, alone" in str(caught.value.hint)
+
+
+def test_a_plan_tells_what_is_reused_to_run_and_unknown(write, workspace: Workspace) -> None:
+    def statuses(*overrides: str) -> dict[str, str]:
+        recipe = write(CHAIN, *overrides)
+        nodes = resolve(recipe, workspace, TABLE)
+        return {one.node.name: one.status for one in make_plan(nodes, workspace, recipe="demo", device="cpu")}
+
+    assert statuses() == {"a": "to-run", "b": "unknown", "all": "unknown", "alone": "to-run"}
+    recipe = write(CHAIN)
+    nodes = resolve(recipe, workspace, TABLE)
+    run_recipe(recipe, nodes, nodes, workspace, options=RunOptions())
+    assert set(statuses().values()) == {"reused"}
+    assert statuses("steps.b.separator=_") == {
+        "a": "reused",
+        "b": "to-run",
+        "all": "unknown",
+        "alone": "reused",
+    }
+    assert set(statuses("steps.a.workers=9").values()) == {"reused"}
+    (entry, *_) = make_plan(
+        resolve(write(CHAIN, "seed=5"), workspace, TABLE), workspace, recipe="demo", device="cpu"
+    )
+    assert entry.estimate["source"] == "measured in demo/a@1"
+
+
+def test_selection_follows_the_arrows(write, workspace: Workspace) -> None:
+    nodes = resolve(write(CHAIN), workspace, TABLE)
+    assert [node.name for node in select(nodes, until=["b"])] == ["a", "b"]
+    assert [node.name for node in select(nodes, only=["b"])] == ["b"]
+    assert len(select(nodes)) == 4
+    with pytest.raises(UsageError, match=r"no step 'alne'. Did you mean 'alone'\?"):
+        select(nodes, only=["alne"])
+
+
+def test_artifacts_of_other_recipes_and_aliases_serve_as_inputs(write, workspace: Workspace) -> None:
+    recipe = write(CHAIN)
+    nodes = resolve(recipe, workspace, TABLE)
+    run_recipe(recipe, nodes, nodes, workspace, options=RunOptions())
+    other = write("recipe: other\nsteps:\n  c: {step: join, parts: [demo/a@1, demo/b]}\n")
+    (node,) = resolve(other, workspace, TABLE)
+    assert [use.artifact.name for use in node.uses if use.artifact] == ["demo/a@1", "demo/b@1"]
