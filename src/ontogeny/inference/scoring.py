@@ -1,0 +1,210 @@
+"""How likely a model finds given text: log-probabilities of tokens and continuations, bits per byte of documents.
+
+Natural logarithms, except for bits. Sums are in float64. Rows are padded on the right, where a causal model does not
+look, so results do not depend on what else is in a batch (but for the order of float additions).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ontogeny.core.errors import UsageError
+from ontogeny.model.transformer import Transformer
+from ontogeny.tokenizer.codec import Tokenizer
+
+BATCH_TOKENS = (
+    8192  # of one forward pass of `bits_per_byte`: enough to fill two cores, little enough for 4 GB
+)
+PADDING_ID = 0
+
+
+@dataclass(frozen=True)
+class DocumentBits:
+    """What a document cost: bits, and its size in bytes of UTF-8."""
+
+    bits: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class BitsPerByte:
+    """What texts cost together and one by one."""
+
+    per_document: tuple[DocumentBits, ...]
+
+    @property
+    def bits(self) -> float:
+        """Of all documents."""
+        return math.fsum(document.bits for document in self.per_document)
+
+    @property
+    def bytes(self) -> int:
+        """Of all documents."""
+        return sum(document.bytes for document in self.per_document)
+
+    @property
+    def value(self) -> float:
+        """Bits a byte; less is better."""
+        return self.bits / self.bytes
+
+
+def token_logprobs(model: Transformer, ids: Sequence[int]) -> list[float]:
+    """Log-probability of each token after the first, given those before it (at most the model's context of them)."""
+    window = model.config.seq_len
+    windows = list(_windows(ids, window=window, stride=max(1, window // 2)))
+    return [value for one in windows for value in _score_windows(model, [one])[0]]
+
+
+def score_continuations(
+    model: Transformer,
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+    *,
+    batch_tokens: int = BATCH_TOKENS,
+) -> list[float]:
+    """Log-probability of each continuation after its context (ids of both; neither is empty).
+
+    Neighbours with equal contexts share one pass over it. At most `batch_tokens` tokens of continuations are computed
+    at once.
+
+    Raises:
+        UsageError: an empty context or continuation, or both together longer than the model's context.
+    """
+    scores: list[float] = []
+    for context, group in groupby(pairs, key=lambda pair: list(pair[0])):
+        continuations = [list(continuation) for _, continuation in group]
+        _check(model, context, continuations)
+        with torch.inference_mode():
+            cache = model.new_cache(capacity=len(context) + max(map(len, continuations)))
+            state = model.hidden(torch.tensor([context], device=model.device), cache=cache)[:, -1:]
+            rows = max(1, batch_tokens // max(map(len, continuations)))
+            for first in range(0, len(continuations), rows):
+                part = continuations[first : first + rows]
+                inputs = _padded([ids[:-1] for ids in part], model.device)
+                hidden = state.expand(len(part), -1, -1)
+                if inputs.shape[1]:
+                    hidden = torch.cat([hidden, model.hidden(inputs, cache=cache.repeated(len(part)))], dim=1)
+                scores += [math.fsum(row) for row in _target_logprobs(model, hidden, part)]
+    return scores
+
+
+def bits_per_byte(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+) -> BitsPerByte:
+    """What each text costs, read from its beginning after an end-of-text token.
+
+    The model sees at most `window` tokens (its context when not given); windows move by `stride` (half of that), and
+    only tokens that no earlier window scored count. The end of the document itself is not charged.
+    """
+    width = window or model.config.seq_len
+    step = stride or max(1, width // 2)
+    encoded = tokenizer.encode_batch(list(texts))
+    bits = [0.0] * len(texts)
+    for batch in _batches(encoded, tokenizer.end_of_text_id, window=width, stride=step):
+        found = _score_windows(model, [window for _, window in batch])
+        for (document, _), values in zip(batch, found, strict=True):
+            bits[document] -= math.fsum(values) / math.log(2)
+    sizes = [len(text.encode()) for text in texts]
+    return BitsPerByte(tuple(DocumentBits(cost, size) for cost, size in zip(bits, sizes, strict=True)))
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Tokens of which those from position `scored` on (at least 1) are scored, given those before them."""
+
+    ids: Sequence[int]
+    scored: int
+
+
+def _windows(ids: Sequence[int], *, window: int, stride: int) -> Iterator[_Window]:
+    """Windows of `window` inputs (one token more, the last a target only) that together score every token once."""
+    done = 1  # the first token is only context
+    while done < len(ids):
+        end = min(len(ids), window + 1) if done == 1 else min(len(ids), done + stride)
+        start = max(0, end - window - 1)
+        yield _Window(ids[start:end], done - start)
+        done = end
+
+
+def _batches(
+    encoded: Sequence[Sequence[int]], start_id: int, *, window: int, stride: int
+) -> Iterator[list[tuple[int, _Window]]]:
+    """(document, window) in batches of about `BATCH_TOKENS`, windows of like length together."""
+    every = [
+        (number, one)
+        for number, ids in enumerate(encoded)
+        for one in _windows([start_id, *ids], window=window, stride=stride)
+    ]
+    every.sort(key=lambda pair: len(pair[1].ids))
+    batch: list[tuple[int, _Window]] = []
+    for pair in every:
+        if batch and (len(batch) + 1) * len(pair[1].ids) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(pair)
+    if batch:
+        yield batch
+
+
+def _score_windows(model: Transformer, windows: Sequence[_Window]) -> list[list[float]]:
+    """Log-probabilities of the scored tokens of each window."""
+    with torch.inference_mode():
+        hidden = model.hidden(_padded([one.ids[:-1] for one in windows], model.device))
+        scored = torch.cat(
+            [hidden[row, one.scored - 1 : len(one.ids) - 1] for row, one in enumerate(windows)]
+        )
+        targets = [token for one in windows for token in one.ids[one.scored :]]
+        values = _logprobs(model, scored, targets)
+    lengths = [len(one.ids) - one.scored for one in windows]
+    return _parts(values, lengths)
+
+
+def _target_logprobs(
+    model: Transformer, hidden: Tensor, targets: Sequence[Sequence[int]]
+) -> list[list[float]]:
+    """Log-probability of targets[b][t] at hidden (B, T, C)[b, t]."""
+    flat = torch.cat([hidden[row, : len(ids)] for row, ids in enumerate(targets)])
+    values = _logprobs(model, flat, [token for ids in targets for token in ids])
+    return _parts(values, [len(ids) for ids in targets])
+
+
+def _parts(values: Tensor, lengths: Sequence[int]) -> list[list[float]]:
+    """(N,) cut into lists of these lengths."""
+    numbers, ends = values.tolist(), list(accumulate(lengths))
+    return [numbers[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+
+def _logprobs(model: Transformer, hidden: Tensor, targets: Sequence[int]) -> Tensor:
+    """(N,) float64 log-probabilities of `targets` (N) at states `hidden` (N, C)."""
+    wanted = torch.tensor(targets, device=model.device)
+    return -F.cross_entropy(model.head(hidden).float(), wanted, reduction="none").double().cpu()
+
+
+def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """(B, T) int64, padded on the right."""
+    width = max(map(len, rows))
+    return torch.tensor(
+        [[*row, *[PADDING_ID] * (width - len(row))] for row in rows], dtype=torch.int64, device=device
+    )
+
+
+def _check(model: Transformer, context: Sequence[int], continuations: Sequence[Sequence[int]]) -> None:
+    if not context or not all(continuations):
+        raise UsageError("a context and a continuation have at least one token each")
+    longest = len(context) + max(map(len, continuations)) - 1  # the last token is only a target
+    if longest > model.config.seq_len:
+        raise UsageError(
+            f"context and continuation have {longest + 1:,} tokens, the model's context {model.config.seq_len:,}",
+            hint="cut the context from the left",
+        )

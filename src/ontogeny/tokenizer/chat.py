@@ -1,0 +1,168 @@
+"""Conversations as tokens: the chat template, and which tokens an assistant spoke.
+
+A template is Jinja, rendered in the immutable sandbox with bounds on output and time. What looks like a special token
+inside a message is kept plain: it is veiled before rendering, so that only special tokens of the template itself are
+parsed, and unveiled in the plain text between them. Messages without such look-alikes give exactly the tokens of
+`transformers`' `apply_chat_template`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from jinja2 import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from ontogeny.core.errors import DataError, ModelFormatError
+from ontogeny.tokenizer.codec import Tokenizer
+
+Messages = Sequence[Mapping[str, str]]  # each with `role` and `content`
+
+MAX_RENDERED_CHARACTERS = 10_000_000
+MAX_RENDER_S = 5.0
+VEIL = "\ue000"  # first of Unicode's private use area; repeated until no message contains it
+
+
+class _TemplateRefusalError(Exception):
+    """Raised by a template's own `raise_exception`."""
+
+
+def render(tokenizer: Tokenizer, messages: Messages, *, add_generation_prompt: bool = False) -> str:
+    """The conversation as text, for people to read; use `encode_prompt` for what a model reads.
+
+    Raises:
+        ModelFormatError: there is no template, or it fails, or it writes without end.
+        DataError: the template refuses these messages, e.g. two user turns in a row.
+    """
+    if tokenizer.chat_template is None:
+        raise ModelFormatError(
+            "the model has no chat template",
+            hint="use plain text, or add `chat_template` to tokenizer_config.json",
+        )
+    started, pieces, length = time.monotonic(), [], 0
+    variables = {
+        "messages": [dict(message) for message in messages],
+        "add_generation_prompt": add_generation_prompt,
+        "bos_token": "",
+        "eos_token": tokenizer.end_of_text,
+    }
+    try:
+        for piece in _compiled(tokenizer.chat_template).generate(variables):
+            pieces.append(piece)
+            length += len(piece)
+            if length > MAX_RENDERED_CHARACTERS or time.monotonic() - started > MAX_RENDER_S:
+                raise ModelFormatError(
+                    f"the chat template wrote {length:,} characters in {time.monotonic() - started:.1f} s without end",
+                    hint="mend `chat_template` in tokenizer_config.json",
+                )
+    except _TemplateRefusalError as error:
+        raise DataError(f"the chat template refuses this conversation: {error}") from error
+    except (TemplateError, TypeError, ValueError, KeyError, ArithmeticError) as error:
+        raise ModelFormatError(
+            f"the chat template fails: {error}", hint="mend `chat_template` in tokenizer_config.json"
+        ) from error
+    return "".join(pieces)
+
+
+def encode_prompt(tokenizer: Tokenizer, messages: Messages) -> list[int]:
+    """Token ids of a conversation up to where the assistant's next answer begins."""
+    veiled, veil = _veil(tokenizer, messages)
+    return [
+        token.id for token in _tokens(tokenizer, render(tokenizer, veiled, add_generation_prompt=True), veil)
+    ]
+
+
+def encode_conversation(tokenizer: Tokenizer, messages: Messages) -> tuple[list[int], list[int]]:
+    """Token ids of a conversation, and its loss mask: 1 on what an assistant said and the token that ends it."""
+    veiled, veil = _veil(tokenizer, messages)
+    rendered = render(tokenizer, veiled)
+    tokens = list(_tokens(tokenizer, rendered, veil))
+    mask = [0] * len(tokens)
+    for start, end in _answers(tokenizer, veiled, rendered):
+        first, last = len(rendered[:start].replace(veil, "")), len(rendered[:end].replace(veil, ""))
+        for position, token in enumerate(tokens):
+            if first <= token.start and token.end <= last:
+                mask[position] = 1
+    return [token.id for token in tokens], mask
+
+
+@dataclass(frozen=True)
+class _Token:
+    """A token and the characters [start, end) of the unveiled text that it came from."""
+
+    id: int
+    start: int
+    end: int
+
+
+def _veil(tokenizer: Tokenizer, messages: Messages) -> tuple[list[dict[str, str]], str]:
+    """The messages with a veil inside whatever looks like a special token, and the veil."""
+    texts = [text for message in messages for text in message.values()]
+    veil = VEIL
+    while any(veil in text for text in texts):
+        veil += VEIL
+
+    def cover(text: str) -> str:
+        return tokenizer.special_pattern.sub(lambda match: match[0][:1] + veil + match[0][1:], text)
+
+    return [{key: cover(text) for key, text in message.items()} for message in messages], veil
+
+
+def _tokens(tokenizer: Tokenizer, rendered: str, veil: str) -> Iterator[_Token]:
+    """Special tokens of the template as themselves, everything between them as plain text."""
+    place = done = 0
+    for match in [*tokenizer.special_pattern.finditer(rendered), None]:
+        plain = rendered[done : match.start() if match else len(rendered)].replace(veil, "")
+        if plain:
+            ids, offsets = tokenizer.encode_with_offsets(plain)
+            for number, (start, end) in zip(ids, offsets, strict=True):
+                yield _Token(number, place + start, place + end)
+            place += len(plain)
+        if match:
+            yield _Token(tokenizer.special_ids[match[0]], place, place + len(match[0]))
+            place += len(match[0])
+            done = match.end()
+
+
+def _answers(tokenizer: Tokenizer, messages: Messages, rendered: str) -> Iterator[tuple[int, int]]:
+    """Where in `rendered` an assistant speaks: from after its prompt to the end of the token that ends the turn."""
+    ends = [token for token, number in tokenizer.special_ids.items() if number in tokenizer.stop_ids]
+    for position, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        before = render(tokenizer, messages[:position], add_generation_prompt=True)
+        through = render(tokenizer, messages[: position + 1])
+        if not (rendered.startswith(before) and rendered.startswith(through)):
+            raise ModelFormatError(
+                "the chat template writes earlier turns differently once later ones follow, so answers cannot be told",
+                hint="use a template that only appends, such as ChatML",
+            )
+        answer_end = len(before) + len(message["content"].rstrip()) if message["content"] else len(before)
+        stops = [
+            found + len(token)
+            for token in ends
+            if (found := rendered.find(token, answer_end, len(through))) >= 0
+        ]
+        yield len(before), min(stops, default=len(through))
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(template: str):  # type: ignore[no-untyped-def]  # jinja2's Template is only known through its environment
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
+    environment.globals["raise_exception"] = _refuse
+    try:
+        return environment.from_string(template)
+    except TemplateError as error:
+        raise ModelFormatError(
+            f"the chat template is not valid Jinja: {error}",
+            hint="mend `chat_template` in tokenizer_config.json",
+        ) from error
+
+
+def _refuse(message: str) -> None:
+    raise _TemplateRefusalError(message)

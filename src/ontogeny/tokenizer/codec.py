@@ -1,0 +1,180 @@
+"""A tokenizer in use: text to token ids and back.
+
+`encode` takes text as text: what looks like a special token in it stays plain characters, so that no document and no
+message can end a turn or a document. Special tokens come from chat templates (`tokenizer.chat`) and shard writing only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import tokenizers
+
+from ontogeny.core.errors import ModelFormatError
+from ontogeny.core.files import canonical_json, read_json, write_atomic
+from ontogeny.tokenizer.config import END_OF_TEXT, MESSAGE_END
+
+TOKENIZER_FILE = "tokenizer.json"
+CONFIG_FILE = "tokenizer_config.json"
+TEMPLATE_FILE = "chat_template.jinja"  # where newer versions of transformers keep the template
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+LONGEST_CHARACTER_BYTES = 4  # of UTF-8
+
+
+class Tokenizer:
+    """Byte-level BPE with its special tokens and its chat template (Jinja; None where it has none)."""
+
+    def __init__(
+        self,
+        bpe: tokenizers.Tokenizer,
+        chat_template: str | None,
+        *,
+        end_of_text: str = END_OF_TEXT,
+        stop_tokens: Sequence[str] = (END_OF_TEXT, MESSAGE_END),
+    ) -> None:
+        self._bpe = bpe
+        self._bpe.encode_special_tokens = True  # special tokens in a text are text
+        self._bpe.no_padding()
+        self._bpe.no_truncation()
+        self.chat_template = chat_template
+        self.end_of_text = end_of_text
+        self._stop_tokens = [token for token in stop_tokens if bpe.token_to_id(token) is not None]
+
+    @classmethod
+    def load(cls, folder: Path) -> Tokenizer:
+        """Read `tokenizer.json`, and `tokenizer_config.json` where there is one.
+
+        Raises:
+            ModelFormatError: no tokenizer there, or one that cannot be read; names the file.
+        """
+        path = folder / TOKENIZER_FILE
+        if not path.is_file():
+            raise ModelFormatError(
+                "the tokenizer is missing", where=str(path), hint="copy tokenizer.json beside the weights"
+            )
+        try:
+            bpe = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises plain Exception, whatever is wrong
+            raise ModelFormatError(f"not a tokenizer: {error}", where=str(path)) from error
+        config = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else {}
+        template = config.get("chat_template")
+        if (folder / TEMPLATE_FILE).is_file():
+            template = (folder / TEMPLATE_FILE).read_text(encoding="utf-8")
+        end = _content(config.get("eos_token"))
+        stops = [token for token in (end, END_OF_TEXT, MESSAGE_END) if token is not None]
+        known = bpe.token_to_id(END_OF_TEXT) is not None
+        return cls(
+            bpe,
+            template if isinstance(template, str) else None,
+            end_of_text=END_OF_TEXT if known or end is None else end,
+            stop_tokens=list(dict.fromkeys(stops)),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write `tokenizer.json` and `tokenizer_config.json`, as `transformers` reads them."""
+        write_atomic(folder / TOKENIZER_FILE, self._bpe.to_str(pretty=True))
+        config = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "bos_token": None,
+            "eos_token": self.end_of_text,
+            "pad_token": self.end_of_text,
+            "unk_token": None,
+            "clean_up_tokenization_spaces": False,
+            "chat_template": self.chat_template,
+        }
+        write_atomic(folder / CONFIG_FILE, canonical_json(config))
+
+    @property
+    def vocab_size(self) -> int:
+        """Entries, special tokens included."""
+        return self._bpe.get_vocab_size()
+
+    @property
+    def end_of_text_id(self) -> int:
+        """The token after each document."""
+        return self.special_id(self.end_of_text)
+
+    @cached_property
+    def special_ids(self) -> dict[str, int]:
+        """Special tokens and their ids."""
+        added = self._bpe.get_added_tokens_decoder()
+        return {token.content: number for number, token in added.items() if token.special}
+
+    @property
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+        return frozenset(self.special_id(token) for token in self._stop_tokens)
+
+    @cached_property
+    def special_pattern(self) -> re.Pattern[str]:
+        """Matches any special token."""
+        longest_first = sorted(self.special_ids, key=len, reverse=True)
+        return re.compile("|".join(re.escape(token) for token in longest_first) or r"(?!)")
+
+    def special_id(self, token: str) -> int:
+        """The id of a special token.
+
+        Raises:
+            ModelFormatError: the tokenizer has no such token.
+        """
+        number = self._bpe.token_to_id(token)
+        if number is None:
+            raise ModelFormatError(
+                f"the tokenizer has no token {token!r}", hint="use a tokenizer with that token"
+            )
+        return int(number)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of `text`, all of it taken as plain text; no token is added."""
+        return list(self._bpe.encode(text, add_special_tokens=False).ids)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, computed by all processors."""
+        return [
+            encoding.ids for encoding in self._bpe.encode_batch_fast(list(texts), add_special_tokens=False)
+        ]
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Token ids of `text`, and the characters [start, end) that each came from."""
+        encoding = self._bpe.encode(text, add_special_tokens=False)
+        return list(encoding.ids), list(encoding.offsets)
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool = False) -> str:
+        """The text of token ids; bytes that are no UTF-8 become U+FFFD."""
+        return str(self._bpe.decode(list(ids), skip_special_tokens=skip_special))
+
+    def stream_decoder(self) -> StreamDecoder:
+        """A decoder for tokens that come one by one."""
+        return StreamDecoder(self)
+
+
+class StreamDecoder:
+    """Text of tokens as they come; a character is given out once all its bytes are there."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._pending: list[int] = []
+
+    def push(self, token_id: int) -> str:
+        """The characters that `token_id` completes."""
+        self._pending.append(token_id)
+        text = self._tokenizer.decode(self._pending, skip_special=True)
+        if text.endswith(REPLACEMENT) and len(self._pending) < LONGEST_CHARACTER_BYTES:
+            return ""
+        self._pending = []
+        return text
+
+    def flush(self) -> str:
+        """What is left: bytes that never became a character, as U+FFFD."""
+        text = self._tokenizer.decode(self._pending, skip_special=True) if self._pending else ""
+        self._pending = []
+        return text
+
+
+def _content(token: object) -> str | None:
+    """A special token in a configuration is a string, or an object with its `content`."""
+    content = token.get("content") if isinstance(token, dict) else token
+    return content if isinstance(content, str) else None

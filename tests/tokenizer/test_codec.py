@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ontogeny.core.errors import ModelFormatError
+from ontogeny.tokenizer.codec import Tokenizer
+from ontogeny.tokenizer.config import SPECIAL_TOKENS
+from tests.tokenizer.conftest import TEXTS
+
+
+@given(text=st.text())
+def test_any_text_comes_back(tokenizer: Tokenizer, text: str) -> None:
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@given(text=st.lists(st.sampled_from([*SPECIAL_TOKENS, "a", "\n", " ", "é"])).map("".join))
+def test_special_tokens_in_a_text_are_text(tokenizer: Tokenizer, text: str) -> None:
+    ids = tokenizer.encode(text)
+    assert not set(ids) & set(tokenizer.special_ids.values())
+    assert tokenizer.decode(ids) == text
+
+
+@given(text=st.text())
+def test_streaming_gives_the_same_text_in_whole_characters(tokenizer: Tokenizer, text: str) -> None:
+    decoder = tokenizer.stream_decoder()
+    pieces = [decoder.push(token) for token in tokenizer.encode(text)] + [decoder.flush()]
+    assert "".join(pieces) == text
+
+
+def test_bytes_that_never_become_a_character_are_given_out_at_the_end(tokenizer: Tokenizer) -> None:
+    first = tokenizer.encode("🙂")[0]
+    decoder = tokenizer.stream_decoder()
+    assert decoder.push(first) == ""
+    assert decoder.flush() == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_batches_and_offsets_agree_with_single_texts(tokenizer: Tokenizer) -> None:
+    assert tokenizer.encode_batch(TEXTS) == [tokenizer.encode(text) for text in TEXTS]
+    for text in TEXTS:
+        ids, offsets = tokenizer.encode_with_offsets(text)
+        assert ids == tokenizer.encode(text)
+        assert offsets[0][0] == 0
+        assert offsets[-1][1] == len(text)
+
+
+def test_what_was_saved_is_loaded(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path)
+    loaded = Tokenizer.load(tmp_path)
+    assert loaded.encode_batch(TEXTS) == tokenizer.encode_batch(TEXTS)
+    assert loaded.chat_template == tokenizer.chat_template
+    assert loaded.stop_ids == tokenizer.stop_ids
+    assert loaded.special_ids == {token: number for number, token in enumerate(SPECIAL_TOKENS)}
+    loaded.save(tmp_path / "..")
+    assert (tmp_path / ".." / "tokenizer.json").read_bytes() == (tmp_path / "tokenizer.json").read_bytes()
+
+
+def test_a_template_in_a_file_of_its_own_is_read(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    assert Tokenizer.load(tmp_path).chat_template == "{{ messages[0].content }}"
+
+
+def test_a_missing_or_broken_tokenizer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelFormatError, match="tokenizer is missing"):
+        Tokenizer.load(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelFormatError, match="not a tokenizer") as caught:
+        Tokenizer.load(tmp_path)
+    assert caught.value.where == str(tmp_path / "tokenizer.json")
+
+
+def test_an_unknown_special_token_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(ModelFormatError, match="no token '<bos>'"):
+        tokenizer.special_id("<bos>")
