@@ -1,0 +1,1 @@
+"""From outside files to documents: sources, normalisation, rules, dedup, splits; labelled rows are documents too."""

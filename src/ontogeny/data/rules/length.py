@@ -1,0 +1,51 @@
+"""Drops documents that are too short to say anything, or too long to be one document."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ontogeny.data.rules.drop import Drop
+
+TOO_SHORT = "too_short"
+TOO_LONG = "too_long"
+
+
+class Length(BaseModel):
+    """Bounds on a document's length, both ends allowed; None for no bound. Bytes are those of UTF-8."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["length"]
+    min_chars: int | None = Field(None, ge=1)
+    max_chars: int | None = Field(None, ge=1)
+    min_bytes: int | None = Field(None, ge=1)
+    max_bytes: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _bounds_make_sense(self) -> Length:
+        bounds = (self.min_chars, self.max_chars, self.min_bytes, self.max_bytes)
+        if all(bound is None for bound in bounds):
+            raise ValueError(
+                "the length rule has no bound and would drop nothing: give min_chars, max_chars, min_bytes or max_bytes"
+            )
+        for unit, low, high in (("chars", *bounds[:2]), ("bytes", *bounds[2:])):
+            if low is not None and high is not None and low > high:
+                raise ValueError(
+                    f"min_{unit} {low} is above max_{unit} {high}: every document would be dropped"
+                )
+        return self
+
+
+def judge_length(text: str, rule: Length) -> Drop | None:
+    """`too_short` or `too_long` with the length that missed its bound, or None."""
+    for unit, length, low, high in (
+        ("chars", len(text), rule.min_chars, rule.max_chars),
+        ("bytes", len(text.encode()), rule.min_bytes, rule.max_bytes),
+    ):
+        if low is not None and length < low:
+            return Drop(TOO_SHORT, length, f"{length:,} {unit}, fewer than min_{unit} {low:,}")
+        if high is not None and length > high:
+            return Drop(TOO_LONG, length, f"{length:,} {unit}, more than max_{unit} {high:,}")
+    return None

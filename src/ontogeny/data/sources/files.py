@@ -1,0 +1,207 @@
+"""What all sources that read files have in common: their settings, and rows as documents.
+
+The columns `id`, `group`, `date`, `license` and `language` are used where a row has them. A document without an id is
+known by its raw content, so that moving or splitting files does not change what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ontogeny.core.errors import RecipeError, nearest
+from ontogeny.data.document import Content, Document, Rejected, digest_content, make_doc_id
+from ontogeny.records.accounting import RowCount
+from ontogeny.records.formats import SUFFIXES, Format, bare_name, detect_format
+from ontogeny.records.paths import expand
+from ontogeny.records.reading import read_rows
+from ontogeny.records.row import BadRow, Fault, Row, Value, sample_of
+
+ABOUT = ("id", "group", "date", "license", "language")
+"""Columns that say something about a document, used where they are there."""
+
+ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?(?!\d)")
+
+
+class FileSource(BaseModel):
+    """Settings of a source of files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    contents: ClassVar[tuple[str, ...]] = ()
+    """Columns that hold the content itself."""
+
+    path: str = Field(min_length=1)
+    """A file or a glob (`./books/*.jsonl.gz`, `**` for any depth), relative to where the command runs."""
+
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    """The source's name, part of each document's id; by default the file's."""
+
+    license: str | None = None
+    """Licence of every document that has none of its own."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    """The files' own names for our columns: `{text: body}`."""
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_are_known(cls, columns: dict[str, str]) -> dict[str, str]:
+        if columns and not cls.contents:
+            raise ValueError("a text file has no columns to name; leave `columns` out")
+        known = (*cls.contents, *ABOUT)
+        for name in columns:
+            if name not in known:
+                raise ValueError(
+                    f"{name!r} is no column of ours.{nearest(name, known)} Left of the colon stands one of"
+                    f" {', '.join(known)}, right of it the file's own name"
+                )
+        return columns
+
+    @property
+    def source_name(self) -> str:
+        """The name given, or the file's without suffix and wildcards, or its folder's."""
+        if self.name:
+            return self.name
+        path = Path(self.path)
+        for candidate in (bare_name(path), path.parent.name):
+            if plain := re.sub(r"[^A-Za-z0-9_.-]+", "", candidate).strip("-_."):
+                return plain
+        return "files"
+
+
+class UnfitRowError(ValueError):
+    """A row whose values are not what the source needs."""
+
+    def __init__(self, fault: Fault, detail: str) -> None:
+        super().__init__(detail)
+        self.fault = fault
+
+
+@dataclass
+class Reading:
+    """What was learnt about a source while it was read."""
+
+    count: RowCount
+    detected: list[str] = field(default_factory=list)
+
+    def note_detected(self, what: str) -> None:
+        """Remember a format that was told from the data, once."""
+        if what not in self.detected:
+            self.detected.append(what)
+
+
+def files_of(source: FileSource, formats: tuple[Format, ...]) -> list[tuple[Path, Format]]:
+    """The files of `source` with their format, sorted by path.
+
+    Raises:
+        RecipeError: nothing of that name, or a file whose suffix says that it is something else.
+    """
+    return [(path, _format_of(path, formats)) for path in expand(source.path)]
+
+
+def _format_of(path: Path, formats: tuple[Format, ...]) -> Format:
+    try:
+        found = detect_format(path)
+    except RecipeError:
+        return formats[0]  # an unknown suffix: the type that the recipe names decides
+    if found in formats:
+        return found
+    type_name = {Format.TSV: Format.CSV, Format.JSON: Format.JSONL}.get(found, found)
+    raise RecipeError(
+        f"a {found} file in a source of type {formats[0]}", where=str(path), hint=f"write `type: {type_name}`"
+    )
+
+
+def read_documents(
+    source: FileSource,
+    formats: tuple[Format, ...],
+    reading: Reading,
+    *,
+    content_of: Callable[[Row, Reading], Content],
+) -> Iterator[Document | Rejected]:
+    """Every row of the source's files as a document, or rejected with its reason; counted in `reading`.
+
+    Args:
+        content_of: makes the content from a row; raises UnfitRowError where it cannot.
+    """
+    for path, format in files_of(source, formats):
+        reading.note_detected(format if path.suffix in SUFFIXES else f"{format} ({path.suffix})")
+        for row in read_rows(path, columns=source.columns, format=format):
+            outcome = _document(row, source, reading, content_of) if isinstance(row, Row) else row
+            if isinstance(outcome, Document):
+                reading.count.add_good()
+                yield outcome
+            else:
+                reading.count.add_bad(outcome)
+                yield rejected(outcome, source.source_name)
+
+
+def _document(
+    row: Row, source: FileSource, reading: Reading, content_of: Callable[[Row, Reading], Content]
+) -> Document | BadRow:
+    try:
+        content = content_of(row, reading)
+        own_id = _optional(row, "id")
+        doc_id = make_doc_id(source.source_name, own_id if own_id is not None else digest_content(content))
+        return Document(
+            doc_id=doc_id,
+            group=_optional(row, "group") or doc_id,
+            source=source.source_name,
+            locator=row.locator,
+            content=content,
+            license=_optional(row, "license") or source.license,
+            date=_date(row.values.get("date")),
+            language=_optional(row, "language"),
+        )
+    except UnfitRowError as unfit:
+        return BadRow(unfit.fault, str(unfit), row.number, row.locator, sample_of(str(row.values)))
+
+
+def _optional(row: Row, name: str) -> str | None:
+    value = row.values.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str | int):
+        return str(value)
+    raise UnfitRowError(
+        Fault.WRONG_TYPE, f"column {name!r} holds {type(value).__name__}, not text or a whole number"
+    )
+
+
+def _date(value: Value) -> str | None:
+    """ISO 8601, to the day or coarser; None for anything that is no such date."""
+    if isinstance(value, date):  # a datetime too
+        return value.isoformat()[:10]
+    match = ISO_DATE.match(str(value)) if isinstance(value, str | int) else None
+    return match.group() if match else None
+
+
+def required_text(row: Row, name: str) -> str:
+    """The text in column `name`.
+
+    Raises:
+        UnfitRowError: no such column, or no text in it.
+    """
+    if name not in row.values:
+        there = ", ".join(map(str, row.values)) or "none"
+        raise UnfitRowError(
+            Fault.MISSING_COLUMN,
+            f"no column {name!r}; there are: {there}.{nearest(name, map(str, row.values))}",
+        )
+    value = row.values[name]
+    if not isinstance(value, str):
+        raise UnfitRowError(Fault.WRONG_TYPE, f"column {name!r} holds {type(value).__name__}, not text")
+    return value
+
+
+def rejected(row: BadRow, source: str) -> Rejected:
+    """A bad row as a record of the source named `source`."""
+    return Rejected(
+        source=source, locator=row.locator, reason=row.reason.value, detail=row.detail, sample=row.sample
+    )

@@ -1,0 +1,27 @@
+"""Parquet files with a `text` column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from ontogeny.data.document import Document, Rejected, Text
+from ontogeny.data.sources.files import FileSource, Reading, read_documents, required_text
+from ontogeny.records.formats import Format
+
+FORMATS = (Format.PARQUET,)
+
+
+class ParquetSource(FileSource):
+    """`{type: parquet, path: ./texts/*.parquet, columns: {text: body}}`"""
+
+    contents: ClassVar[tuple[str, ...]] = ("text",)
+
+    type: Literal["parquet"]
+
+
+def read_parquet(source: ParquetSource, reading: Reading) -> Iterator[Document | Rejected]:
+    """One document a row."""
+    return read_documents(
+        source, FORMATS, reading, content_of=lambda row, _: Text(required_text(row, "text"))
+    )

@@ -1,0 +1,219 @@
+"""The steps `curate` (sources to a corpus) and `examples` (labelled rows to examples)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from ontogeny.core.files import canonical_json, write_atomic
+from ontogeny.data.document import HELD_OUT_FRACTION
+from ontogeny.data.examples import EXAMPLE_SOURCES, ExampleSource, Task
+from ontogeny.data.normalise import Normalise
+from ontogeny.data.rules import Rule
+from ontogeny.data.sources import Source, files_read
+from ontogeny.data.tally import UNKNOWN
+from ontogeny.lineage.artifact import Artifact
+from ontogeny.lineage.step import Context, Outputs, Step, StepConfig
+from ontogeny.records.accounting import MAX_BAD_FRACTION
+
+if TYPE_CHECKING:
+    from ontogeny.data.curate import Treatment
+    from ontogeny.data.document import Document, Rejected
+    from ontogeny.data.sources.files import Reading
+    from ontogeny.data.tally import Tally
+
+KEPT_SAMPLES = 5
+
+
+class CurateConfig(StepConfig):
+    """Settings of `curate`."""
+
+    step: Literal["curate"] = "curate"
+
+    sources: tuple[Source, ...] = Field(min_length=1)
+    """What is read."""
+
+    normalise: Normalise = Normalise()
+    """How text is spelled."""
+
+    rules: tuple[Rule, ...] = ()
+    """What a document must be to stay, besides not empty."""
+
+    dedup: Literal["exact"] | None = "exact"
+    """Which copies are dropped: those equal after normalisation, or none."""
+
+    held_out_fraction: float = Field(HELD_OUT_FRACTION, ge=0, le=1)
+    """Part of the groups that is never trained on."""
+
+    max_bad_fraction: float = Field(MAX_BAD_FRACTION, ge=0, le=1)
+    """Part of a source's rows that may be unreadable before the step fails."""
+
+    @model_validator(mode="after")
+    def _sources_have_names_of_their_own(self) -> CurateConfig:
+        names = [source.source_name for source in self.sources]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"two sources are named {name!r}, and names are part of document ids: give one a `name`"
+                )
+        return self
+
+
+class ExamplesConfig(StepConfig):
+    """Settings of `examples`."""
+
+    step: Literal["examples"] = "examples"
+
+    source: ExampleSource
+    """Where the labelled rows come from."""
+
+    task: Task
+    """What is learnt from a row: to answer, or to choose."""
+
+    held_out_fraction: float = Field(HELD_OUT_FRACTION, ge=0, le=1)
+    """Part of the groups that is never trained on; that of the corpus, where both come from one place."""
+
+    max_bad_fraction: float = Field(MAX_BAD_FRACTION, ge=0, le=1)
+    """Part of the rows that may be unreadable before the step fails."""
+
+
+def curate_files(config: CurateConfig) -> list[Path]:
+    """The files that the sources open."""
+    return sorted({path for source in config.sources for path in files_read(source)})
+
+
+def examples_files(config: ExamplesConfig) -> list[Path]:
+    """The files that the source opens."""
+    return EXAMPLE_SOURCES[config.source.type].files(config.source)
+
+
+def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
+    """Read all sources, one after the other, into one corpus."""
+    from ontogeny.data.curate import Treatment
+    from ontogeny.data.sources import read_source
+    from ontogeny.data.sources.files import Reading
+    from ontogeny.records.accounting import RowCount
+
+    readings = {source.source_name: Reading(RowCount(source.source_name)) for source in config.sources}
+
+    def records() -> Iterator[Document | Rejected]:
+        for source in config.sources:
+            yield from read_source(
+                source, readings[source.source_name], max_bad_fraction=config.max_bad_fraction
+            )
+
+    treatment = Treatment(
+        normalise=config.normalise,
+        rules=config.rules,
+        drop_exact=config.dedup == "exact",
+        held_out_fraction=config.held_out_fraction,
+    )
+    return _run(records, treatment, readings, context, title="Corpus")
+
+
+def run_examples(config: ExamplesConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
+    """Read the labelled rows of one source."""
+    from ontogeny.data.curate import Treatment
+    from ontogeny.data.examples import Asked
+    from ontogeny.data.sources import checked
+    from ontogeny.data.sources.files import Reading
+    from ontogeny.records.accounting import RowCount
+
+    name = config.source.source_name
+    reading = Reading(RowCount(name))
+    asked = Asked(config.task, config.held_out_fraction, context.seed)
+
+    def records() -> Iterator[Document | Rejected]:
+        read = EXAMPLE_SOURCES[config.source.type].read
+        return checked(read(config.source, asked, reading), reading.count, config.max_bad_fraction)
+
+    treatment = Treatment(shape=config.task, held_out_fraction=config.held_out_fraction)
+    return _run(records, treatment, {name: reading}, context, title=f"Examples: {config.task}")
+
+
+def _run(
+    records: Callable[[], Iterator[Document | Rejected]],
+    treatment: Treatment,
+    readings: dict[str, Reading],
+    context: Context,
+    *,
+    title: str,
+) -> Outputs:
+    from ontogeny.data.curate import curate
+
+    with context.progress.bar("reading documents", total=None, unit="documents") as bar:
+        tally = curate(
+            records(), treatment, payload=context.payload, scratch=context.scratch, advance=bar.advance
+        )
+    _tell(tally, readings, context)
+    _write_figures(tally, readings, context, title=title)
+    return Outputs(
+        metrics=tally.metrics(),
+        licenses=tuple(sorted(name for name in tally.licenses if name != UNKNOWN)),
+        knowledge_cutoff=tally.latest_date,
+    )
+
+
+def _tell(tally: Tally, readings: dict[str, Reading], context: Context) -> None:
+    """Notes about what a user would want to know before the next step."""
+    from ontogeny.records.accounting import describe
+
+    for reading in readings.values():
+        if reading.count.bad:
+            first = describe(reading.count.first_bad[0])
+            context.progress.note(
+                f"{reading.count.bad:,} bad rows in {reading.count.source}, the first: {first}"
+            )
+    if tally.repeated_ids:
+        what = f"{tally.repeated_ids:,} documents share an `id` with another one"
+        context.progress.note(f"{what} and were kept under an id made of it and their content")
+    if tally.held_out_documents == 0:
+        context.progress.note(
+            "no document fell into the held-out split: nothing can be measured on unseen text"
+        )
+
+
+def _write_figures(tally: Tally, readings: dict[str, Reading], context: Context, *, title: str) -> None:
+    from ontogeny.data.curate import content_of
+    from ontogeny.data.document import shown
+    from ontogeny.data.report import write_report
+    from ontogeny.records.parts import read_parts
+
+    counts = [reading.count for reading in readings.values()]
+    detected = {name: reading.detected for name, reading in readings.items()}
+    figures = tally.figures(counts, detected)
+    write_atomic(context.payload / "figures.json", canonical_json(figures) + b"\n")
+    kept = [shown(content_of(row)) for row in islice(read_parts(context.payload), KEPT_SAMPLES)]
+    write_report(
+        context.payload / "report.html",
+        title=title,
+        tally=tally,
+        counts=counts,
+        detected=detected,
+        kept_samples=kept,
+    )
+
+
+CURATE = Step(
+    name="curate",
+    version=1,
+    config=CurateConfig,
+    output="corpus",
+    run=run_curate,
+    external_files=curate_files,
+    summary="documents_kept",
+)
+
+EXAMPLES = Step(
+    name="examples",
+    version=1,
+    config=ExamplesConfig,
+    output="examples",
+    run=run_examples,
+    external_files=examples_files,
+    summary="documents_kept",
+)

@@ -1,0 +1,64 @@
+"""How many rows of a source were bad, and when that is too many."""
+
+from __future__ import annotations
+
+from ontogeny.core.errors import DataError
+from ontogeny.records.row import BadRow
+
+MAX_BAD_FRACTION = 0.01
+"""Part of a source's rows that may be bad before a run stops; a recipe can raise it."""
+
+SHOWN_BAD_ROWS = 5
+"""Bad rows that an error and the figures show."""
+
+HOPELESS_BAD_ROWS = 1_000
+"""After so many bad rows and not one good row, the settings are wrong rather than the rows."""
+
+
+class RowCount:
+    """Counts the rows of one source and keeps the first bad ones."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.good = 0
+        self.bad = 0
+        self.first_bad: list[BadRow] = []
+
+    def add_good(self) -> None:
+        """One more row was read."""
+        self.good += 1
+
+    def add_bad(self, row: BadRow) -> None:
+        """One more row was bad."""
+        self.bad += 1
+        if len(self.first_bad) < SHOWN_BAD_ROWS:
+            self.first_bad.append(row)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many rows in a row were bad, and none good, that the rest need not be read."""
+        return self.good == 0 and self.bad >= HOPELESS_BAD_ROWS
+
+    def check(self, max_bad_fraction: float) -> None:
+        """Raises DataError when more than `max_bad_fraction` of the rows were bad; it shows the first of them."""
+        total = self.good + self.bad
+        if not self.bad or self.bad <= max_bad_fraction * total:
+            return
+        shown = "\n".join(f"  {describe(row)}" for row in self.first_bad)
+        more = f"\n  and {self.bad - len(self.first_bad):,} more" if self.bad > len(self.first_bad) else ""
+        allowed = f"more than the {max_bad_fraction:.2%} allowed"
+        raise DataError(
+            f"{self.bad:,} of {total:,} rows cannot be read, {allowed}:\n{shown}{more}",
+            where=f"source {self.source}",
+            hint=self._hint(),
+        )
+
+    def _hint(self) -> str:
+        if any(row.reason == "missing_column" for row in self.first_bad):
+            return "name the column in the recipe, e.g. `columns: {text: body}`, or raise `max_bad_fraction`"
+        return "mend these rows, or raise `max_bad_fraction` to go on without them (they are kept in dropped.parquet)"
+
+
+def describe(row: BadRow) -> str:
+    """One line for a person: where, why, what exactly."""
+    return f"{row.locator} (row {row.number}): {row.reason}: {row.detail}"

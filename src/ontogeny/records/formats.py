@@ -1,0 +1,107 @@
+"""Which format and compression a file has, told by its name, and how to open it as a stream of bytes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ontogeny.core.errors import RecipeError, nearest
+
+
+class Format(StrEnum):
+    """How a file divides into rows."""
+
+    JSONL = "jsonl"
+    JSON = "json"
+    CSV = "csv"
+    TSV = "tsv"
+    PARQUET = "parquet"
+    TEXT = "text"
+
+
+SUFFIXES: dict[str, Format] = {
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".json": Format.JSON,
+    ".csv": Format.CSV,
+    ".tsv": Format.TSV,
+    ".parquet": Format.PARQUET,
+    ".txt": Format.TEXT,
+    ".md": Format.TEXT,
+}
+COMPRESSIONS: dict[str, str] = {".gz": "gzip", ".zst": "zstd"}
+
+
+class DamagedStreamError(Exception):
+    """A compressed stream that ends early or does not decompress; the message says which."""
+
+
+def detect_format(path: Path) -> Format:
+    """The format that the suffix of `path` names, a compression suffix set aside.
+
+    Raises:
+        RecipeError: no format has this suffix.
+    """
+    bare = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    suffix = bare.suffix.lower()
+    if suffix in SUFFIXES:
+        return SUFFIXES[suffix]
+    raise RecipeError(
+        f"cannot tell the format from the suffix {suffix!r}.{nearest(suffix, SUFFIXES)}",
+        where=str(path),
+        hint=f"rename the file; known are {', '.join(SUFFIXES)}, each also with {' or '.join(COMPRESSIONS)}",
+    )
+
+
+def bare_name(path: Path) -> str:
+    """The name of `path` without the suffixes of its format and compression."""
+    name = path.name
+    for known in (COMPRESSIONS, SUFFIXES):
+        for suffix in known:
+            name = name.removesuffix(suffix)
+    return name
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """The decompressed bytes of `path`, as a stream.
+
+    Raises:
+        DamagedStreamError: on reading, where the compressed stream is truncated or corrupt.
+    """
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    try:
+        if compression == "gzip":
+            with gzip.open(path, "rb") as stream:
+                yield cast(BinaryIO, stream)
+        elif compression == "zstd":
+            with _open_zstd(path) as stream:
+                yield stream
+        else:
+            with path.open("rb") as stream:
+                yield stream
+    except EOFError as error:
+        raise DamagedStreamError(
+            "the compressed stream ends before its end: the file is truncated"
+        ) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DamagedStreamError(f"the compressed stream is corrupt ({error})") from error
+
+
+@contextmanager
+def _open_zstd(path: Path) -> Iterator[BinaryIO]:
+    # Arrow and not zstandard: it reads several frames in a row, and it tells a truncated frame from the end.
+    import pyarrow as pa
+
+    try:
+        # The buffer gives it `readline`; the stubs do not know that an Arrow stream is a raw stream to `io`.
+        with io.BufferedReader(cast(io.RawIOBase, pa.input_stream(str(path), compression="zstd"))) as stream:
+            yield stream
+    except OSError as error:
+        raise DamagedStreamError(f"the compressed stream is truncated or corrupt ({error})") from error

@@ -1,0 +1,65 @@
+"""JSON lines: one object a line. Blank lines are passed over; anything else that is no object is a bad row."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ontogeny.records.formats import open_bytes
+from ontogeny.records.lines import Line, read_lines
+from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, byte_locator, sample_of
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def read_jsonl(path: Path) -> Iterator[Row | BadRow]:
+    """The rows of a `.jsonl` file, compressed or not; `number` is the line's."""
+    with open_bytes(path) as stream:
+        for line in read_lines(stream):
+            if line.data.strip():
+                yield _parse(line, byte_locator(path, line.start, line.end))
+
+
+def _parse(line: Line, locator: str) -> Row | BadRow:
+    def bad(reason: Fault, detail: str) -> BadRow:
+        return BadRow(reason, detail, line.number, locator, sample_of(line.data))
+
+    if line.too_long:
+        size = line.end - line.start
+        return bad(Fault.TOO_LONG, f"a line of {size:,} bytes; the longest allowed has {MAX_RECORD_BYTES:,}")
+    try:
+        text = line.data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return bad(
+            Fault.INVALID_UTF8, f"byte {error.start} of the line ({line.data[error.start]:#04x}) is not UTF-8"
+        )
+    try:
+        value = json.loads(text)
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: not JSON, or an integer of thousands of digits
+        return bad(Fault.NOT_JSON, str(error))
+    return checked_row(value, line.number, locator)
+
+
+def checked_row(value: object, number: int, locator: str) -> Row | BadRow:
+    """`value` as a row, if it is an object whose strings UTF-8 can hold."""
+    if not isinstance(value, dict):
+        detail = f"expected an object, found {type(value).__name__}"
+        return BadRow(Fault.NOT_AN_OBJECT, detail, number, locator, sample_of(str(value)))
+    if not _encodable(value):
+        detail = "an escape such as \\ud800 stands for half a character"
+        return BadRow(Fault.INVALID_UNICODE, detail, number, locator, sample_of(str(value)))
+    return Row(value, number, locator)
+
+
+def _encodable(value: object) -> bool:
+    """Whether UTF-8 can hold every string of `value`: JSON escapes can spell lone surrogates."""
+    if isinstance(value, str):
+        return LONE_SURROGATE.search(value) is None
+    if isinstance(value, dict):
+        return all(_encodable(key) and _encodable(item) for key, item in value.items())
+    return all(map(_encodable, value)) if isinstance(value, list) else True

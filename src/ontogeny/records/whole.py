@@ -1,0 +1,28 @@
+"""Text files: the whole file is one row with the column `text`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ontogeny.records.formats import open_bytes
+from ontogeny.records.lines import BYTE_ORDER_MARK
+from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, byte_locator, sample_of
+
+
+def read_whole(path: Path) -> Iterator[Row | BadRow]:
+    """The one row of a text file, compressed or not."""
+    with open_bytes(path) as stream:
+        data = stream.read(MAX_RECORD_BYTES + 1)
+    locator = byte_locator(path, 0, len(data))
+    if len(data) > MAX_RECORD_BYTES:
+        detail = f"the file has more than the {MAX_RECORD_BYTES:,} bytes of one document: split it, or write JSON lines"
+        yield BadRow(Fault.TOO_LONG, detail, 1, locator, sample_of(data))
+        return
+    if not data:
+        return
+    try:
+        yield Row({"text": data.removeprefix(BYTE_ORDER_MARK).decode("utf-8")}, 1, locator)
+    except UnicodeDecodeError as error:
+        detail = f"byte {error.start} ({data[error.start]:#04x}) is not UTF-8"
+        yield BadRow(Fault.INVALID_UTF8, detail, 1, locator, sample_of(data))

@@ -1,0 +1,73 @@
+"""The corpus and the questions of the running interpreter, made once for all tests that look at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ontogeny.core.progress import QuietProgress
+from ontogeny.data.step import CURATE, EXAMPLES
+from ontogeny.lineage.step import Context, Outputs, Step
+from ontogeny.records.external_sort import Stored
+from ontogeny.records.parts import read_parts
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a step made."""
+
+    payload: Path
+    outputs: Outputs
+
+    def rows(self, split: str | None = None) -> list[Stored]:
+        """Its rows, of one split or of both."""
+        return [row for row in read_parts(self.payload) if split is None or row["split"] == split]
+
+
+class Noted(QuietProgress):
+    """Silent, but remembers its notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def run_step(
+    step: Step, settings: dict[str, object], folder: Path, *, seed: int = 7, noted: Noted | None = None
+) -> Made:
+    """Run `step` by itself, as the runner would."""
+    config = step.config.model_validate(settings)
+    for name in ("payload", "scratch"):
+        (folder / name).mkdir(parents=True)
+    context = Context(
+        payload=folder / "payload",
+        scratch=folder / "scratch",
+        seed=seed,
+        device="cpu",
+        progress=noted or QuietProgress(),
+    )
+    return Made(context.payload, step.run(config, {}, context))
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """`curate` of the interpreter's documentation."""
+    return run_step(CURATE, {"sources": [{"type": "python-docs"}]}, tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="session")
+def conversations(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Questions and answers about it."""
+    settings: dict[str, object] = {"source": {"type": "python-docs-questions"}, "task": "instruct"}
+    return run_step(EXAMPLES, settings, tmp_path_factory.mktemp("conversations"))
+
+
+@pytest.fixture(scope="session")
+def choices(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Multiple choice about it."""
+    settings: dict[str, object] = {"source": {"type": "python-docs-questions"}, "task": "multiple-choice"}
+    return run_step(EXAMPLES, settings, tmp_path_factory.mktemp("choices"))

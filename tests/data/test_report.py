@@ -1,0 +1,60 @@
+"""The page says what was read, kept and dropped, and cannot be scripted by a document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ontogeny.data.document import Document, Text, to_row
+from ontogeny.data.report import write_report
+from ontogeny.data.rules.drop import Drop
+from ontogeny.data.tally import Tally
+from ontogeny.records.accounting import RowCount
+from ontogeny.records.row import BadRow, Fault
+
+
+def tally_of(*dates: str | None) -> Tally:
+    tally = Tally()
+    for number, date in enumerate(dates):
+        document = Document(
+            doc_id=f"{number:032x}", group="json", source="books", locator="l", content=Text("x"), date=date
+        )
+        tally.add_read("books")
+        tally.add_kept(to_row(document, 0.1), size_bytes=100)
+    tally.add_read("books")
+    tally.add_dropped("books", Drop("too_short", 3.0, "3 chars"), sample="<script>alert(1)</script>")
+    return tally
+
+
+def page_of(folder: Path, tally: Tally, count: RowCount | None = None) -> str:
+    write_report(
+        folder / "report.html",
+        title="Corpus",
+        tally=tally,
+        counts=[count] if count else [],
+        detected={"books": ["jsonl"]},
+        kept_samples=["a kept text"],
+    )
+    return (folder / "report.html").read_text()
+
+
+def test_the_page_tells_the_story(tmp_path: Path) -> None:
+    count = RowCount("books")
+    count.add_bad(BadRow(Fault.NOT_JSON, "Expecting value", 7, "b.jsonl#bytes=0-9"))
+    page = page_of(tmp_path, tally_of("2001-01-01", "2003-01-01"), count)
+    for word in ("too_short", "a kept text", "jsonl", "unknown", "b.jsonl#bytes=0-9 (row 7): not_json"):
+        assert word in page
+    assert "<script>" not in page
+
+
+@pytest.mark.parametrize(
+    ("dates", "says"),
+    [
+        ((None,), "No document has a date."),
+        (("2001", None), "Dated 2001."),
+        (("2001", "1999"), "Dates from 1999 to 2001."),
+    ],
+)
+def test_dates(tmp_path: Path, dates: tuple[str | None, ...], says: str) -> None:
+    assert says in page_of(tmp_path, tally_of(*dates))

@@ -1,0 +1,141 @@
+"""The two steps as the runner sees them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+from pydantic import ValidationError
+
+from ontogeny.core.errors import DataError, RecipeError
+from ontogeny.data.document import dropped_schema_of, schema_of
+from ontogeny.data.step import CURATE, EXAMPLES
+from tests.data.conftest import Noted, run_step
+
+if TYPE_CHECKING:
+    from tests.data.conftest import Made
+
+
+def write_jsonl(path: Path, rows: list[dict[str, object]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_the_payload_has_the_layout_of_a_corpus(corpus: Made) -> None:
+    assert sorted(path.name for path in corpus.payload.iterdir()) == [
+        "dropped.parquet",
+        "figures.json",
+        "part-00000.parquet",
+        "report.html",
+    ]
+    assert pq.read_schema(corpus.payload / "part-00000.parquet").equals(schema_of("text"))
+    assert pq.read_schema(corpus.payload / "dropped.parquet").equals(dropped_schema_of("text"))
+    figures = json.loads((corpus.payload / "figures.json").read_text())
+    assert figures["documents_kept"] == corpus.outputs.metrics["documents_kept"]
+    assert figures["sources"]["python-docs"]["detected"]
+    assert sum(figures["length_classes"].values()) == figures["documents_kept"]
+    page = (corpus.payload / "report.html").read_text()
+    assert "no_documentation" in page
+    assert "PSF-2.0" in page
+
+
+def test_two_runs_make_the_same_bytes(tmp_path: Path) -> None:
+    path = write_jsonl(
+        tmp_path / "a.jsonl", [{"text": f"text {n % 40}", "date": "2020-01-02"} for n in range(50)]
+    )
+    settings: dict[str, object] = {"sources": [{"type": "jsonl", "path": path}]}
+    first, second = (run_step(CURATE, settings, tmp_path / name) for name in ("first", "second"))
+    assert first.outputs == second.outputs
+    assert first.outputs.metrics["dropped"] == {"exact_duplicate": 10}
+    assert first.outputs.knowledge_cutoff == "2020-01-02"
+    for file in first.payload.iterdir():
+        assert file.read_bytes() == (second.payload / file.name).read_bytes()
+
+
+def test_splitting_a_file_does_not_change_the_corpus(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"text": f"text {n}"} for n in range(40)]
+    whole = write_jsonl(tmp_path / "whole.jsonl", rows)
+    write_jsonl(tmp_path / "half-b.jsonl", rows[:20])
+    write_jsonl(tmp_path / "half-a.jsonl", rows[20:])
+    paths = (whole, f"{tmp_path}/half-*.jsonl")
+    made = [
+        run_step(
+            CURATE, {"sources": [{"type": "jsonl", "path": path, "name": "x"}]}, tmp_path / f"run-{number}"
+        ).rows()
+        for number, path in enumerate(paths)
+    ]
+    without_locator = [[{**row, "locator": ""} for row in rows] for rows in made]
+    assert without_locator[0] == without_locator[1]
+
+
+def test_bad_rows_are_noted_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    write_jsonl(path, [{"text": f"text {n}"} for n in range(9)])
+    path.write_bytes(path.read_bytes() + b'{"text": "trunc')
+    noted = Noted()
+    settings: dict[str, object] = {"sources": [{"type": "jsonl", "path": str(path)}], "max_bad_fraction": 0.2}
+    made = run_step(CURATE, settings, tmp_path / "run", noted=noted)
+    assert made.outputs.metrics["dropped"] == {"not_json": 1}
+    (row,) = pq.read_table(made.payload / "dropped.parquet").to_pylist()
+    assert row["text"] == '{"text": "trunc'
+    assert noted.notes[0].startswith("1 bad rows in a, the first: ")
+    with pytest.raises(DataError, match="1 of 10 rows cannot be read"):
+        run_step(CURATE, {"sources": settings["sources"]}, tmp_path / "again")
+
+
+def test_an_empty_held_out_split_is_noted(tmp_path: Path) -> None:
+    noted = Noted()
+    path = write_jsonl(tmp_path / "a.jsonl", [{"text": "x", "group": "json"}])
+    run_step(CURATE, {"sources": [{"type": "jsonl", "path": path}]}, tmp_path / "run", noted=noted)
+    assert noted.notes == ["no document fell into the held-out split: nothing can be measured on unseen text"]
+
+
+def test_examples_from_a_file(tmp_path: Path) -> None:
+    path = write_jsonl(
+        tmp_path / "qa.jsonl", [{"prompt": f"Why {n}?", "completion": "So."} for n in range(20)]
+    )
+    made = run_step(
+        EXAMPLES, {"source": {"type": "jsonl", "path": path}, "task": "instruct"}, tmp_path / "run"
+    )
+    assert made.outputs.metrics["documents_kept"] == 20
+    assert pq.read_schema(made.payload / "part-00000.parquet").equals(schema_of("instruct"))
+    assert json.loads((made.payload / "figures.json").read_text())["sources"]["qa"]["detected"] == [
+        "jsonl",
+        "form: prompt, completion",
+    ]
+
+
+def test_outside_files_are_listed_and_missing_ones_refused(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", [{"text": "x"}])
+    for step, settings in (
+        (CURATE, {"sources": [{"type": "jsonl", "path": path}]}),
+        (EXAMPLES, {"source": {"type": "jsonl", "path": path}, "task": "instruct"}),
+    ):
+        assert step.external_files(step.config.model_validate(settings)) == [Path(path)]
+    config = CURATE.config.model_validate(
+        {"sources": [{"type": "jsonl", "path": path.replace("a.js", "b.js")}]}
+    )
+    with pytest.raises(RecipeError, match="no such file"):
+        CURATE.external_files(config)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({}, "sources"),
+        ({"sources": []}, "at least 1 item"),
+        (
+            {"sources": [{"type": "python-docs"}, {"type": "python-docs"}]},
+            "two sources are named 'python-docs'",
+        ),
+        ({"sources": [{"type": "python-docs"}], "held_out_fraction": 1.5}, "less than or equal to 1"),
+        ({"sources": [{"type": "python-docs"}], "rules": [{"type": "lenght", "min_chars": 1}]}, "'length'"),
+        ({"sources": [{"type": "python-docs"}], "dedup": "fuzzy"}, "'exact'"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, object], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        CURATE.config.model_validate(settings)

@@ -1,0 +1,29 @@
+"""Counts that close, classes of length, and a bounded number of samples."""
+
+from __future__ import annotations
+
+from ontogeny.data.rules.drop import Drop
+from ontogeny.data.tally import SAMPLES_PER_REASON, Tally
+from ontogeny.records.accounting import RowCount
+
+
+def test_figures_hold_every_count() -> None:
+    tally = Tally()
+    for size in (1, 2, 3, 1024):
+        tally.add_read("a")
+        tally.add_kept(
+            {"source": "a", "license": "MIT", "split": "held_out", "date": "2001"}, size_bytes=size
+        )
+    for _ in range(10):
+        tally.add_read("b")
+        tally.add_dropped("b", Drop("empty", 0.0, "nothing"), sample="x")
+    figures = tally.figures([RowCount("a")], {"a": ["jsonl"]})
+    assert (tally.read, tally.kept, tally.dropped.total()) == (14, 4, 10)
+    assert figures["length_classes"] == {"2": 1, "4": 2, "2048": 1}
+    assert figures["licenses"] == {"MIT": 4}
+    assert figures["held_out_bytes"] == tally.bytes_kept == 1030
+    assert figures["sources"] == {
+        "a": {"read": 4, "kept": 4, "bytes_kept": 1030, "detected": ["jsonl"]},
+        "b": {"read": 10, "kept": 0, "bytes_kept": 0, "detected": []},
+    }
+    assert len(tally.samples["empty"]) == SAMPLES_PER_REASON
