@@ -1,0 +1,113 @@
+"""`ontogeny evaluate`: score a model on suites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ontogeny.cli.models import ModelArgument
+from ontogeny.cli.options import DeviceOption, JsonOption, LimitOption, WorkspaceOption, open_workspace
+
+if TYPE_CHECKING:
+    from ontogeny.lineage.workspace import Workspace
+
+SuiteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--suite", metavar="NAME|FILE.yaml", help="An evaluation in the workspace, or a file with `suites:`."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(
+        epilog="Example: ontogeny evaluate python-tutor/tutor --suite python-tutor/report --limit 50"
+    )(evaluate)
+
+
+def evaluate(
+    model: ModelArgument,
+    suite: SuiteOption = None,
+    limit: LimitOption = None,
+    device: DeviceOption = "auto",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a model; without --suite, on the suites of the newest evaluation of its recipe."""
+    from ontogeny.cli.show import print_json, print_table
+    from ontogeny.core.hardware import resolve_device
+    from ontogeny.core.progress import terminal_progress
+    from ontogeny.recipe.models import locate_model
+    from ontogeny.recipe.run import RunOptions
+    from ontogeny.recipe.single import run_single
+
+    place = open_workspace(workspace)
+    located = locate_model(model, place)
+    if located.artifact is None:
+        body: dict[str, Any] = {"step": "import-model", "path": str(located.folder.absolute())}
+        located = locate_model(run_single(place, recipe="import", name=located.name, body=body).name, place)
+    suites = [
+        entry for name in suite or [_newest_evaluation(place, located.name)] for entry in _suites(place, name)
+    ]
+    artifact = run_single(
+        place,
+        recipe="evaluate",
+        name=located.name.split("/")[1].split("@")[0],
+        body={"step": "evaluate", "model": located.name, "suites": suites},
+        options=RunOptions(device=resolve_device(device), limit=limit),
+        progress=terminal_progress(),
+    )
+    results = artifact.manifest.metrics["results"]
+    if as_json:
+        print_json({"model": located.name, "results": results, "artifact": artifact.name})
+        return
+    rows = [
+        [
+            row["task"],
+            row["metric"],
+            f"{row['value']:.4f}",
+            f"± {row['stderr']:.4f}" if row["stderr"] is not None else "",
+            f"[{row['ci95'][0]:.3f}, {row['ci95'][1]:.3f}]" if row["ci95"] else "",
+            f"{row['n']:,}",
+        ]
+        for row in results
+    ]
+    print_table(["task", "metric", "value", "stderr", "95%", "n"], rows, right=["value", "stderr", "n"])
+    typer.echo(f"report: {artifact.path / 'report.html'}", err=True)
+
+
+def _newest_evaluation(place: Workspace, model: str) -> str:
+    from ontogeny.core.errors import UsageError
+
+    recipe = model.split("/")[0]
+    found = [row.name for row in place.rows("evaluation") if row.recipe == recipe]
+    if not found:
+        raise UsageError(f"no evaluation of {recipe!r} to take suites from", hint="name them with --suite")
+    return str(found[-1])
+
+
+def _suites(place: Workspace, name: str) -> list[dict[str, Any]]:
+    """The suites of an evaluation artifact, its references as full names; or those that a file lists."""
+    from pathlib import Path
+
+    from ontogeny.core.errors import RecipeError, UsageError
+    from ontogeny.recipe.source import read_source
+
+    if name.endswith((".yaml", ".yml")):
+        data = read_source(Path(name)).data
+        if not isinstance(data, dict) or not isinstance(data.get("suites"), list):
+            raise RecipeError("a suite file holds `suites: [...]` as in a recipe", where=name)
+        return list(data["suites"])
+    artifact = place.open(name)
+    if artifact.kind != "evaluation":
+        raise UsageError(
+            f"{artifact.name} is a {artifact.kind}, not an evaluation", hint="`ontogeny ls --kind evaluation`"
+        )
+    suites: list[dict[str, Any]] = artifact.manifest.config["suites"]
+    used = {record.role: record.name for record in artifact.manifest.inputs}
+    for position, body in enumerate(suites):
+        for key in body:
+            body[key] = used.get(f"suites.{position}.{key}", body[key])
+    return suites

@@ -1,0 +1,74 @@
+"""`ontogeny import` and `ontogeny export`: models come in, and go out in public formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ontogeny.cli.options import JsonOption, WorkspaceOption, open_workspace
+
+FORMATS = ("huggingface",)
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="recipe/step, recipe/step@3, an alias, or ./FOLDER.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command("import", epilog="Example: ontogeny import ./SmolLM2-135M --name smol")(import_model)
+    app.command(epilog="Example: ontogeny export python-tutor/tutor --format huggingface --out ./tutor")(
+        export
+    )
+
+
+def import_model(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A Hugging Face folder: ./FOLDER.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="It becomes import/NAME.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an outside model an artifact, with its source and digest."""
+    from ontogeny.cli.show import print_json
+    from ontogeny.recipe.models import locate_model
+    from ontogeny.recipe.single import run_single
+
+    place = open_workspace(workspace)
+    folder = locate_model(model, place).folder.absolute()
+    artifact = run_single(
+        place, recipe="import", name=name, body={"step": "import-model", "path": str(folder)}
+    )
+    if as_json:
+        print_json(artifact.manifest.model_dump(mode="json"))
+    else:
+        typer.echo(f"imported {artifact.name}; next: ontogeny chat {artifact.name}")
+
+
+def export(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option(metavar="PATH", help="A folder that does not exist yet.")],
+    format: Annotated[
+        str, typer.Option(metavar="|".join(FORMATS), help="The public format.")
+    ] = "huggingface",
+    type: Annotated[str, typer.Option(metavar="f32|f16|bf16", help="How weights are stored.")] = "f32",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a model in a public format."""
+    from ontogeny.cli.show import print_json
+    from ontogeny.core.errors import UsageError, nearest
+    from ontogeny.model.formats.export import export_folder
+    from ontogeny.recipe.models import locate_model
+
+    if format not in FORMATS:
+        raise UsageError(
+            f"unknown format {format!r}.{nearest(format, FORMATS)}",
+            hint=f"this version writes {', '.join(FORMATS)}",
+        )
+    located = locate_model(model, open_workspace(workspace))
+    files = export_folder(located.folder, out, weight_type=type)
+    if as_json:
+        print_json({"path": str(out), "files": [str(file) for file in files]})
+    else:
+        typer.echo(f"wrote {located.name} to {out} ({len(files)} files)")

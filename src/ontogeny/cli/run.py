@@ -1,0 +1,176 @@
+"""`ontogeny run` and `ontogeny plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ontogeny.cli.options import DeviceOption, JsonOption, LimitOption, WorkspaceOption, open_workspace
+
+if TYPE_CHECKING:
+    from ontogeny.recipe.plan import Planned
+    from ontogeny.recipe.run import RunResult, StepResult
+
+RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="The recipe.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="a.b.c=v", help="Override a value of the recipe; repeatable."),
+]
+MARKS = {
+    "done": "[green]✔[/green]",
+    "reused": "[blue]↺[/blue]",
+    "failed": "[red]✘[/red]",
+    "refused": "[yellow]⊘[/yellow]",
+    "skipped": "[dim]–[/dim]",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command(epilog="Example: ontogeny run recipes/python-tutor.yaml --set seed=3")(run)
+    app.command(epilog="Example: ontogeny plan recipes/python-tutor.yaml")(plan)
+
+
+def run(
+    recipe: RecipeArgument,
+    overrides: SetOption = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="STEP", help="Run this step alone; repeatable.")
+    ] = None,
+    until: Annotated[
+        list[str] | None, typer.Option(metavar="STEP", help="Run this step and what it needs; repeatable.")
+    ] = None,
+    rerun: Annotated[
+        list[str] | None, typer.Option(metavar="STEP", help="Compute this step again; repeatable.")
+    ] = None,
+    device: DeviceOption = "auto",
+    executor: Annotated[
+        str, typer.Option(metavar="local|ray", help="Who runs the parts of a step.")
+    ] = "local",
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes for data work.")] = 1,
+    limit: LimitOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run what is not done yet of a recipe."""
+    from ontogeny.cli.show import message_console, print_json
+    from ontogeny.core.errors import UsageError
+    from ontogeny.core.hardware import resolve_device
+    from ontogeny.core.progress import terminal_progress
+    from ontogeny.recipe.plan import resolve, select
+    from ontogeny.recipe.report import write_report
+    from ontogeny.recipe.run import RunOptions, run_recipe
+    from ontogeny.recipe.schema import load_recipe
+    from ontogeny.recipe.table import STEPS
+
+    if executor != "local":
+        raise UsageError(f"executor {executor!r} is not available", hint="this version has --executor local")
+    place = open_workspace(workspace)
+    checked = load_recipe(recipe, STEPS, overrides=overrides or ())
+    nodes = resolve(checked, place, STEPS)
+    selected = select(nodes, only=only or (), until=until or (), rerun=rerun or ())
+    options = RunOptions(resolve_device(device), workers, limit, frozenset(rerun or ()))
+    console = message_console()
+    console.print(f"[bold]{checked.name}[/bold]  seed {checked.seed}  on {options.device}  in {place.root}")
+    result = run_recipe(
+        checked,
+        nodes,
+        selected,
+        place,
+        options=options,
+        progress=terminal_progress(),
+        finished=lambda done: console.print(_line(done)),
+    )
+    result.report = write_report(checked, result, place)
+    print_json(result.to_dict()) if as_json else _print_result(result)
+    raise typer.Exit(result.exit_code)
+
+
+def plan(
+    recipe: RecipeArgument,
+    overrides: SetOption = None,
+    device: DeviceOption = "auto",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what would run, and what it took before."""
+    from ontogeny.cli.show import print_json
+    from ontogeny.core.hardware import resolve_device
+    from ontogeny.recipe.plan import make_plan, resolve
+    from ontogeny.recipe.schema import load_recipe
+    from ontogeny.recipe.table import STEPS
+
+    place = open_workspace(workspace)
+    checked = load_recipe(recipe, STEPS, overrides=overrides or ())
+    nodes = resolve(checked, place, STEPS)
+    planned = make_plan(nodes, place, recipe=checked.name, device=resolve_device(device))
+    if as_json:
+        steps = [
+            {
+                "step": one.node.step.name,
+                "name": one.node.name,
+                "status": one.status,
+                "artifact": one.artifact.name if one.artifact else None,
+                "estimate": one.estimate,
+            }
+            for one in planned
+        ]
+        print_json({"recipe": checked.name, "status": "planned", "steps": steps})
+    else:
+        _print_plan(planned)
+
+
+def _line(done: StepResult) -> str:
+    from rich.markup import escape
+
+    from ontogeny.cli.show import duration, key_metric
+    from ontogeny.recipe.table import STEPS
+
+    said = done.artifact.name if done.artifact else ""
+    metric = key_metric(done.artifact.manifest.metrics, STEPS[done.step].summary) if done.artifact else ""
+    line = f"{MARKS[done.status]} {done.name:<14} {duration(done.seconds):>8}  {said:<32} [dim]{metric}[/dim]"
+    if done.error is not None:
+        where = f"{done.error.where}: " if done.error.where else ""
+        line += f"\n  [red]{escape(where + done.error.message)}[/red]"
+        if done.error.hint:
+            line += f"\n  [cyan]→[/cyan] {escape(done.error.hint)}"
+    return line
+
+
+def _print_result(result: RunResult) -> None:
+    from ontogeny.cli.show import duration, key_metric, output_console, print_table
+    from ontogeny.recipe.table import STEPS
+
+    rows = []
+    for one in result.steps:
+        metrics = one.artifact.manifest.metrics if one.artifact else {}
+        metric = key_metric(metrics, STEPS[one.step].summary)
+        artifact = one.artifact.name if one.artifact else ""
+        rows.append([one.name, f"{MARKS[one.status]} {one.status}", artifact, duration(one.seconds), metric])
+    print_table(["step", "status", "artifact", "time", "key metric"], rows, right=["time"])
+    if result.report is not None:
+        output_console().print(f"report: {result.report}", soft_wrap=True)
+
+
+def _print_plan(planned: list[Planned]) -> None:
+    from ontogeny.cli.show import duration, print_table, size
+
+    rows = []
+    for one in planned:
+        estimate = one.estimate
+        rows.append(
+            [
+                one.node.name,
+                one.node.step.name,
+                one.status,
+                one.artifact.name if one.artifact else "",
+                duration(estimate.get("seconds")),
+                size(estimate.get("memory_bytes")),
+                size(estimate.get("disk_bytes")),
+                str(estimate.get("source", "")),
+            ]
+        )
+    columns = ["name", "step", "status", "artifact", "time", "memory", "disk", "source of the estimate"]
+    print_table(columns, rows, right=["time", "memory", "disk"])

@@ -1,0 +1,49 @@
+"""`ontogeny seen`: which documents a model read, and when."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ontogeny.cli.options import JsonOption, WorkspaceOption, open_workspace
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command(epilog="Example: ontogeny seen python-tutor/base --steps 1:10")(seen)
+
+
+def seen(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="recipe/step, recipe/step@3 or an alias.")],
+    steps: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Only steps A to B of its own training, counted from 1.")
+    ] = None,
+    document: Annotated[
+        str | None, typer.Option(metavar="DOC_ID", help="Whether and when it read this document.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the documents a model was trained on, computed from its packing plan."""
+    from ontogeny.cli.show import print_json, print_table
+    from ontogeny.recipe.seen import readings
+
+    found = readings(open_workspace(workspace), model, steps=steps, document=document)
+    if as_json:
+        print_json([vars(one) for one in found])
+        return
+    rows = [
+        [
+            one.model,
+            one.document,
+            f"{one.first_step}–{one.last_step}",
+            f"{one.tokens:,}",
+            one.locator,
+            one.license,
+        ]
+        for one in found
+    ]
+    print_table(["model", "document", "steps", "tokens", "where", "licence"], rows, right=["tokens"])
+    documents = len({one.document for one in found})
+    typer.echo(f"{documents:,} document{'s' if documents != 1 else ''}", err=True)

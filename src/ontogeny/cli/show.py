@@ -1,0 +1,90 @@
+"""What commands print: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ontogeny.core.errors import OntogenyError
+
+UNIT_SECONDS = (("h", 3600.0), ("min", 60.0))
+UNIT_BYTES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+
+
+def print_json(value: object) -> None:
+    """One JSON object on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """A table on standard output, as wide as it needs where that is no terminal."""
+    from rich import box
+    from rich.table import Table
+
+    console = output_console()
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for column in columns:
+        numeric = column in right
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def output_console() -> Console:
+    """Standard output, never narrower than its content when it is a file or a pipe."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 200)
+
+
+def message_console() -> Console:
+    """Standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_error(error: OntogenyError) -> None:
+    """Where, what, and what to do next."""
+    from rich.markup import escape
+
+    console = message_console()
+    where = f"[bold]{escape(error.where)}[/bold]: " if error.where else ""
+    console.print(f"[bold red]error[/bold red] {where}{escape(error.message)}")
+    if error.hint:
+        console.print(f"  [cyan]→[/cyan] {escape(error.hint)}")
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `12 s`, `3.5 min`."""
+    if seconds is None:
+        return ""
+    for unit, size in UNIT_SECONDS:
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def size(count: float | None) -> str:
+    """`512 B`, `1.4 MB`."""
+    if count is None:
+        return ""
+    for unit, scale in UNIT_BYTES:
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count:.0f} B"
+
+
+def key_metric(metrics: dict[str, Any], summary: str | None) -> str:
+    """The one metric a table shows of a step."""
+    value = metrics.get(summary) if summary else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return ""
+    shown = f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    return f"{str(summary).replace('_', ' ')} {shown}"
