@@ -4,6 +4,9 @@
 #   TORCH_INDEX=https://...    where PyTorch comes from (README: which index has the CPU and which the CUDA build)
 #   ARGS="..."                 further arguments of pytest (test) or of the recipe (demo)
 
+PATH ?= /usr/local/bin:/usr/bin:/bin
+export PATH
+
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -11,9 +14,29 @@ TORCH := torch==2.13.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # The interpreter the pins are tested with comes first.
-CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.11 python3.12 python3.13 python3.14 python3 python)
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
 FIT := import sys; sys.exit(sys.version_info < (3, 11))
 WHOLE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
+
+# The first interpreter that is new enough and can make a virtual environment; or one that can with its own pip's help.
+define MAKE_ENVIRONMENT
+for python in $(CANDIDATES); do \
+    if "$$python" -c '$(WHOLE)' >/dev/null 2>&1; then "$$python" -m venv --clear $(VENV); exit; fi; \
+done; \
+for python in $(CANDIDATES); do \
+    if "$$python" -c '$(FIT)' >/dev/null 2>&1; then \
+        if "$$python" -m pip --version >/dev/null 2>&1 && "$$python" -m venv --clear --without-pip $(VENV) \
+            && "$$python" -m pip --python $(VENV)/bin/python install --quiet pip; then exit 0; fi; \
+        rm -rf $(VENV); \
+        echo "$$("$$python" -V) cannot make virtual environments here." >&2; \
+        echo "→ on Debian or Ubuntu: apt install python3-venv; or name another: make PYTHON=/path/to/python" >&2; \
+        exit 1; \
+    fi; \
+done; \
+echo "Ontogeny needs Python 3.11 or later; found: $$($(lastword $(CANDIDATES)) -V 2>&1 || echo none)." >&2; \
+echo "→ install one (https://www.python.org/downloads/), or name it: make PYTHON=/path/to/python" >&2; \
+exit 1
+endef
 
 # Another index than last time means another build of PyTorch.
 ifneq ($(TORCH_INDEX),)
@@ -34,6 +57,7 @@ help:
 	@echo "make install   only what the others call: .venv with everything in it"
 
 install: $(STAMP)
+	@echo "Ready: .venv is up to date."
 
 demo: $(STAMP)
 	$(BIN)/ontogeny run recipes/python-tutor.yaml $(ARGS)
@@ -53,28 +77,9 @@ docs: $(STAMP)
 	$(BIN)/zensical build --clean --strict
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || rm -rf $(VENV)
-	@$(MAKE) --no-print-directory $(BIN)/python
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { $(MAKE_ENVIRONMENT); }
 	@echo "Installing into $(VENV), PyTorch first (once; a few minutes)"
 	@$(PIP) install $(if $(TORCH_INDEX),--force-reinstall --index-url $(TORCH_INDEX),-c constraints.txt) $(TORCH)
 	@$(PIP) install -c constraints.txt -e '.[dev]'
 	@echo "$(TORCH_INDEX)" > $(VENV)/.torch-index
 	@touch $@
-
-$(BIN)/python:
-	@for python in $(CANDIDATES); do \
-	    if "$$python" -c '$(WHOLE)' >/dev/null 2>&1; then "$$python" -m venv --clear $(VENV) && exit 0; fi; \
-	done; \
-	for python in $(CANDIDATES); do \
-	    if "$$python" -c '$(FIT)' >/dev/null 2>&1; then \
-	        if "$$python" -m pip --version >/dev/null 2>&1 && "$$python" -m venv --clear --without-pip $(VENV) \
-	            && "$$python" -m pip --python $(VENV)/bin/python install --quiet pip; then exit 0; fi; \
-	        rm -rf $(VENV); \
-	        echo "$$("$$python" -V) cannot make virtual environments here." >&2; \
-	        echo "→ on Debian or Ubuntu: apt install python3-venv; or name another with make PYTHON=/path/to/python" >&2; \
-	        exit 1; \
-	    fi; \
-	done; \
-	echo "Ontogeny needs Python 3.11 or later; found: $$(python3 -V 2>/dev/null || echo none)." >&2; \
-	echo "→ install one (https://www.python.org/downloads/), or name it with make PYTHON=/path/to/python" >&2; \
-	exit 1

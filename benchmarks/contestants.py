@@ -1,0 +1,82 @@
+"""The driver's side of taking turns: start each contestant in its own environment, keep all of them loaded,
+ask one at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import ROOT
+
+PEERS = ROOT / "benchmarks" / "peers"
+
+
+class Contestant:
+    """A worker process that speaks the protocol of `benchmarks/peers/turns.py`."""
+
+    def __init__(self, name: str, *, python: Path, module: str, arguments: list[str]) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            [str(python), "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            text=True,
+        )
+        self.facts = self._answer()
+
+    def turn(self) -> dict[str, Any]:
+        """One unit of work: `seconds`, `peak_bytes` and what the contestant adds."""
+        return self._ask("turn")
+
+    def sgemm_gflops(self) -> float:
+        """What a large fp32 matrix product reaches in that process right now."""
+        return float(self._ask("sgemm")["gflops"])
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._send("stop")
+        self._process.wait(timeout=60)
+
+    def _ask(self, what: str) -> dict[str, Any]:
+        self._send(what)
+        return self._answer()
+
+    def _send(self, what: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"do": what}) + "\n")
+        self._process.stdin.flush()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(
+                f"{self.name} ended with exit code {self._process.wait()}; its errors stand above"
+            )
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def peer_python(peer: str) -> Path:
+    """The interpreter of a peer's own environment, made on first use from its pinned requirements."""
+    folder = PEERS / peer
+    environment, stamp = folder / ".venv", folder / ".venv" / ".installed"
+    requirements = (folder / "requirements.txt").read_text()
+    python = environment / "bin" / "python"
+    if not stamp.exists() or stamp.read_text() != requirements:
+        print(f"installing {peer} into {environment.relative_to(ROOT)}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        torch = [line for line in requirements.splitlines() if line.startswith("torch==")]
+        if torch:
+            subprocess.run([*install, *torch], check=True)  # first and alone, as in `make install`
+        subprocess.run([*install, "-r", str(folder / "requirements.txt")], check=True)
+        stamp.write_text(requirements)
+    return python

@@ -1,0 +1,1 @@
+"""A plain PyTorch GPT and training loop of nanoGPT's kind, written for this comparison."""

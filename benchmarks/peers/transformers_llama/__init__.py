@@ -1,0 +1,1 @@
+"""`LlamaForCausalLM` of Hugging Face transformers, in the same hand-written step as the plain GPT."""

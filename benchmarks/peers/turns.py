@@ -1,0 +1,85 @@
+"""The worker's side of taking turns: JSON lines over standard input and output.
+
+A contestant loads everything once, announces itself, and then works only when it is asked to, so that all of
+them stay loaded and are measured in the same minutes:
+
+    -> {"ready": true, ...facts}                        once
+    <- {"do": "turn"}     -> {"seconds": 1.2, ...}      one unit of work
+    <- {"do": "sgemm"}    -> {"gflops": 140.1}          what this machine gives right now
+    <- {"do": "stop"}                                   the process ends
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+MATRIX_SIZE = 2048  # sgemm is at its best from here on, on the processors tried (2 cores, AVX2)
+MATRIX_REPEATS = 5
+
+
+class Turns:
+    """Answers the driver. Standard output carries the protocol only: prints of libraries go to standard
+    error.
+    """
+
+    def __init__(self) -> None:
+        self._answers = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+        self._started = 0.0
+
+    def announce(self, **facts: object) -> None:
+        """Everything is loaded and warm; `facts` go into the result file."""
+        self._answer(ready=True, **facts)
+
+    def wait(self) -> None:
+        """Return when it is our turn; the clock starts here. Ends the process when told to stop."""
+        for line in sys.stdin:
+            request = json.loads(line)["do"]
+            if request == "turn":
+                self._started = time.perf_counter()
+                return
+            if request == "sgemm":
+                self._answer(gflops=sgemm_gflops())
+            elif request == "stop":
+                break
+        self._answers.close()
+        os._exit(0)  # also out of the middle of a training loop
+
+    def done(self, **figures: float) -> None:
+        """The turn is over; the clock stops here."""
+        seconds = time.perf_counter() - self._started
+        peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        self._answer(seconds=seconds, peak_bytes=peak_bytes, **figures)
+
+    def _answer(self, **fields: object) -> None:
+        self._answers.write(json.dumps(fields) + "\n")
+        self._answers.flush()
+
+
+def take_turns(work: Callable[[], float], **facts: object) -> None:
+    """Do `work` (it returns the loss) once to warm up, then once a turn, for ever."""
+    turns = Turns()
+    work()
+    turns.announce(**facts)
+    while True:
+        turns.wait()
+        loss = work()
+        turns.done(loss=loss)
+
+
+def sgemm_gflops() -> float:
+    """Best of five fp32 products of two 2048x2048 matrices, GFLOP/s."""
+    import torch
+
+    left, right = torch.randn(MATRIX_SIZE, MATRIX_SIZE), torch.randn(MATRIX_SIZE, MATRIX_SIZE)
+    best = float("inf")
+    for _ in range(MATRIX_REPEATS):
+        started = time.perf_counter()
+        torch.mm(left, right)
+        best = min(best, time.perf_counter() - started)
+    return 2 * MATRIX_SIZE**3 / best / 1e9

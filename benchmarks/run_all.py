@@ -1,0 +1,27 @@
+"""Run every benchmark, one after the other, and refresh the table in README.md. Arguments name those wanted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from benchmarks.measure import ROOT
+
+BENCHMARKS = ("cli_startup", "demo", "overhead", "pretrain_throughput", "lifecycle_kills")
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or BENCHMARKS
+    failed = [name for name in wanted if not run(name)]
+    subprocess.run([sys.executable, "-m", "benchmarks.figures", "--write"], cwd=ROOT, check=True)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def run(name: str) -> bool:
+    print(f"== {name}", flush=True)
+    return subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=ROOT, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What the documents say about the code is so: maps, paths, links, commands, overrides."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from docs import generate_commands
+from ontogeny.recipe.schema import load_recipe
+from ontogeny.recipe.table import STEPS
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "ontogeny"
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+OWN_PATH = re.compile(r"`((?:src|tests|recipes|benchmarks|docs|\.ci)/[\w./-]*)`")
+YAML_BLOCK = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+
+
+def packages() -> set[str]:
+    return {path.name for path in SOURCE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+
+
+def page_name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_the_architecture_names_exactly_the_packages_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page.split("| package | what lives there |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == packages()
+
+
+def test_the_readme_says_where_every_package_lives() -> None:
+    named = set(re.findall(r"`src/ontogeny/(\w+)/", (ROOT / "README.md").read_text()))
+    assert named == packages()
+
+
+def test_the_readme_names_every_kind_of_step() -> None:
+    stages = (ROOT / "README.md").read_text().split("## Where each stage lives")[1].split("\n## ")[0]
+    steps = {name for row in stages.splitlines() for name in re.findall(r"`([a-z-]+)`", row)}
+    assert steps == set(STEPS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_paths_and_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    missing = [path for path in OWN_PATH.findall(text) if not (ROOT / path).exists()]
+    missing += [link for link in LINK.findall(text) if not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_the_commands_page_is_what_help_says() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    assert page == generate_commands.render(), "run: .venv/bin/python docs/generate_commands.py --write"
+
+
+def test_the_readmes_first_screen_has_two_commands() -> None:
+    first_block = (ROOT / "README.md").read_text().split("```")[1]
+    assert first_block == "sh\nmake demo\nmake test\n"
+
+
+def test_the_readmes_overrides_fit_the_recipe() -> None:
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("ontogeny run ")]
+    assert commands
+    for command in commands:
+        overrides = [after for word, after in itertools.pairwise(command) if word == "--set"]
+        assert overrides
+        load_recipe(ROOT / command[2], STEPS, overrides=overrides)
+
+
+def recipe_snippets() -> list[tuple[str, str]]:
+    pages = sorted((ROOT / "docs" / "stages").glob("*.md"))
+    return [(page.name, block) for page in pages for block in YAML_BLOCK.findall(page.read_text())]
+
+
+@pytest.mark.parametrize(("page", "block"), recipe_snippets())
+def test_snippets_of_recipes_are_valid_steps(page: str, block: str) -> None:
+    for body in yaml.safe_load(block).values():
+        STEPS[body["step"]].config.model_validate(body)
