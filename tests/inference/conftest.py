@@ -3,10 +3,10 @@
 import pytest
 
 from ontogeny.model.config import ModelShape
-from ontogeny.model.init import initialise
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.train import train_bpe
+from tests.random_weights import randomise
 
 TEXT = "Shuffle list x in place, and return None. Split the string s. naïve café 🙂\n" * 3
 
@@ -20,5 +20,5 @@ def tokenizer() -> Tokenizer:
 def model(tokenizer: Tokenizer) -> Transformer:
     shape = ModelShape(d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, d_ff=64, seq_len=48)
     built = Transformer(shape.resolve(tokenizer.vocab_size))
-    initialise(built, seed=3)
+    randomise(built, 3)
     return built.eval()

@@ -82,9 +82,7 @@ def test_bits_per_byte_counts_every_byte_once(
     assert bits_per_byte(model, tokenizer, texts).bits == pytest.approx(found.bits, rel=1e-6)
 
 
-def test_a_stride_of_one_token_is_the_definition(
-    model: Transformer, tokenizer: Tokenizer
-) -> None:
+def test_a_stride_of_one_token_is_the_definition(model: Transformer, tokenizer: Tokenizer) -> None:
     text = "Split the string s. " * 20
     exact = bits_per_byte(model, tokenizer, [text], window=16, stride=1)
     ids = [tokenizer.end_of_text_id, *tokenizer.encode(text)]

@@ -1,7 +1,6 @@
-from tests.lineage.conftest import Publish
-
 from ontogeny.lineage.graph import Edge, lineage
 from ontogeny.lineage.workspace import Workspace
+from tests.lineage.conftest import Publish
 
 
 def test_ancestors_and_descendants(workspace: Workspace, publish: Publish) -> None:

@@ -19,6 +19,12 @@ def fill(ledger: Ledger, count: int = 4) -> None:
             writer.append("run", {"number": number})
 
 
+def append_two(ledger: Ledger, first: float, second: float) -> None:
+    with ledger.write() as writer:
+        writer.append("run", {"number": first})
+        writer.append("run", {"number": second})
+
+
 def change(ledger: Ledger, statement: str) -> None:
     with sqlite3.connect(ledger.place) as connection:
         connection.execute(statement)
@@ -59,9 +65,8 @@ def test_a_changed_or_removed_row_is_named(ledger: Ledger, statement: str, row: 
 
 def test_a_failed_transaction_leaves_nothing(ledger: Ledger) -> None:
     fill(ledger, 1)
-    with pytest.raises(ValueError, match="JSON compliant"), ledger.write() as writer:
-        writer.append("run", {"number": 1})
-        writer.append("run", {"number": float("nan")})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        append_two(ledger, 1.0, float("nan"))
     assert len(ledger.entries()) == 1
 
 

@@ -1,11 +1,11 @@
 import pytest
-from tests.lineage.conftest import Publish
 
 from ontogeny.core.errors import GateRefused, UsageError
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.manifest import Verdict
 from ontogeny.lineage.registry import newest_verdicts, promote, rollback
 from ontogeny.lineage.workspace import Workspace
+from tests.lineage.conftest import Publish
 
 
 def verdict(model: Artifact, *, passed: bool) -> Verdict:

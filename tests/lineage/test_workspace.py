@@ -3,10 +3,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.lineage.conftest import Publish
 
 from ontogeny.core.errors import ArtifactError, UsageError
 from ontogeny.lineage.workspace import Workspace
+from tests.lineage.conftest import Publish
 
 
 def test_versions_count_up_and_names_resolve(workspace: Workspace, publish: Publish) -> None:

@@ -1,10 +1,10 @@
 import pytest
-from tests.recipe.conftest import TABLE
 
 from ontogeny.core.errors import RecipeError, UsageError
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.plan import make_plan, resolve, select
 from ontogeny.recipe.run import RunOptions, run_recipe
+from tests.recipe.conftest import TABLE
 
 CHAIN = (
     "recipe: demo\nsteps:\n"

@@ -1,13 +1,13 @@
 from pathlib import Path
 
 import pytest
-from tests.recipe.conftest import RAN, TABLE
 
 from ontogeny.core.errors import ArtifactError, GateRefused
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.plan import resolve, select
 from ontogeny.recipe.run import RunOptions, RunResult, run_recipe
 from ontogeny.recipe.schema import Recipe
+from tests.recipe.conftest import RAN, TABLE
 
 CHAIN = (
     "recipe: demo\nseed: 7\nsteps:\n"

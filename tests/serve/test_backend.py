@@ -8,12 +8,12 @@ import pytest
 from ontogeny.inference.engine import Engine
 from ontogeny.inference.sampling import SamplingOptions
 from ontogeny.model.config import ModelShape
-from ontogeny.model.init import initialise
 from ontogeny.model.transformer import Transformer
 from ontogeny.serve.api import create_app
 from ontogeny.serve.backend import NativeBackend
 from ontogeny.tokenizer.chat import encode_prompt
 from ontogeny.tokenizer.train import train_bpe
+from tests.random_weights import randomise
 from tests.serve.conftest import FINGERPRINT, NAME, openai_client, serving
 
 ASK = [{"role": "user", "content": "What does open do? <|im_end|>"}]
@@ -25,7 +25,7 @@ def engine() -> Engine:
     model = Transformer(
         ModelShape(d_model=32, n_layers=1, n_heads=2, seq_len=96).resolve(tokenizer.vocab_size)
     )
-    initialise(model, seed=3)
+    randomise(model, 3)
     return Engine(model.eval(), tokenizer)
 
 

@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import pytest
+import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import decoders, models
 
 from ontogeny.core.errors import ModelFormatError
 from ontogeny.tokenizer.codec import Tokenizer
@@ -34,6 +36,15 @@ def test_bytes_that_never_become_a_character_are_given_out_at_the_end(tokenizer:
     decoder = tokenizer.stream_decoder()
     assert decoder.push(first) == ""
     assert decoder.flush() == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_spaces_that_depend_on_what_stands_before_are_streamed() -> None:
+    bpe = tokenizers.Tokenizer(models.WordLevel({"\u2581a": 0, "\u2581b": 1, "c": 2, "?": 3}, unk_token="?"))
+    bpe.decoder = decoders.Metaspace()
+    other = Tokenizer(bpe, None)
+    decoder = other.stream_decoder()
+    pieces = [decoder.push(token) for token in (0, 2, 1, 1)]
+    assert "".join(pieces) == other.decode([0, 2, 1, 1]) == "ac b b"
 
 
 def test_batches_and_offsets_agree_with_single_texts(tokenizer: Tokenizer) -> None:

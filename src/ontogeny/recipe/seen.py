@@ -105,7 +105,7 @@ def _descriptions(artifacts: Iterable[Artifact]) -> dict[str, tuple[str, str, st
     """doc_id -> source, locator, licence."""
     import pyarrow.parquet as pq
 
-    described = {}
+    described: dict[str, tuple[str, str, str]] = {}
     for artifact in artifacts:
         for part in sorted(artifact.path.glob("part-*.parquet")):
             columns = pq.read_table(part, columns=list(DESCRIPTION_COLUMNS)).to_pydict()

@@ -9,21 +9,18 @@ parsed, and unveiled in the plain text between them. Messages without such look-
 from __future__ import annotations
 
 import functools
-import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.environment import Template
 
 from ontogeny.core.errors import DataError, ModelFormatError
 from ontogeny.tokenizer.codec import Tokenizer
+from ontogeny.tokenizer.sandbox import MAX_CHARACTERS, BoundedEnvironment, EndlessTemplateError
 
 Messages = Sequence[Mapping[str, str]]  # each with `role` and `content`
 
-MAX_RENDERED_CHARACTERS = 10_000_000
-MAX_RENDER_S = 5.0
 VEIL = "\ue000"  # first of Unicode's private use area; repeated until no message contains it
 
 
@@ -43,7 +40,8 @@ def render(tokenizer: Tokenizer, messages: Messages, *, add_generation_prompt: b
             "the model has no chat template",
             hint="use plain text, or add `chat_template` to tokenizer_config.json",
         )
-    started, pieces, length = time.monotonic(), [], 0
+    environment, template = _compiled(tokenizer.chat_template)
+    pieces, length = [], 0
     variables = {
         "messages": [dict(message) for message in messages],
         "add_generation_prompt": add_generation_prompt,
@@ -51,17 +49,29 @@ def render(tokenizer: Tokenizer, messages: Messages, *, add_generation_prompt: b
         "eos_token": tokenizer.end_of_text,
     }
     try:
-        for piece in _compiled(tokenizer.chat_template).generate(variables):
+        environment.start()
+        for piece in template.generate(variables):
+            environment.tick()
             pieces.append(piece)
             length += len(piece)
-            if length > MAX_RENDERED_CHARACTERS or time.monotonic() - started > MAX_RENDER_S:
-                raise ModelFormatError(
-                    f"the chat template wrote {length:,} characters in {time.monotonic() - started:.1f} s without end",
-                    hint="mend `chat_template` in tokenizer_config.json",
-                )
+            if length > MAX_CHARACTERS:
+                raise EndlessTemplateError(f"it wrote {length:,} characters")
     except _TemplateRefusalError as error:
         raise DataError(f"the chat template refuses this conversation: {error}") from error
-    except (TemplateError, TypeError, ValueError, KeyError, ArithmeticError) as error:
+    except EndlessTemplateError as error:
+        raise ModelFormatError(
+            f"the chat template goes on without end: {error}",
+            hint="mend `chat_template` in tokenizer_config.json",
+        ) from error
+    except (
+        TemplateError,
+        TypeError,
+        ValueError,
+        KeyError,
+        ArithmeticError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise ModelFormatError(
             f"the chat template fails: {error}", hint="mend `chat_template` in tokenizer_config.json"
         ) from error
@@ -151,12 +161,11 @@ def _answers(tokenizer: Tokenizer, messages: Messages, rendered: str) -> Iterato
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(template: str):  # type: ignore[no-untyped-def]  # jinja2's Template is only known through its environment
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
+def _compiled(source: str) -> tuple[BoundedEnvironment, Template]:
+    environment = BoundedEnvironment()
     environment.globals["raise_exception"] = _refuse
     try:
-        return environment.from_string(template)
+        return environment, environment.template(source)
     except TemplateError as error:
         raise ModelFormatError(
             f"the chat template is not valid Jinja: {error}",

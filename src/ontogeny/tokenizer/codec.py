@@ -152,26 +152,37 @@ class Tokenizer:
 
 
 class StreamDecoder:
-    """Text of tokens as they come; a character is given out once all its bytes are there."""
+    """Text of tokens as they come; a character is given out once all its bytes are there.
+
+    What a token adds is told from the text of the tokens before it, with it and without: some tokenizers (not ours)
+    write a token's leading space only where something stands before it.
+    """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
+        self._given: list[int] = []  # the tokens of the last text given out
         self._pending: list[int] = []
 
     def push(self, token_id: int) -> str:
         """The characters that `token_id` completes."""
         self._pending.append(token_id)
-        text = self._tokenizer.decode(self._pending, skip_special=True)
+        text = self._added()
         if text.endswith(REPLACEMENT) and len(self._pending) < LONGEST_CHARACTER_BYTES:
             return ""
-        self._pending = []
+        if text:  # a token without text of its own says nothing of what follows it
+            self._given, self._pending = self._pending, []
         return text
 
     def flush(self) -> str:
         """What is left: bytes that never became a character, as U+FFFD."""
-        text = self._tokenizer.decode(self._pending, skip_special=True) if self._pending else ""
-        self._pending = []
+        text = self._added() if self._pending else ""
+        self._given, self._pending = [], []
         return text
+
+    def _added(self) -> str:
+        """What the pending tokens add to the text given out."""
+        before = self._tokenizer.decode(self._given, skip_special=True)
+        return self._tokenizer.decode(self._given + self._pending, skip_special=True)[len(before) :]
 
 
 def _content(token: object) -> str | None:

@@ -1,0 +1,1 @@
+"""Suites, the runner that scores models on them, paired comparisons, gates, and the report."""

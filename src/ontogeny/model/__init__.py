@@ -1,0 +1,1 @@
+"""The decoder: its configuration, layers, loss, initial weights, cache, arithmetic cost, and its file formats."""

@@ -1,0 +1,1 @@
+"""Public file formats of models, in and out."""

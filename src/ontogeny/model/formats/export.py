@@ -1,0 +1,68 @@
+"""A stored model in another number type, everything else as it was.
+
+The folder is rewritten tensor by tensor; configuration, tokenizer and template are copied, so that what was published
+with a model (token ids, template, licence) stays with it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import get_args
+
+from safetensors.torch import save_file
+
+from ontogeny.core.errors import UsageError, nearest
+from ontogeny.core.files import disk_errors, payload_files, read_json, write_atomic
+from ontogeny.model.formats.companions import CONFIG_FILE, WEIGHTS_FILE, copy_companions
+from ontogeny.model.formats.huggingface import (
+    DTYPES,
+    FloatType,
+    expected_shapes,
+    ignorable_tensors,
+    read_config,
+)
+from ontogeny.model.formats.safetensors_folder import read_tensors, to_dtype
+
+
+def export_folder(source: Path, out: Path, *, weight_type: str = "f32") -> list[Path]:
+    """Write the model in `source` to the new folder `out`; returns its files, relative to it.
+
+    Raises:
+        UsageError: `out` exists, or an unknown type.
+        ModelFormatError: `source` cannot be read, or holds values that the type cannot.
+    """
+    if weight_type not in DTYPES:
+        raise UsageError(
+            f"unknown type {weight_type!r}.{nearest(weight_type, DTYPES)}",
+            hint=f"choose one of {', '.join(get_args(FloatType))}",
+        )
+    if out.exists():
+        raise UsageError(f"{out} exists already", hint="name a folder that does not exist yet")
+    with disk_errors("exporting a model"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        try:
+            write_export(source, unfinished, weight_type=weight_type)
+            unfinished.chmod(0o755)
+            unfinished.rename(out)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+    return payload_files(out)
+
+
+def write_export(source: Path, folder: Path, *, weight_type: FloatType) -> None:
+    """Write the model in `source` into the empty `folder`; see `export_folder`."""
+    config = read_config(source)
+    tensors = {
+        name: to_dtype(name, tensor, DTYPES[weight_type])
+        for name, tensor in read_tensors(source, expected_shapes(config), ignored=ignorable_tensors(config))
+    }
+    save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    copy_companions(source, folder)
+    values = {key: value for key, value in read_json(source / CONFIG_FILE).items() if key != "torch_dtype"}
+    values["dtype"] = str(DTYPES[weight_type]).removeprefix("torch.")
+    write_atomic(folder / CONFIG_FILE, json.dumps(values, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,137 @@
+"""A model as a Hugging Face folder: out and in.
+
+    config.json  generation_config.json  model.safetensors  tokenizer.json  tokenizer_config.json
+
+Our tensors carry the names of these architectures already, but for the prefix `model.`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors.torch import save_file
+
+from ontogeny.core.errors import ArtifactError, ModelFormatError, UsageError
+from ontogeny.core.files import read_json, write_atomic
+from ontogeny.model.config import ModelConfig
+from ontogeny.model.formats.companions import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE
+from ontogeny.model.formats.huggingface_config import config_from_json, config_to_json
+from ontogeny.model.formats.safetensors_folder import read_tensors, to_dtype
+from ontogeny.model.transformer import Transformer
+from ontogeny.tokenizer.codec import Tokenizer
+
+HEAD = "lm_head.weight"
+PREFIX = "model."
+
+FloatType = Literal["f32", "f16", "bf16"]
+DTYPES: dict[FloatType, torch.dtype] = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+
+
+def save(
+    model: Transformer, folder: Path, *, tokenizer: Tokenizer | None = None, dtype: FloatType = "f32"
+) -> None:
+    """Write `model` into `folder`, which is made if need be.
+
+    With its `tokenizer` the folder is whole: tokenizer files, and the ids at which text ends in both configurations.
+    Without, whoever calls writes them.
+
+    Raises:
+        ModelFormatError: weights that `dtype` cannot hold, or a tokenizer with more entries than the model.
+    """
+    if tokenizer is not None:
+        check_tokenizer(tokenizer, model.config, where=str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        their_name(ours): to_dtype(their_name(ours), tensor.detach().cpu(), DTYPES[dtype])
+        for ours, tensor in model.state_dict().items()
+    }
+    save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    end_id = None if tokenizer is None else tokenizer.end_of_text_id
+    stored = str(DTYPES[dtype]).removeprefix("torch.")
+    _write_json(folder / CONFIG_FILE, config_to_json(model.config, dtype=stored, end_id=end_id))
+    if tokenizer is not None:
+        ends = {"eos_token_id": sorted(tokenizer.stop_ids), "pad_token_id": end_id, "do_sample": True}
+        _write_json(folder / GENERATION_FILE, ends)
+        tokenizer.save(folder)
+
+
+def load(folder: Path, device: str = "cpu", *, dtype: torch.dtype = torch.float32) -> Transformer:
+    """Read a model onto `device`, ready to be used; its weights can be trained.
+
+    Raises:
+        ModelFormatError: a folder that is not a whole model of a supported family; names the file or the tensor.
+        UsageError: a half-precision type on the CPU.
+    """
+    if device == "cpu" and dtype in (torch.float16, torch.bfloat16):
+        raise UsageError(
+            f"{dtype} on a CPU is many times slower than float32 on most processors",
+            hint="leave the type out, or load on cuda",
+        )
+    config = read_config(folder)
+    with torch.device("meta"):
+        model = Transformer(config)
+    state = {
+        name.removeprefix(PREFIX): tensor.to(device=device, dtype=dtype)
+        for name, tensor in read_tensors(folder, expected_shapes(config), ignored=ignorable_tensors(config))
+    }
+    model.load_state_dict(state, assign=True)
+    model.make_tables(device)
+    return model.eval()
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The description of the model in `folder`.
+
+    Raises:
+        ModelFormatError: `config.json` is missing, is not JSON, or describes what cannot be read.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        values = read_json(path)
+    except ArtifactError as error:
+        raise ModelFormatError(
+            f"no readable {CONFIG_FILE} here",
+            where=str(folder),
+            hint="name a folder that holds a whole Hugging Face model",
+        ) from error
+    if not isinstance(values, dict):
+        raise ModelFormatError(
+            "not a JSON object", where=str(path), hint="the file is damaged: fetch it again"
+        )
+    return config_from_json(values, str(path))
+
+
+def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, where: str) -> None:
+    """Raise ModelFormatError when `tokenizer` can give ids for which the model has no embedding."""
+    if tokenizer.vocab_size > config.vocab_size:
+        raise ModelFormatError(
+            f"the tokenizer has {tokenizer.vocab_size:,} entries, the model {config.vocab_size:,}",
+            where=where,
+            hint="a model goes with the tokenizer it was trained with",
+        )
+
+
+def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Every tensor that a folder of this model stores, by its Hugging Face name."""
+    with torch.device("meta"):
+        state = Transformer(config).state_dict()
+    return {their_name(ours): tuple(tensor.shape) for ours, tensor in state.items()}
+
+
+def ignorable_tensors(config: ModelConfig) -> frozenset[str]:
+    """Tensors that some writers store though they hold nothing of their own."""
+    tables = {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq" for layer in range(config.n_layers)}
+    return frozenset(tables | ({HEAD} if config.tie_embeddings else set()))
+
+
+def their_name(ours: str) -> str:
+    """The Hugging Face name of one of our tensors."""
+    return ours if ours == HEAD else f"{PREFIX}{ours}"
+
+
+def _write_json(path: Path, value: Mapping[str, object]) -> None:
+    write_atomic(path, json.dumps(value, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,157 @@
+"""The safetensors files of a model folder, checked before anything is copied.
+
+One file `model.safetensors`, or several named by `model.safetensors.index.json`. The library checks header, offsets and
+overlaps; here names, shapes and number types are held against what the model expects. Pickled weights are refused:
+unpickling runs whatever code the file's author chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ontogeny.core.errors import ArtifactError, ModelFormatError
+from ontogeny.core.files import read_json
+from ontogeny.model.formats.companions import INDEX_FILE, WEIGHTS_FILE
+
+PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+FLOAT_TYPES = ("F64", "F32", "F16", "BF16")
+NAMES_SHOWN = 3
+
+
+def read_tensors(
+    folder: Path, expected: Mapping[str, tuple[int, ...]], *, ignored: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Tensor]]:
+    """Every expected tensor, by name, on the CPU, in its stored type.
+
+    Args:
+        expected: name to shape.
+        ignored: names that may be present and are not read.
+
+    Raises:
+        ModelFormatError: a file that is cut short, or a tensor that is missing, unexpected or of another shape or
+            type; names the file or the tensor. Nothing is yielded before names have been checked in every file.
+    """
+    homes = _homes(folder)
+    _check_names(folder, set(homes), set(expected), ignored)
+    for path in sorted({homes[name] for name in expected}):
+        with _opened(path) as file:
+            for name in sorted(name for name in expected if homes[name] == path):
+                view = file.get_slice(name)
+                _check_tensor(path, name, tuple(view.get_shape()), view.get_dtype(), expected[name])
+                yield name, file.get_tensor(name)
+
+
+def _homes(folder: Path) -> dict[str, Path]:
+    """The file of every stored tensor."""
+    if (folder / INDEX_FILE).exists():
+        return _homes_by_index(folder)
+    path = folder / WEIGHTS_FILE
+    if not path.exists():
+        _refuse_without_weights(folder)
+    with _opened(path) as file:
+        return dict.fromkeys(file.keys(), path)
+
+
+def _homes_by_index(folder: Path) -> dict[str, Path]:
+    where = folder / INDEX_FILE
+    try:
+        files = sorted({str(name) for name in read_json(where)["weight_map"].values()})
+    except (ArtifactError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFormatError(
+            "not an index of weights", where=str(where), hint="fetch the model again"
+        ) from error
+    homes: dict[str, Path] = {}
+    for name in files:
+        path = folder / name
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise ModelFormatError(
+                f"{name!r} is not the name of a safetensors file in this folder",
+                where=str(where),
+                hint="mend the index",
+            )
+        if not path.exists():
+            raise ModelFormatError(
+                "missing, though the index names it", where=str(path), hint="fetch the model again"
+            )
+        with _opened(path) as file:
+            homes |= dict.fromkeys(file.keys(), path)
+    return homes
+
+
+def _refuse_without_weights(folder: Path) -> NoReturn:
+    pickled = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLED_SUFFIXES)
+    if pickled:
+        raise ModelFormatError(
+            f"{pickled[0]} holds pickled weights, which can run code when they are loaded",
+            where=str(folder),
+            hint="only safetensors are read: ask for them, or convert the file where you trust it",
+        )
+    raise ModelFormatError(
+        f"no {WEIGHTS_FILE} here", where=str(folder), hint="name a folder that holds a whole model"
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """`safe_open`, which has no types, with complaints that name the file."""
+    try:
+        with safe_open(str(path), framework="pt", device="cpu") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise ModelFormatError(
+            f"not a whole safetensors file ({error})",
+            where=str(path),
+            hint="it may be cut short: fetch it again",
+        ) from error
+
+
+def _check_names(folder: Path, stored: set[str], expected: set[str], ignored: frozenset[str]) -> None:
+    for what, names in (("missing", expected - stored), ("unexpected", stored - expected - ignored)):
+        if names:
+            shown = ", ".join(sorted(names)[:NAMES_SHOWN])
+            more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+            raise ModelFormatError(
+                f"{what} tensors: {shown}{more}",
+                where=str(folder),
+                hint="config.json and the weights do not belong together, or the family is another one",
+            )
+
+
+def _check_tensor(
+    path: Path, name: str, shape: tuple[int, ...], dtype: str, expected: tuple[int, ...]
+) -> None:
+    if shape != expected:
+        raise ModelFormatError(
+            f"tensor {name} has shape {list(shape)}, config.json asks for {list(expected)}",
+            where=str(path),
+            hint="config.json and the weights do not belong together",
+        )
+    if dtype not in FLOAT_TYPES:
+        raise ModelFormatError(
+            f"tensor {name} is of type {dtype}",
+            where=str(path),
+            hint=f"only {', '.join(FLOAT_TYPES)} can be read",
+        )
+
+
+def to_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """`tensor` in `dtype`, contiguous.
+
+    Raises:
+        ModelFormatError: a finite value that `dtype` cannot hold.
+    """
+    converted = tensor.to(dtype)
+    if dtype != tensor.dtype and not torch.equal(converted.isfinite(), tensor.isfinite()):
+        raise ModelFormatError(
+            f"tensor {name} holds values that {dtype} cannot",
+            where=name,
+            hint="export as bf16 or f32 instead of f16",
+        )
+    return converted.contiguous()

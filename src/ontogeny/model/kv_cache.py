@@ -1,0 +1,53 @@
+"""Keys and values of the tokens already read, in tensors allocated once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ontogeny.model.config import ModelConfig
+
+
+class KVCache:
+    """Room for `capacity` tokens of `batch` rows; every row has read the same number of tokens, `length`."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        batch: int = 1,
+        capacity: int | None = None,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.capacity = min(capacity or config.seq_len, config.seq_len)
+        self.length = 0
+        shape = (config.n_layers, batch, config.n_kv_heads, self.capacity, config.head_dim)
+        self._keys = torch.zeros(shape, device=device, dtype=dtype)
+        self._values = torch.zeros(shape, device=device, dtype=dtype)
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write (B, K, T, D) behind the tokens read so far; returns everything up to there, (B, K, length + T, D).
+
+        `length` moves only with `advance`, once every layer has written.
+        """
+        end = self.length + keys.shape[2]
+        self._keys[layer, :, :, self.length : end] = keys
+        self._values[layer, :, :, self.length : end] = values
+        return self._keys[layer, :, :, :end], self._values[layer, :, :, :end]
+
+    def advance(self, tokens: int) -> None:
+        """`tokens` more have been read by every layer."""
+        self.length += tokens
+
+    def rewind(self, length: int) -> None:
+        """Forget everything after the first `length` tokens."""
+        self.length = length
+
+    def repeated(self, batch: int) -> KVCache:
+        """A copy of a one-row cache with `batch` rows, for continuations that share a prefix."""
+        copy = object.__new__(KVCache)
+        copy.capacity, copy.length = self.capacity, self.length
+        copy._keys = self._keys.expand(-1, batch, -1, -1, -1).clone()
+        copy._values = self._values.expand(-1, batch, -1, -1, -1).clone()
+        return copy

@@ -1,0 +1,76 @@
+"""Rotary position embedding (arXiv 2104.09864), half-split as in Llama and Qwen.
+
+A head of size D is two halves (a, b); at position t the pair (a_i, b_i) is turned by the angle t · base^(-2i/D):
+
+    a' = a cos - b sin,    b' = b cos + a sin
+
+The interleaved variant of the paper pairs neighbours instead; mixing the two up fails silently, so tests compare with
+another implementation.
+
+Training on the CPU is the exception: there the rows of the projections are interleaved on the fly (`interleaved`), so
+that a pair lies side by side and turning it is one complex multiplication over contiguous memory, four times as fast
+as work on strided halves. Queries and keys are reordered alike, and their products do not change.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
+
+from ontogeny.model.norm import inverse_rms, rms_norm_gradient
+
+
+def rope_tables(seq_len: int, head_dim: int, base: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, each (seq_len, head_dim / 2), float32, of angles computed in float32 as transformers does."""
+    frequencies = 1.0 / base ** (torch.arange(0, head_dim, 2, dtype=torch.int64).float() / head_dim)
+    angles = torch.outer(torch.arange(seq_len, dtype=torch.float32), frequencies)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn heads `x` (B, T, H, D) by tables (T, D/2); same shape and dtype."""
+    cos, sin = cos.to(x.dtype).unsqueeze(1), sin.to(x.dtype).unsqueeze(1)  # (T, 1, D/2)
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+
+
+def interleaved(weight: Tensor, head_dim: int) -> Tensor:
+    """Rows (H · D, ...) with the halves of each head interleaved: a_0, b_0, a_1, b_1, ... instead of a_0, a_1, ..."""
+    rest = weight.shape[1:]
+    return weight.view(-1, 2, head_dim // 2, *rest).transpose(1, 2).reshape(weight.shape)
+
+
+def norm_and_turn(x: Tensor, weight: Tensor, turns: Tensor, eps: float) -> Tensor:
+    """RMSNorm over each head of interleaved `x` (B, T, H, D) with interleaved gain (D,), then a turn.
+
+    `turns` (T, 1, D/2) are the complex numbers cos + i sin. CPU, float32 or float64.
+    """
+    out: Tensor = _NormAndTurn.apply(x, weight, turns, eps)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _NormAndTurn(torch.autograd.Function):
+    """Second derivatives are not supported."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, turns: Tensor, eps: float) -> Tensor:
+        inverse = inverse_rms(x, eps)
+        ctx.save_for_backward(x, weight, turns, inverse)
+        out = (x * inverse).mul_(weight)
+        _pairs(out).mul_(turns)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, d_out: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, weight, turns, inverse = ctx.saved_tensors  # type: ignore[attr-defined]
+        D = x.shape[-1]
+        d_scaled = torch.view_as_real(_pairs(d_out.contiguous()) * turns.conj()).view(-1, D)  # turned back
+        d_x, d_weight = rms_norm_gradient(d_scaled, x.reshape(-1, D), weight, inverse.view(-1, 1))
+        return d_x.view(x.shape), d_weight, None, None
+
+
+def _pairs(x: Tensor) -> Tensor:
+    """A complex view (..., D/2) of neighbours in `x` (..., D)."""
+    return torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))

@@ -1,0 +1,1 @@
+"""Figures and self-contained HTML pages: one look for all stages."""

@@ -1,0 +1,1 @@
+"""Intervals, standard errors and paired tests; no model."""

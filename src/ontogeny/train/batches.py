@@ -1,0 +1,122 @@
+"""From rows of the packing plan to tensors: gathered from memory-mapped shards, padded, cut into micro-batches.
+
+The rows of a step are put in the order of their length, longest first, so that a micro-batch is padded only to its own
+longest row. Padding stands on the right, where a causal model's other positions cannot see it, and is no target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ontogeny.train.order import Int64s
+from ontogeny.train.packing import PackingPlan
+
+PADDING_ID = 0  # any id will do: nothing attends to padding and it is no target
+
+
+class TokenSource(Protocol):
+    """Where tokens lie, e.g. `tokenizer.shards.TokenShards`."""
+
+    def read(self, shard: int, start: int, length: int) -> npt.NDArray[Any]:
+        """Token ids (length,) of a shard, of any integer type."""
+
+
+class MaskedSource(TokenSource, Protocol):
+    """Tokens of which only some are to be learnt."""
+
+    def read_mask(self, shard: int, start: int, length: int) -> npt.NDArray[np.bool_]:
+        """(length,) True where the token is to be learnt."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows to learn from.
+
+    `idx` (B, T) int64 are the inputs; `targets` (N,) int64 the tokens to predict; `positions` (N,) int64 where in the
+    flattened (B * T) inputs each is predicted, None where every position predicts, in order. `tokens` counts the
+    inputs without padding.
+    """
+
+    idx: Tensor
+    targets: Tensor
+    positions: Tensor | None
+    tokens: int
+
+    @property
+    def supervised(self) -> int:
+        """How many tokens are to be predicted."""
+        return len(self.targets)
+
+
+class Batches:
+    """The batches of a plan: by step for training, or all rows in order for measuring."""
+
+    def __init__(
+        self,
+        plan: PackingPlan,
+        source: TokenSource,
+        *,
+        micro_batch_rows: int,
+        device: str = "cpu",
+        masked: MaskedSource | None = None,
+    ) -> None:
+        self.plan = plan
+        self._source = source
+        self._masked = masked
+        self._rows_at_once = micro_batch_rows
+        self._device = torch.device(device)
+
+    def micro_batches(self, step: int) -> list[Batch]:
+        """The rows of a step (from 0), `micro_batch_rows` at a time, longest first."""
+        return list(self._cut(self.plan.order.rows_for_step(step)))
+
+    def documents(self, step: int) -> list[str]:
+        """Ids of the documents that a step reads."""
+        return self.plan.documents_of_rows(self.plan.order.rows_for_step(step))
+
+    def every_row(self) -> Iterator[Batch]:
+        """Each row of the plan once."""
+        return self._cut(np.arange(self.plan.rows, dtype=np.int64))
+
+    def _cut(self, rows: Int64s) -> Iterator[Batch]:
+        longest_first = rows[np.argsort(-self.plan.row_tokens[rows], kind="stable")]
+        for start in range(0, len(rows), self._rows_at_once):
+            yield self._gather(longest_first[start : start + self._rows_at_once])
+
+    def _gather(self, rows: Int64s) -> Batch:
+        B, T = len(rows), int(self.plan.row_tokens[rows].max()) - 1
+        tokens = np.full((B, T + 1), PADDING_ID, dtype=np.int64)
+        learnt = np.zeros((B, T + 1), dtype=np.bool_)
+        first = self.plan.first_segment
+        for place, row in enumerate(rows):
+            for segment in range(first[row], first[row + 1]):
+                span = (
+                    int(self.plan.shard[segment]),
+                    int(self.plan.start[segment]),
+                    int(self.plan.length[segment]),
+                )
+                offset = int(self.plan.offset[segment])
+                here = (place, slice(offset, offset + span[2]))
+                tokens[here] = self._source.read(*span)
+                learnt[here] = True if self._masked is None else self._masked.read_mask(*span)
+        supervised = learnt[:, 1:]
+        whole = bool(supervised.all())
+        return Batch(
+            idx=self._tensor(tokens[:, :-1]),
+            targets=self._tensor(tokens[:, 1:][supervised]),
+            positions=None if whole else self._tensor(np.flatnonzero(supervised)),
+            tokens=int(self.plan.row_tokens[rows].sum()) - B,
+        )
+
+    def _tensor(self, values: Int64s) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(values))
+        if self._device.type == "cpu":
+            return tensor
+        return tensor.pin_memory().to(self._device, non_blocking=True)

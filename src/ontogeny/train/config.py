@@ -1,0 +1,144 @@
+"""What a user may choose about a training run; light to import, checked before anything runs.
+
+Defaults suit a small model on a CPU: small batches, no weight decay on embeddings and gains, a decaying last part.
+A field that a choice leaves without effect cannot be written: each optimizer has its own set of fields.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from ontogeny.lineage.step import Immaterial, Settings
+
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+
+
+class AdamWConfig(Settings):
+    """AdamW (arXiv 1711.05101), fused. Gains of norms never decay."""
+
+    type: Literal["adamw"] = "adamw"
+    lr: Positive = 1e-3
+    """Peak learning rate."""
+    betas: tuple[Momentum, Momentum] = (0.9, 0.95)
+    eps: Positive = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    """Decoupled: each step multiplies a matrix by 1 - lr * weight_decay."""
+    decay_embeddings: bool = False
+    """Whether the embedding and the output head decay as well."""
+
+
+class MuonConfig(Settings):
+    """Muon for the matrices inside the blocks, AdamW for embeddings, head and gains; see `train.optim.muon`."""
+
+    type: Literal["muon"]
+    lr: Positive = 1e-2
+    """Peak learning rate of the matrices, whose updates have a root mean square of about 0.2 * lr, as AdamW's have."""
+    momentum: Momentum = 0.95
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    """Decoupled, for the matrices only."""
+    newton_schulz_steps: Annotated[int, Field(ge=1, le=10)] = 5
+    adam_lr: Positive = 8e-3
+    """Peak learning rate of embeddings, head and gains."""
+    adam_betas: tuple[Momentum, Momentum] = (0.9, 0.95)
+    adam_eps: Positive = 1e-10
+
+
+def _optimizer_type(value: Any) -> Any:
+    """AdamW where no `type` is written."""
+    return value.get("type", "adamw") if isinstance(value, dict) else getattr(value, "type", None)
+
+
+OptimizerConfig = Annotated[
+    Annotated[AdamWConfig, Tag("adamw")] | Annotated[MuonConfig, Tag("muon")], Discriminator(_optimizer_type)
+]
+
+
+class ScheduleConfig(Settings):
+    """Warmup, a constant part, then decay (arXiv 2405.18392)."""
+
+    warmup_steps: Annotated[int, Field(ge=0)] = 20
+    """Steps over which the rate rises linearly from near zero to its peak."""
+    decay_fraction: Fraction = 0.4
+    """Share of all steps, at the end, over which the rate falls."""
+    shape: Literal["linear", "1-sqrt"] = "linear"
+    """How it falls: in a line, or as 1 - sqrt(progress) (faster at first)."""
+    final_lr_fraction: Fraction = 0.0
+    """What is left of the peak rate after the last step."""
+
+
+class TrainConfig(Settings):
+    """How to train. Give `steps`, or `epochs` over the data."""
+
+    steps: Annotated[int, Field(ge=1)] | None = None
+    """Updates of the weights."""
+    epochs: Positive | None = None
+    """Passes over the training rows, rounded up to whole steps."""
+    batch_rows: Annotated[int, Field(ge=1)] = 16
+    """Rows (of up to `seq_len` tokens) for one update."""
+    micro_batch_rows: Annotated[int, Field(ge=1)] | None = None
+    """Rows computed at once: bounds memory, changes nothing but rounding. None: `batch_rows`."""
+    seq_len: Annotated[int, Field(ge=2)] | None = None
+    """Tokens of a row. None: the model's."""
+    optimizer: OptimizerConfig = AdamWConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    clip_grad_norm: Positive | None = 1.0
+    """Largest norm of the gradient over all weights. None: not clipped."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What products are computed in; weights stay float32. auto: bfloat16 on CUDA, float32 on a CPU."""
+    log_every: Annotated[int, Field(ge=1)] = 10
+    """Steps between two lines of metrics.jsonl."""
+    eval_every: Annotated[int, Field(ge=1)] = 100
+    """Steps between two measurements of the loss on a fixed part of the held-out documents."""
+    eval_tokens: Annotated[int, Field(ge=1)] = 16384
+    """Tokens of that part, rounded up to whole documents."""
+    checkpoint_seconds: Annotated[float, Field(ge=0), Immaterial()] = 15.0
+    """Seconds between two checkpoints: what a kill can cost at most. Never changes the result."""
+
+    @model_validator(mode="after")
+    def _check(self) -> TrainConfig:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either `steps` or `epochs`, one of the two")
+        if self.batch_rows % self.rows_at_once:
+            raise ValueError(
+                f"`micro_batch_rows` ({self.rows_at_once}) must divide `batch_rows` ({self.batch_rows})"
+            )
+        if self.steps is not None:
+            check_schedule(self.schedule, self.steps)
+        return self
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of one forward and backward pass."""
+        return self.batch_rows if self.micro_batch_rows is None else self.micro_batch_rows
+
+    def steps_over(self, rows: int) -> int:
+        """Updates in this run when an epoch has `rows` rows.
+
+        Raises:
+            ValueError: the steps that `epochs` comes to are too few for the schedule.
+        """
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None  # one of the two is given
+        steps = max(1, -int(-self.epochs * rows // self.batch_rows))
+        check_schedule(self.schedule, steps)
+        return steps
+
+
+def check_schedule(schedule: ScheduleConfig, steps: int) -> None:
+    """Refuse a warmup and a decay that do not fit into `steps`.
+
+    Raises:
+        ValueError: names both fields.
+    """
+    decay_steps = round(schedule.decay_fraction * steps)
+    if schedule.warmup_steps + decay_steps > steps:
+        raise ValueError(
+            f"`schedule.warmup_steps` ({schedule.warmup_steps}) and `schedule.decay_fraction` "
+            f"({schedule.decay_fraction:g}, that is {decay_steps} steps) do not fit into {steps} steps: "
+            "lower one of them"
+        )

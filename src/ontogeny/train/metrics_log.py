@@ -1,0 +1,75 @@
+"""metrics.jsonl: one JSON object a logged step, without gaps or repeats however often the run was killed.
+
+    {"step", "tokens", "loss", "lr", "grad_norm", "held_out_loss"?, "held_out_bits_per_byte"?, "tokens_per_second"}
+
+`loss` and `grad_norm` are means over the steps since the line before. The file is cut back to its length at the
+checkpoint when a run is resumed; steps not yet in a line are part of the checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ontogeny.core.files import disk_errors
+from ontogeny.train.loop import StepResult, TrainState
+
+METRICS_FILE = "metrics.jsonl"
+
+
+class MetricsLog:
+    """A hook that writes a line every `every` steps, after the last of `steps`, and where another hook measured."""
+
+    def __init__(self, path: Path, *, every: int, steps: int) -> None:
+        self._path = path
+        self._every = every
+        self._steps = steps
+        self._pending: list[StepResult] = []
+        self.last: dict[str, float] = {}
+        """The newest line."""
+
+    def after_step(self, state: TrainState, result: StepResult) -> None:
+        """Remember the step; write a line where one is due."""
+        self._pending.append(result)
+        if result.step % self._every == 0 or result.step == self._steps or result.figures:
+            self.last = _line(state, self._pending)
+            self._pending = []
+            with disk_errors("writing the metrics"), self._path.open("a") as file:
+                file.write(json.dumps(self.last) + "\n")
+
+    def checkpoint(self) -> dict[str, Any]:
+        """What `restore` needs; the file is durable up to here."""
+        with disk_errors("writing the metrics"), self._path.open("ab") as file:
+            os.fsync(file.fileno())
+            size = file.tell()
+        return {"bytes": size, "pending": [asdict(result) for result in self._pending], "last": self.last}
+
+    def restore(self, saved: dict[str, Any] | None) -> None:
+        """Go back to a checkpoint, or to an empty file.
+
+        Raises:
+            ValueError: the file is shorter than it was at the checkpoint.
+        """
+        with disk_errors("writing the metrics"), self._path.open("ab") as file:
+            wanted = saved["bytes"] if saved else 0
+            if file.tell() < wanted:
+                raise ValueError(f"{self._path} has {file.tell()} bytes, and had {wanted} at the checkpoint")
+            file.truncate(wanted)
+        self._pending = [StepResult(**result) for result in saved["pending"]] if saved else []
+        self.last = saved["last"] if saved else {}
+
+
+def _line(state: TrainState, results: list[StepResult]) -> dict[str, float]:
+    latest = results[-1]
+    return {
+        "step": latest.step,
+        "tokens": state.tokens,
+        "loss": sum(result.loss for result in results) / len(results),
+        "lr": latest.lr,
+        "grad_norm": sum(result.grad_norm for result in results) / len(results),
+        **latest.figures,
+        "tokens_per_second": sum(r.tokens for r in results) / sum(r.seconds for r in results),
+    }

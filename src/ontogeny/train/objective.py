@@ -1,0 +1,52 @@
+"""What training minimises: a sum over supervised items, which the loop divides by their count in the whole step.
+
+Sums, not means: the mean over a step is then the same however the step is cut into micro-batches. Averaging the means
+of micro-batches with unequal counts is the commonest silent error in training code.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from ontogeny.model.loss import linear_cross_entropy
+from ontogeny.model.transformer import Transformer
+from ontogeny.train.batches import Batch
+
+
+class Counted(Protocol):
+    """What the loop needs to know of a batch, whatever it holds."""
+
+    @property
+    def supervised(self) -> int:
+        """Items that the loss is summed over."""
+
+    @property
+    def tokens(self) -> int:
+        """Input tokens without padding."""
+
+
+BatchT = TypeVar("BatchT", bound=Counted)
+BatchT_contra = TypeVar("BatchT_contra", bound=Counted, contravariant=True)
+
+
+class Objective(Protocol[BatchT_contra]):
+    """A loss."""
+
+    def __call__(self, model: Transformer, batch: BatchT_contra) -> Tensor:
+        """The scalar loss summed over the supervised items of `batch`."""
+
+
+def next_token(model: Transformer, batch: Batch) -> Tensor:
+    """Summed cross-entropy, natural log, of the batch's targets; the head is applied only where there is a target."""
+    hidden = model.hidden(batch.idx).flatten(0, 1)  # (B * T, C)
+    if batch.positions is not None:
+        hidden = hidden.index_select(0, batch.positions)  # (N, C)
+    kind = hidden.device.type
+    if not torch.is_autocast_enabled(kind):
+        return linear_cross_entropy(hidden, model.head_weight, batch.targets)
+    with torch.autocast(kind, enabled=False):  # the fused loss chooses its own types, given operands of one
+        dtype = torch.get_autocast_dtype(kind)
+        return linear_cross_entropy(hidden.to(dtype), model.head_weight.to(dtype), batch.targets)

@@ -1,0 +1,224 @@
+"""The packing plan: rows of document segments, made before training and published with the model.
+
+For text, the training documents are shuffled and laid end to end in a circle, each ending with its end-of-text token.
+Row r reads tokens r*T - 1 to r*T + T - 1: neighbours share one token, which is a target in the first and only context
+in the second, so that in an epoch every token is a target exactly once. The last row is shorter where T does not
+divide. For conversations a row is one conversation.
+
+The plan also knows the order of training (`order`), so "which documents were read between two steps" is computed from
+packing.parquet alone; see `train.seen`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ontogeny.core.errors import ArtifactError, DataError
+from ontogeny.core.files import canonical_json, digest_bytes
+from ontogeny.core.seeds import derive_seed
+from ontogeny.train.order import Int64s, RowOrder, permute
+
+PACKING_FILE = "packing.parquet"
+METADATA_KEY = b"ontogeny"
+COLUMNS = ("row", "offset", "document", "shard", "start", "length")
+
+
+@dataclass(frozen=True)
+class DocumentSpans:
+    """Where documents lie: document i is tokens start[i] to start[i] + length[i] of shard[i]."""
+
+    doc_ids: Sequence[str]
+    shard: Int64s
+    start: Int64s
+    length: Int64s
+
+    def __len__(self) -> int:
+        return len(self.doc_ids)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all documents."""
+        return int(self.length.sum())
+
+    def take(self, index: Int64s) -> DocumentSpans:
+        """The documents at `index`, in its order."""
+        return DocumentSpans(
+            [self.doc_ids[i] for i in index], self.shard[index], self.start[index], self.length[index]
+        )
+
+    def first_tokens(self, tokens: int) -> DocumentSpans:
+        """As many documents, from the first, as together have at least `tokens` tokens; all where none suffices."""
+        enough = int(np.searchsorted(np.cumsum(self.length), tokens)) + 1
+        return self.take(np.arange(min(enough, len(self)), dtype=np.int64))
+
+    def shuffled(self, seed: int) -> DocumentSpans:
+        """All documents, in an order that depends on `seed` alone."""
+        return self.take(permute(np.arange(len(self), dtype=np.int64), size=len(self), key=seed))
+
+
+@dataclass(frozen=True)
+class PackingPlan:
+    """Segments in the order of rows and offsets: tokens [start, start + length) of a shard stand at `offset` of `row`.
+
+    All columns are int64 of equal length; `document` indexes `doc_ids`. A row of n tokens has n - 1 inputs and
+    n - 1 targets, at most `seq_len`.
+    """
+
+    doc_ids: Sequence[str]
+    row: Int64s
+    offset: Int64s
+    document: Int64s
+    shard: Int64s
+    start: Int64s
+    length: Int64s
+    seq_len: int
+    order: RowOrder
+
+    @property
+    def rows(self) -> int:
+        """Rows of an epoch."""
+        return self.order.rows
+
+    @cached_property
+    def first_segment(self) -> Int64s:
+        """(rows + 1,): row r has segments first_segment[r] to first_segment[r + 1]."""
+        return np.searchsorted(self.row, np.arange(self.rows + 1)).astype(np.int64)
+
+    @cached_property
+    def row_tokens(self) -> Int64s:
+        """(rows,): tokens of each row, the first of which is no target."""
+        return np.add.reduceat(self.length, self.first_segment[:-1])
+
+    @cached_property
+    def digest(self) -> str:
+        """BLAKE3 over everything that decides what is read when."""
+        columns = b"".join(getattr(self, name).astype("<i8").tobytes() for name in COLUMNS)
+        return digest_bytes(canonical_json([self._settings(), list(self.doc_ids)]) + columns)
+
+    def documents_of_rows(self, rows: Int64s) -> list[str]:
+        """Ids of the documents in `rows`, each once, in the order met."""
+        first = self.first_segment
+        found = [self.document[first[row] : first[row + 1]] for row in rows]
+        return [self.doc_ids[i] for i in dict.fromkeys(np.concatenate(found).tolist())]
+
+    def save(self, path: Path) -> None:
+        """Write the plan as Parquet: row, offset, doc_id, shard, start, length; the order in the file's metadata."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = {name: pa.array(getattr(self, name)) for name in COLUMNS if name != "document"}
+        ids = pa.DictionaryArray.from_arrays(
+            pa.array(self.document, type=pa.int32()), pa.array(list(self.doc_ids))
+        )
+        table = pa.table(
+            {"row": columns.pop("row"), "offset": columns.pop("offset"), "doc_id": ids, **columns}
+        )
+        settings = canonical_json({**self._settings(), "digest": self.digest})
+        pq.write_table(table.replace_schema_metadata({METADATA_KEY: settings}), path, compression="zstd")
+
+    @classmethod
+    def load(cls, path: Path) -> PackingPlan:
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: no such file, or not a packing plan.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(path)
+            settings = json.loads((table.schema.metadata or {})[METADATA_KEY])
+            ids = table.column("doc_id").combine_chunks()
+            ids = ids if isinstance(ids, pa.DictionaryArray) else ids.dictionary_encode()
+            columns = {
+                name: table.column(name).to_numpy().astype(np.int64) for name in COLUMNS if name != "document"
+            }
+            return cls(
+                doc_ids=[str(doc_id) for doc_id in ids.dictionary.to_pylist()],
+                document=ids.indices.to_numpy().astype(np.int64),
+                seq_len=settings["seq_len"],
+                order=RowOrder(**settings["order"]),
+                **columns,
+            )
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise ArtifactError(
+                f"not a packing plan ({type(error).__name__}: {error})",
+                where=str(path),
+                hint="only models that were trained here have one; restore the file from a copy if it is damaged",
+            ) from error
+
+    def _settings(self) -> dict[str, object]:
+        return {"seq_len": self.seq_len, "order": asdict(self.order)}
+
+
+def pack_text(
+    documents: DocumentSpans, *, seq_len: int, batch_rows: int, steps: int | None = None, seed: int
+) -> PackingPlan:
+    """Rows of `seq_len` targets over all `documents`; without `steps`, the order covers one epoch.
+
+    Raises:
+        DataError: the documents have fewer than `seq_len` tokens.
+    """
+    tokens = documents.tokens
+    if tokens < seq_len:
+        raise DataError(
+            f"`seq_len` is {seq_len:,}, but the training documents have only {tokens:,} tokens",
+            hint=f"lower `seq_len` to at most {max(tokens, 1):,}, or bring more text",
+        )
+    shuffled = documents.shuffled(derive_seed(seed, "documents"))
+    circle = shuffled.take(np.concatenate([[len(shuffled) - 1], np.arange(len(shuffled))]))
+    # The circle begins with the token before its first: the last one of the last document.
+    circle.start[0] += circle.length[0] - 1
+    circle.length[0] = 1
+    ends = np.cumsum(circle.length)
+    begins = ends - circle.length
+    rows = -(-tokens // seq_len)
+    row_begin = np.arange(rows, dtype=np.int64) * seq_len
+    row_end = np.minimum(row_begin + seq_len, tokens) + 1
+    first = np.searchsorted(ends, row_begin, side="right")
+    counts = np.searchsorted(ends, row_end - 1, side="right") - first + 1
+    row = np.repeat(np.arange(rows, dtype=np.int64), counts)
+    within = np.arange(len(row), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
+    span = first[row] + within
+    begin, end = np.maximum(begins[span], row_begin[row]), np.minimum(ends[span], row_end[row])
+    return PackingPlan(
+        doc_ids=list(shuffled.doc_ids),
+        row=row,
+        offset=begin - row_begin[row],
+        document=np.where(span == 0, len(shuffled) - 1, span - 1),
+        shard=circle.shard[span],
+        start=circle.start[span] + begin - begins[span],
+        length=end - begin,
+        seq_len=seq_len,
+        order=RowOrder(rows, batch_rows, _steps(steps, rows, batch_rows), derive_seed(seed, "rows")),
+    )
+
+
+def pack_whole(
+    documents: DocumentSpans, *, seq_len: int, batch_rows: int, steps: int | None = None, seed: int
+) -> PackingPlan:
+    """One row a document, which has from 2 to `seq_len` + 1 tokens; without `steps`, the order covers one epoch."""
+    rows = len(documents)
+    index: Int64s = np.arange(rows, dtype=np.int64)
+    return PackingPlan(
+        doc_ids=list(documents.doc_ids),
+        row=index,
+        offset=np.zeros(rows, dtype=np.int64),
+        document=index,
+        shard=documents.shard,
+        start=documents.start,
+        length=documents.length,
+        seq_len=seq_len,
+        order=RowOrder(rows, batch_rows, _steps(steps, rows, batch_rows), derive_seed(seed, "rows")),
+    )
+
+
+def _steps(steps: int | None, rows: int, batch_rows: int) -> int:
+    return -(-rows // batch_rows) if steps is None else steps

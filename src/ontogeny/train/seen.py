@@ -1,0 +1,72 @@
+"""Which documents a model read, and when: computed from its packing plan, never logged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ontogeny.core.errors import UsageError, nearest
+from ontogeny.train.order import Int64s
+from ontogeny.train.packing import PackingPlan
+
+
+@dataclass(frozen=True)
+class SeenDocument:
+    """A document read in training: the steps (from 1) that first and last read it, and tokens read as targets."""
+
+    doc_id: str
+    first_step: int
+    last_step: int
+    tokens: int
+
+
+def documents_seen(
+    plan: PackingPlan, first_step: int = 1, last_step: int | None = None
+) -> list[SeenDocument]:
+    """The documents read from `first_step` to `last_step`, both included and counted from 1, in the order met.
+
+    Raises:
+        UsageError: the steps are outside the training.
+    """
+    last = plan.order.steps if last_step is None else last_step
+    if not 1 <= first_step <= last <= plan.order.steps:
+        raise UsageError(
+            f"steps {first_step} to {last} are not within this training",
+            hint=f"it has steps 1 to {plan.order.steps}",
+        )
+    first_met = np.zeros(len(plan.doc_ids), dtype=np.int64)
+    last_met = np.zeros(len(plan.doc_ids), dtype=np.int64)
+    targets = np.zeros(len(plan.doc_ids), dtype=np.int64)
+    met: dict[int, None] = {}
+    for step in range(first_step, last + 1):
+        segments = _segments(plan, plan.order.rows_for_step(step - 1))
+        documents = plan.document[segments]
+        met.update(dict.fromkeys(documents.tolist()))
+        np.add.at(targets, documents, plan.length[segments] - (plan.offset[segments] == 0))
+        first_met[documents] = np.where(first_met[documents] == 0, step, first_met[documents])
+        last_met[documents] = step
+    return [SeenDocument(plan.doc_ids[i], int(first_met[i]), int(last_met[i]), int(targets[i])) for i in met]
+
+
+def steps_that_read(plan: PackingPlan, doc_id: str) -> list[int]:
+    """The steps (from 1, sorted) that read a document; empty where it was planned but training ended before.
+
+    Raises:
+        UsageError: the plan does not hold the document.
+    """
+    try:
+        document = list(plan.doc_ids).index(doc_id)
+    except ValueError:
+        raise UsageError(
+            f"document {doc_id!r} is not in the packing plan: the model never read it.{nearest(doc_id, plan.doc_ids)}",
+            hint="`ontogeny seen MODEL` lists what it read",
+        ) from None
+    rows = np.unique(plan.row[plan.document == document])
+    return [int(step) + 1 for step in plan.order.steps_of_rows(rows)]
+
+
+def _segments(plan: PackingPlan, rows: Int64s) -> Int64s:
+    """Positions of the segments of `rows`, row by row."""
+    first, last = plan.first_segment[rows], plan.first_segment[rows + 1]
+    return np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])

@@ -1,0 +1,48 @@
+"""An evaluation survives its way to disk and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from ontogeny.evaluate.record import items_schema, read_record, record_of, rows_of, write_record
+from ontogeny.evaluate.runner import Assignment, Source, evaluate
+from ontogeny.evaluate.scores import ItemRow
+from ontogeny.evaluate.suites import BitsPerByteSuite, MultipleChoiceSuite, SamplesSuite
+from tests.evaluate.conftest import subject
+
+
+def test_what_is_written_is_read(corpus: Source, choices: Source, tmp_path: Path) -> None:
+    evaluation = evaluate(
+        subject("r/tutor@1"),
+        [
+            Assignment(BitsPerByteSuite(data="corpus"), corpus),
+            Assignment(MultipleChoiceSuite(name="choices", data="choices"), choices),
+            Assignment(SamplesSuite(prompts=("def ",)), None),
+        ],
+        baseline=subject("r/base@1", conversational=False),
+        limit=8,
+    )
+    record, rows = record_of(evaluation, ()), rows_of(evaluation)
+    write_record(tmp_path, record, rows)
+    assert read_record(tmp_path) == (record, rows)
+    assert len(rows) == 2 * 8 + 3 * 8 + 2 * 1
+    assert pq.read_schema(tmp_path / "items.parquet").names == list(ItemRow.model_fields)
+
+
+def test_the_schema_has_a_column_for_each_field() -> None:
+    assert items_schema().names == list(ItemRow.model_fields)
+
+
+def test_the_primary_result_of_each_suite(corpus: Source, choices: Source) -> None:
+    suites = [
+        Assignment(BitsPerByteSuite(data="corpus"), corpus),
+        Assignment(MultipleChoiceSuite(name="c", data="choices", primary="acc_bytes"), choices),
+        Assignment(SamplesSuite(prompts=("def ",)), None),
+    ]
+    record = record_of(evaluate(subject("a@1"), suites, baseline=subject("b@1")), ())
+    found = [record.primary_result(suite, "a@1") for suite in record.suites]
+    assert [row.metric if row else None for row in found] == ["bits_per_byte", "acc_bytes", None]
+    compared = [record.primary_comparison(suite) for suite in record.suites]
+    assert [row.metric if row else None for row in compared] == ["bits_per_byte", "acc_bytes", None]

@@ -1,0 +1,114 @@
+"""The whole evaluation with models that are written out: forms, pairing, resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ontogeny.core.errors import DataError
+from ontogeny.evaluate.runner import XZ_NAME, Assignment, Evaluation, Source, evaluate
+from ontogeny.evaluate.scores import Result
+from ontogeny.evaluate.suites import BitsPerByteSuite, MultipleChoiceSuite, SamplesSuite
+from tests.evaluate.conftest import FakeReader, subject
+
+
+@pytest.fixture
+def assignments(corpus: Source, choices: Source, questions: Source) -> list[Assignment]:
+    return [
+        Assignment(BitsPerByteSuite(data="corpus"), corpus),
+        Assignment(MultipleChoiceSuite(name="choices", data="choices"), choices),
+        Assignment(SamplesSuite(prompts=("def ",), data="questions", n=3), questions),
+    ]
+
+
+def run(
+    assignments: list[Assignment], scratch: Path | None = None, readers: list[FakeReader] | None = None
+) -> Evaluation:
+    tuned, base = readers or [FakeReader(rate=1.9, skill=2.0), FakeReader(rate=2.1, skill=1.0)]
+    return evaluate(
+        subject("r/tutor@1", tuned),
+        assignments,
+        baseline=subject("r/base@1", base, conversational=False),
+        seed=5,
+        scratch=scratch,
+    )
+
+
+def find(evaluation: Evaluation, task: str, metric: str, model: str) -> Result:
+    (row,) = [row for row in evaluation.results if (row.task, row.metric, row.model) == (task, metric, model)]
+    return row
+
+
+def test_both_models_are_measured_on_every_suite(assignments: list[Assignment]) -> None:
+    evaluation = run(assignments)
+    assert find(evaluation, "bits-per-byte", "bits_per_byte", "r/tutor@1").value == pytest.approx(
+        1.9, abs=0.1
+    )
+    assert find(evaluation, "bits-per-byte", "bits_per_byte", "r/base@1").value == pytest.approx(2.1, abs=0.1)
+    assert find(evaluation, "bits-per-byte", "xz_bits_per_byte", XZ_NAME).n == 20
+    for rule in ("acc", "acc_bytes", "acc_mutual_info"):
+        assert find(evaluation, "choices", rule, "r/tutor@1").n == 24
+    assert {row.model for row in evaluation.scores["samples"]["r/base@1"].rows} == {"r/base@1"}
+
+
+def test_the_better_form_stands_for_the_baseline(assignments: list[Assignment]) -> None:
+    evaluation = run(assignments)
+    base = find(evaluation, "choices", "acc", "r/base@1")
+    other = find(evaluation, "choices", "acc[plain]", "r/base@1")
+    assert base.form == "chat" and base.value > other.value
+    assert evaluation.forms["choices"] == {"r/tutor@1": "chat", "r/base@1": "chat"}
+
+
+def test_a_pretrained_model_by_itself_stands_in_the_plain_form(assignments: list[Assignment]) -> None:
+    evaluation = evaluate(subject("r/base@1", conversational=False), assignments)
+    assert find(evaluation, "choices", "acc", "r/base@1").form == "plain"
+    assert find(evaluation, "choices", "acc[chat]", "r/base@1").form == "chat"
+    assert evaluation.comparisons == ()
+
+
+def test_models_are_compared_on_the_same_items(assignments: list[Assignment]) -> None:
+    rows = {(row.task, row.metric): row for row in run(assignments).comparisons}
+    assert set(rows) == {
+        ("bits-per-byte", "bits_per_byte"),
+        *(("choices", rule) for rule in ("acc", "acc_bytes", "acc_mutual_info")),
+    }
+    bits = rows["bits-per-byte", "bits_per_byte"]
+    assert (bits.model_a, bits.model_b, bits.n) == ("r/tutor@1", "r/base@1", 20)
+    assert bits.difference == pytest.approx(-0.2)
+    assert bits.p_value < 0.01
+
+
+def test_a_killed_run_goes_on_where_it_was_with_the_same_result(
+    assignments: list[Assignment], tmp_path: Path
+) -> None:
+    class Killed(FakeReader):
+        def write(self, *arguments: object, **options: object) -> None:  # type: ignore[override]
+            raise KeyboardInterrupt
+
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    tuned = FakeReader(rate=1.9, skill=2.0)
+    with pytest.raises(KeyboardInterrupt):
+        run(assignments, scratch, [tuned, Killed(rate=2.1, skill=1.0)])
+    again = [FakeReader(rate=1.9, skill=2.0), FakeReader(rate=2.1, skill=1.0)]
+    resumed = run(assignments, scratch, again)
+    assert again[0].calls == [], "the tuned model was done"
+    assert again[1].calls == ["load", *["write"] * 4]
+    uninterrupted = run(assignments)
+    assert (resumed.results, resumed.comparisons) == (uninterrupted.results, uninterrupted.comparisons)
+    assert resumed.scores == uninterrupted.scores
+
+
+def test_what_was_asked_has_a_digest_of_its_content(assignments: list[Assignment]) -> None:
+    one = assignments[0]
+    assert one.source is not None
+    renamed = Assignment(one.suite, Source(one.source.folder, "other@7", one.source.digest))
+    changed = Assignment(one.suite, Source(one.source.folder, one.source.name, "blake3:other"))
+    assert one.digest(None) == renamed.digest(None)
+    assert len({one.digest(None), one.digest(10), changed.digest(None), assignments[1].digest(None)}) == 4
+
+
+def test_a_model_is_not_its_own_baseline(assignments: list[Assignment]) -> None:
+    with pytest.raises(DataError, match="the model and the baseline are the same artifact"):
+        evaluate(subject("r/base@1"), assignments, baseline=subject("r/base@1"))

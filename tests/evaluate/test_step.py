@@ -1,0 +1,117 @@
+"""The step: what it publishes, what its manifest keeps, and that a refusal is published, too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ontogeny.core.progress import QuietProgress
+from ontogeny.evaluate.runner import Source
+from ontogeny.evaluate.step import EVALUATE
+from ontogeny.evaluate.subject import Reader, Subject
+from ontogeny.evaluate.suites import EvaluateConfig
+from ontogeny.lineage.artifact import Artifact
+from ontogeny.lineage.manifest import Manifest
+from ontogeny.lineage.step import Context, Outputs
+from tests.evaluate.conftest import FakeReader
+
+
+def artifact(name: str, *, kind: str, step_type: str, folder: Path) -> Artifact:
+    manifest = Manifest(
+        kind=kind, recipe="r", step=name, version=1, step_type=step_type, step_version=1, config={}, inputs=(),
+        external_files={}, fingerprint="", files=(), digest=f"blake3:{name}", metrics={}, verdicts=(), seed=0,
+        started="", ended="", device="cpu", threads=1, hardware={}, packages={}, revision=None, licenses=(),
+        knowledge_cutoff=None, spent={}, ledger_head="",
+    )  # fmt: skip
+    return Artifact(folder, manifest)
+
+
+@pytest.fixture
+def inputs(
+    corpus: Source, choices: Source, questions: Source, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Artifact]:
+    def load(subject: Subject, device: str) -> Reader:
+        return FakeReader(rate=0.2, skill=9.0) if subject.conversational else FakeReader(rate=3.0, skill=0.0)
+
+    monkeypatch.setattr(Subject, "load", load)
+    folder = corpus.folder.parent / "model"
+    folder.mkdir()
+    (folder / "tokenizer_config.json").write_text('{"chat_template": "{{ messages }}"}')
+    return {
+        "model": artifact("tutor", kind="model", step_type="finetune", folder=folder),
+        "baseline": artifact("base", kind="model", step_type="pretrain", folder=folder),
+        "suites.0.data": artifact("corpus", kind="corpus", step_type="curate", folder=corpus.folder),
+        "suites.1.data": artifact("choices", kind="examples", step_type="examples", folder=choices.folder),
+        "suites.2.data": artifact(
+            "questions", kind="examples", step_type="examples", folder=questions.folder
+        ),
+    }
+
+
+CONFIG = {
+    "model": "tutor",
+    "baseline": "base",
+    "suites": [
+        {"type": "bits-per-byte", "data": "corpus"},
+        {"type": "multiple-choice", "name": "choices", "data": "choices"},
+        {"type": "samples", "data": "questions", "prompts": ["def "], "n": 2},
+    ],
+    "gates": [
+        {"name": "xz", "metric": "bits-per-byte/bits_per_byte", "below": "xz"},
+        {"name": "perfect", "metric": "choices/acc", "at_most": 0.5, "blocks": ["small"]},
+    ],
+}
+
+
+def run(inputs: dict[str, Artifact], folder: Path, *, limit: int | None = None, **changes: Any) -> Outputs:
+    payload, scratch = folder / "payload", folder / "scratch"
+    payload.mkdir(parents=True)
+    scratch.mkdir()
+    context = Context(
+        payload=payload, scratch=scratch, seed=3, device="cpu", progress=QuietProgress(), limit=limit
+    )
+    return EVALUATE.run(EvaluateConfig.model_validate(CONFIG | changes), inputs, context)
+
+
+def test_it_publishes_results_items_and_a_report(inputs: dict[str, Artifact], tmp_path: Path) -> None:
+    outputs = run(inputs, tmp_path)
+    payload = tmp_path / "payload"
+    assert sorted(path.name for path in payload.iterdir()) == ["items.parquet", "report.html", "results.json"]
+    results = json.loads((payload / "results.json").read_text())
+    assert results["results"] == outputs.metrics["results"]
+    assert results["comparisons"] == outputs.metrics["comparisons"]
+    assert {"task", "metric", "value", "stderr", "ci95", "n", "model"} <= set(results["results"][0])
+    assert {"task", "metric", "a", "b", "difference", "ci95", "p_value", "n"} <= set(
+        results["comparisons"][0]
+    )
+    assert outputs.metrics["accuracy"] == 1.0
+    assert outputs.metrics["bits_per_byte"] == pytest.approx(0.2, abs=0.1)
+    assert EVALUATE.summary in outputs.metrics
+    json.dumps(outputs.metrics, allow_nan=False)
+
+
+def test_refusals_are_verdicts_not_errors(inputs: dict[str, Artifact], tmp_path: Path) -> None:
+    xz, perfect = run(inputs, tmp_path).verdicts
+    assert xz.passed and not perfect.passed
+    assert perfect.blocks == ("small",)
+    assert perfect.model_digest == "blake3:tutor"
+
+
+def test_the_same_evaluation_has_the_same_payload(inputs: dict[str, Artifact], tmp_path: Path) -> None:
+    run(inputs, tmp_path / "a")
+    run(inputs, tmp_path / "b")
+    for name in ("results.json", "items.parquet", "report.html"):
+        assert (tmp_path / "a/payload" / name).read_bytes() == (tmp_path / "b/payload" / name).read_bytes()
+
+
+def test_a_limit_caps_every_suite(inputs: dict[str, Artifact], tmp_path: Path) -> None:
+    outputs = run(inputs, tmp_path, limit=4)
+    assert {row["n"] for row in outputs.metrics["results"]} == {4}
+
+
+def test_without_a_baseline_nothing_is_compared(inputs: dict[str, Artifact], tmp_path: Path) -> None:
+    del inputs["baseline"]
+    assert run(inputs, tmp_path, baseline=None).metrics["comparisons"] == []

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from ontogeny.model.config import ModelConfig, ModelShape, default_d_ff
+
+
+def test_a_shape_fills_in_what_was_not_given() -> None:
+    config = ModelShape(d_model=384, n_layers=6, n_heads=6).resolve(8192)
+    assert (config.n_kv_heads, config.head_dim, config.d_ff) == (6, 64, 1024)
+    assert config.vocab_size == 8192
+    assert config.qk_norm
+    assert not config.qkv_bias
+
+
+def test_a_shape_keeps_what_was_given() -> None:
+    shape = ModelShape(d_model=96, n_layers=2, n_heads=4, n_kv_heads=2, head_dim=32, d_ff=100, seq_len=512)
+    config = shape.resolve(1000)
+    assert (config.n_kv_heads, config.head_dim, config.d_ff, config.seq_len) == (2, 32, 100, 512)
+
+
+def test_heads_that_do_not_divide_the_width_are_refused_with_those_that_do() -> None:
+    with pytest.raises(
+        ValidationError, match=r"n_heads \(5\) does not divide d_model \(12\).*1, 2, 3, 4, 6, 12"
+    ):
+        ModelShape(d_model=12, n_layers=1, n_heads=5)
+
+
+def test_heads_need_not_divide_the_width_when_their_size_is_given() -> None:
+    assert ModelShape(d_model=12, n_layers=1, n_heads=5, head_dim=4).resolve(300).head_dim == 4
+
+
+def test_key_heads_that_do_not_divide_query_heads_are_refused() -> None:
+    with pytest.raises(ValidationError, match=r"n_kv_heads \(3\) does not divide n_heads \(4\)"):
+        ModelShape(d_model=32, n_layers=1, n_heads=4, n_kv_heads=3)
+
+
+def test_an_odd_head_is_refused() -> None:
+    with pytest.raises(ValidationError, match="a head of size 3 cannot be split in halves"):
+        ModelShape(d_model=12, n_layers=1, n_heads=4)
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(ValidationError, match="n_head"):
+        ModelShape(d_model=12, n_layers=1, n_heads=2, n_head=2)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("qk_norm", "qkv_bias", "family"),
+    [(True, False, "qwen3"), (False, False, "llama"), (False, True, "qwen2")],
+)
+def test_switches_name_a_family(qk_norm: bool, qkv_bias: bool, family: str) -> None:
+    assert _config(qk_norm=qk_norm, qkv_bias=qkv_bias).family == family
+
+
+def test_switches_that_no_family_has_together_are_refused() -> None:
+    with pytest.raises(ValidationError, match="qk_norm and qkv_bias together"):
+        _config(qk_norm=True, qkv_bias=True)
+
+
+def test_the_feed_forward_width_is_eight_thirds_in_steps_of_64() -> None:
+    assert default_d_ff(384) == 1024
+    assert default_d_ff(256) == 704
+    assert all(default_d_ff(width) % 64 == 0 for width in range(32, 512, 32))
+
+
+def _config(*, qk_norm: bool, qkv_bias: bool) -> ModelConfig:
+    return ModelConfig(
+        vocab_size=300,
+        d_model=32,
+        n_layers=1,
+        n_heads=4,
+        n_kv_heads=2,
+        head_dim=8,
+        d_ff=64,
+        seq_len=16,
+        qk_norm=qk_norm,
+        qkv_bias=qkv_bias,
+    )

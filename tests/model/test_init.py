@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ontogeny.model.config import ModelShape
+from ontogeny.model.init import HEAD_STD, INIT_STD, initialise
+from ontogeny.model.transformer import Transformer
+
+
+def build(n_layers: int, seed: int) -> Transformer:
+    model = Transformer(ModelShape(d_model=64, n_layers=n_layers, n_heads=4).resolve(512))
+    initialise(model, seed)
+    return model
+
+
+def test_a_seed_gives_the_same_weights_and_another_others() -> None:
+    once, again, other = build(2, 5), build(2, 5), build(2, 6)
+    for name, weights in once.state_dict().items():
+        assert torch.equal(weights, again.state_dict()[name])
+    assert not torch.equal(once.embed_tokens.weight, other.embed_tokens.weight)
+
+
+def test_another_layer_does_not_move_the_numbers_of_those_before() -> None:
+    two, three = build(2, 5).state_dict(), build(3, 5).state_dict()
+    assert torch.equal(two["layers.1.mlp.up_proj.weight"], three["layers.1.mlp.up_proj.weight"])
+
+
+def test_scales() -> None:
+    model = Transformer(ModelShape(d_model=64, n_layers=8, n_heads=4, tie_embeddings=False).resolve(512))
+    initialise(model, 5)
+    for name, weights in model.state_dict().items():
+        if weights.ndim == 1:
+            assert torch.equal(weights, torch.ones_like(weights)), name
+        elif name.endswith(("o_proj.weight", "down_proj.weight")):
+            assert not weights.any(), name
+        else:
+            expected = HEAD_STD if name == "lm_head.weight" else INIT_STD
+            assert math.isclose(float(weights.std()), expected, rel_tol=0.1), name

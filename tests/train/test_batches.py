@@ -1,0 +1,76 @@
+"""Batches against reading the plan token by token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ontogeny.train.batches import PADDING_ID, Batches
+from ontogeny.train.packing import DocumentSpans, PackingPlan, pack_text, pack_whole
+
+
+def slow_row(plan: PackingPlan, source: Any, row: int) -> tuple[list[int], list[bool]]:
+    tokens: list[int] = []
+    learnt: list[bool] = []
+    for i in np.flatnonzero(plan.row == row):
+        span = (int(plan.shard[i]), int(plan.start[i]), int(plan.length[i]))
+        tokens += source.read(*span).tolist()
+        learnt += source.read_mask(*span).tolist()
+    return tokens, learnt
+
+
+@pytest.fixture
+def plan(documents: DocumentSpans) -> PackingPlan:
+    return pack_text(documents, seq_len=12, batch_rows=6, steps=20, seed=1)
+
+
+def test_text_rows(plan: PackingPlan, shards: Any) -> None:
+    batches = Batches(plan, shards, micro_batch_rows=2)
+    for step in range(20):
+        micro = batches.micro_batches(step)
+        assert [batch.idx.shape[0] for batch in micro] == [2, 2, 2]
+        rows = sorted(plan.order.rows_for_step(step), key=lambda row: -plan.row_tokens[row])
+        for batch, (a, b) in zip(micro, [rows[0:2], rows[2:4], rows[4:6]], strict=True):
+            for place, row in enumerate((a, b)):
+                tokens, _ = slow_row(plan, shards, row)
+                assert batch.idx[place, : len(tokens) - 1].tolist() == tokens[:-1]
+                assert (batch.idx[place, len(tokens) - 1 :] == PADDING_ID).all()
+        assert sum(batch.tokens for batch in micro) == sum(plan.row_tokens[row] - 1 for row in rows)
+        assert sum(batch.supervised for batch in micro) == sum(batch.tokens for batch in micro)
+
+
+def test_whole_rows_need_no_positions(plan: PackingPlan, shards: Any) -> None:
+    batch = next(iter(Batches(plan, shards, micro_batch_rows=4).every_row()))
+    assert batch.positions is None
+    assert batch.targets.dtype == batch.idx.dtype == torch.int64
+    assert torch.equal(batch.targets.view(4, 12)[:, :-1], batch.idx[:, 1:])
+
+
+def test_masked_rows_of_unequal_length(documents: DocumentSpans, shards: Any) -> None:
+    short = documents.take(np.array([1, 4, 6, 0, 2]))
+    plan = pack_whole(short, seq_len=64, batch_rows=5, seed=2)
+    batches = Batches(plan, shards, micro_batch_rows=2, masked=shards)
+    seen = 0
+    for batch in batches.micro_batches(0):
+        assert batch.positions is not None
+        B, T = batch.idx.shape
+        # Position p of the flattened inputs predicts the token after it.
+        following = torch.cat([batch.idx[:, 1:], torch.full((B, 1), -1)], dim=1).flatten()[batch.positions]
+        inside = following >= 0
+        lengths = (batch.positions % T)[inside] + 1 < T
+        assert torch.equal(following[inside][lengths], batch.targets[inside][lengths])
+        seen += batch.supervised
+    expected = 0
+    for row in range(plan.rows):
+        _, learnt = slow_row(plan, shards, row)
+        expected += sum(learnt[1:])
+    assert seen == expected
+
+
+def test_documents_of_a_step(plan: PackingPlan, shards: Any) -> None:
+    batches = Batches(plan, shards, micro_batch_rows=2)
+    expected = {plan.doc_ids[d] for r in plan.order.rows_for_step(3) for d in plan.document[plan.row == r]}
+    assert set(batches.documents(3)) == expected

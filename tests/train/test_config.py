@@ -1,0 +1,63 @@
+"""What a user may write, and each message about what they may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ontogeny.train.config import AdamWConfig, MuonConfig, TrainConfig
+
+STEPS = {"steps": 100}
+
+
+def test_adamw_needs_no_type() -> None:
+    assert isinstance(TrainConfig.model_validate({**STEPS, "optimizer": {"lr": 0.1}}).optimizer, AdamWConfig)
+    assert isinstance(
+        TrainConfig.model_validate({**STEPS, "optimizer": {"type": "muon"}}).optimizer, MuonConfig
+    )
+
+
+def test_a_configuration_survives_json() -> None:
+    config = TrainConfig.model_validate({**STEPS, "optimizer": {"type": "muon", "lr": 0.03}})
+    assert TrainConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "give either `steps` or `epochs`, one of the two"),
+        ({"steps": 100, "epochs": 2}, "give either `steps` or `epochs`, one of the two"),
+        (
+            {**STEPS, "batch_rows": 16, "micro_batch_rows": 5},
+            r"`micro_batch_rows` \(5\) must divide `batch_rows` \(16\)",
+        ),
+        ({**STEPS, "schedule": {"decay_fraction": 1.5}}, "less than or equal to 1"),
+        (
+            {"steps": 10, "schedule": {"warmup_steps": 8, "decay_fraction": 0.5}},
+            r"`schedule.warmup_steps` \(8\) and `schedule.decay_fraction` \(0.5, that is 5 steps\) do not fit into 10",
+        ),
+        ({**STEPS, "optimizer": {"momentum": 0.9}}, "Extra inputs are not permitted"),
+        ({**STEPS, "optimizer": {"type": "muon", "betas": [0.9, 0.99]}}, "Extra inputs are not permitted"),
+        ({**STEPS, "optimizer": {"type": "sgd"}}, "'adamw', 'muon'"),
+        ({**STEPS, "optimizer": {"lr": 0}}, "greater than 0"),
+        ({**STEPS, "optimizer": {"betas": [0.9, 1.0]}}, "less than 1"),
+        ({**STEPS, "seq_len": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_what_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TrainConfig.model_validate(settings)
+
+
+@pytest.mark.parametrize(("epochs", "rows", "steps"), [(1, 32, 2), (2, 33, 5), (0.25, 64, 1), (0.01, 16, 1)])
+def test_epochs_are_rounded_up_to_steps(epochs: float, rows: int, steps: int) -> None:
+    config = TrainConfig.model_validate({"epochs": epochs, "schedule": {"warmup_steps": 0}})
+    assert config.steps_over(rows) == steps
+
+
+def test_epochs_too_short_for_the_schedule() -> None:
+    config = TrainConfig.model_validate({"epochs": 1, "schedule": {"warmup_steps": 9}})
+    with pytest.raises(ValueError, match="do not fit into 2 steps"):
+        config.steps_over(32)

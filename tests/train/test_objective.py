@@ -1,0 +1,91 @@
+"""The loss against PyTorch's; k micro-batches give what one batch gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ontogeny.model.transformer import Transformer
+from ontogeny.train.batches import Batches
+from ontogeny.train.config import AdamWConfig
+from ontogeny.train.loop import Run, train_step
+from ontogeny.train.objective import next_token
+from ontogeny.train.optim import Optimizer
+from ontogeny.train.packing import DocumentSpans, pack_text, pack_whole
+
+
+def batches_of(
+    documents: DocumentSpans, shards: Any, *, masked: bool, rows: int, device: str = "cpu"
+) -> Batches:
+    """Four rows of text, or four conversations of unequal length of which only a part is to be learnt."""
+    if masked:
+        plan = pack_whole(documents.take(np.array([1, 4, 6, 1])), seq_len=12, batch_rows=4, seed=2)
+    else:
+        plan = pack_text(documents, seq_len=12, batch_rows=4, seed=2)
+    return Batches(plan, shards, micro_batch_rows=rows, device=device, masked=shards if masked else None)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_against_cross_entropy(
+    make_model: Callable[[], Transformer], documents: DocumentSpans, shards: Any, masked: bool
+) -> None:
+    model = make_model().double()
+    (batch,) = batches_of(documents, shards, masked=masked, rows=4).micro_batches(0)
+    logits = model(batch.idx).flatten(0, 1)
+    chosen = logits if batch.positions is None else logits[batch.positions]
+    expected = F.cross_entropy(chosen, batch.targets, reduction="sum")
+    torch.testing.assert_close(next_token(model, batch), expected)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("masked", [False, True])
+def test_micro_batches_equal_one_batch(
+    make_model: Callable[[], Transformer], documents: DocumentSpans, shards: Any, masked: bool, rows: int
+) -> None:
+    outcomes = []
+    for rows_at_once in (4, rows):
+        model = make_model().double()
+        batches = batches_of(documents, shards, masked=masked, rows=rows_at_once)
+        optimizer = Optimizer(model, AdamWConfig(lr=0.01))
+        plan = Run(feed=batches, objective=next_token, steps=1, lr=lambda step: 1.0, clip_grad_norm=0.5)
+        micro = batches.micro_batches(0)
+        assert len(micro) == 4 // rows_at_once
+        loss, norm = train_step(model, optimizer, micro, plan)
+        moments = {name: value for name, value in optimizer.state().items() if name.endswith("/exp_avg")}
+        outcomes.append((loss, norm, moments))
+    (loss, norm, whole), (loss_in_parts, norm_in_parts, parts) = outcomes
+    assert abs(loss - loss_in_parts) < 1e-10
+    assert abs(norm - norm_in_parts) < 1e-10
+    assert norm > 0.5  # so that clipping is part of what is compared
+    for name, value in whole.items():
+        assert float((value - parts[name]).abs().max()) < 1e-10
+
+
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="products in bfloat16 are for CUDA, and there is none here"
+)
+@pytest.mark.parametrize("masked", [False, True])
+def test_lower_precision_comes_close(
+    make_model: Callable[[], Transformer], documents: DocumentSpans, shards: Any, masked: bool
+) -> None:
+    """Products in bfloat16, weights and their gradients in float32."""
+    gradients, losses = [], []
+    for device, enabled in (("cpu", False), ("cuda", True)):
+        (batch,) = batches_of(documents, shards, masked=masked, rows=4, device=device).micro_batches(0)
+        model = make_model().to(device)
+        with torch.autocast(device, torch.bfloat16, enabled=enabled):
+            loss = next_token(model, batch)
+        loss.backward()
+        losses.append(loss.item())
+        found = [
+            parameter.grad.flatten().cpu() for parameter in model.parameters() if parameter.grad is not None
+        ]
+        gradients.append(torch.cat(found))
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+    assert gradients[1].dtype == torch.float32
+    assert F.cosine_similarity(gradients[0], gradients[1], dim=0) > 0.99

@@ -1,0 +1,39 @@
+"""The learning rate, worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from ontogeny.train.config import ScheduleConfig
+from ontogeny.train.schedule import lr_multiplier
+
+
+def rates(schedule: ScheduleConfig, steps: int) -> list[float]:
+    return [lr_multiplier(schedule, step=step, steps=steps) for step in range(steps)]
+
+
+def test_linear() -> None:
+    schedule = ScheduleConfig(warmup_steps=2, decay_fraction=0.5, shape="linear", final_lr_fraction=0.2)
+    # The decay starts from step 5: 1.0 there, and a fifth of 0.8 less a step.
+    assert rates(schedule, 10) == pytest.approx([0.5, 1, 1, 1, 1, 1, 0.84, 0.68, 0.52, 0.36])
+
+
+def test_one_minus_the_root() -> None:
+    schedule = ScheduleConfig(warmup_steps=0, decay_fraction=0.4, shape="1-sqrt")
+    tail = [1 - math.sqrt(k / 4) for k in range(4)]
+    assert rates(schedule, 10) == pytest.approx([1.0] * 6 + tail)
+
+
+def test_constant() -> None:
+    assert rates(ScheduleConfig(warmup_steps=0, decay_fraction=0), 3) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("shape", ["linear", "1-sqrt"])
+def test_never_rises_after_the_warmup_and_never_reaches_zero(shape: str) -> None:
+    schedule = ScheduleConfig.model_validate({"warmup_steps": 7, "decay_fraction": 0.93, "shape": shape})
+    found = rates(schedule, 100)
+    assert found[:7] == sorted(found[:7])
+    assert found[6:] == sorted(found[6:], reverse=True)
+    assert min(found) > 0

@@ -1,0 +1,191 @@
+"""The step `pretrain`: what it refuses, and a whole life of it on tiny tokens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from pydantic import ValidationError
+
+from ontogeny.core.errors import DataError, UsageError
+from ontogeny.core.progress import QuietProgress
+from ontogeny.inference.loading import load_model
+from ontogeny.inference.scoring import bits_per_byte
+from ontogeny.lineage.step import Context, Outputs
+from ontogeny.tokenizer.shards import TokenDocument, write_shards
+from ontogeny.tokenizer.train import train_bpe
+from ontogeny.train.packing import PackingPlan
+from ontogeny.train.seen import documents_seen
+from ontogeny.train.step import PRETRAIN, PretrainConfig
+
+MODEL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "seq_len": 24}
+TRAIN = {
+    "steps": 12,
+    "batch_rows": 4,
+    "schedule": {"warmup_steps": 2},
+    "optimizer": {"type": "muon"},
+    "log_every": 4,
+    "eval_every": 6,
+    "checkpoint_seconds": 0,
+}
+HELD_OUT_TEXTS = [f"a list of names and {number} more words" for number in range(8)]
+
+
+def make_tokens(folder: Path, *, held_out: bool = True, words: str = "names and one number") -> Any:
+    """A `tokens` artifact of forty short documents, eight of them held out."""
+    texts = [f"the function {number} gives back a list of {words}" for number in range(32)]
+    documents = [TokenDocument(f"{n:032x}", text, "train", "made", str(n)) for n, text in enumerate(texts)]
+    if held_out:
+        documents += [
+            TokenDocument(f"{100 + n:032x}", text, "held_out", "made", str(100 + n))
+            for n, text in enumerate(HELD_OUT_TEXTS)
+        ]
+    tokenizer = train_bpe(texts, vocab_size=300)
+    (folder / "tokenizer").mkdir(parents=True)
+    tokenizer.save(folder / "tokenizer")
+    for _ in write_shards(folder, documents, tokenizer, shard_tokens=200):
+        pass
+    return SimpleNamespace(path=folder, name="tiny/tokens@1", kind="tokens", digest="blake3:tokens")
+
+
+def run(folder: Path, tokens: Any, *, init: Any = None, seed: int = 5, **train: Any) -> Outputs:
+    shape = {"init": "base"} if init is not None else {"model": MODEL}
+    config = PretrainConfig.model_validate({"tokens": "tokens", **shape, "train": {**TRAIN, **train}})
+    payload, scratch = folder / "payload", folder / "scratch"
+    payload.mkdir(parents=True)
+    scratch.mkdir(exist_ok=True)
+    inputs = {"tokens": tokens, **({"init": init} if init is not None else {})}
+    return PRETRAIN.run(config, inputs, Context(payload, scratch, seed, "cpu", QuietProgress()))
+
+
+def artifact(folder: Path) -> Any:
+    return SimpleNamespace(path=folder / "payload", name="tiny/base@1", kind="model", digest="blake3:base")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": None}, "give either `model`"),
+        ({"init": "base"}, "give either `model`"),
+        (
+            {"train": {**TRAIN, "seq_len": 25}},
+            r"`train.seq_len` \(25\) is longer than `model.seq_len` \(24\)",
+        ),
+        ({"model": {**MODEL, "n_heads": 3}}, r"n_heads \(3\) does not divide d_model \(16\)"),
+    ],
+)
+def test_settings_that_are_refused(change: dict[str, Any], message: str) -> None:
+    settings = {"tokens": "tokens", "model": MODEL, "train": TRAIN, **change}
+    with pytest.raises(ValidationError, match=message):
+        PretrainConfig.model_validate({name: value for name, value in settings.items() if value is not None})
+
+
+def test_a_model_and_its_story(tmp_path: Path) -> None:
+    outputs = run(tmp_path, make_tokens(tmp_path / "tokens"))
+    payload = tmp_path / "payload"
+    assert {path.name for path in payload.iterdir()} >= {
+        "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        "packing.parquet", "metrics.jsonl",
+    }  # fmt: skip
+    metrics = outputs.metrics
+    assert metrics["steps"] == 12
+    assert (
+        metrics["tokens"] == 12 * 4 * 24 or metrics["tokens"] < 12 * 4 * 24
+    )  # a short row may be among them
+    lines = [json.loads(line) for line in (payload / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [4, 6, 8, 12]
+    assert metrics["loss"] == lines[-1]["loss"] < lines[0]["loss"]
+    for name in (
+        "tokens_per_second",
+        "flops_utilisation",
+        "seconds",
+        "peak_memory_bytes",
+        "matmul_flops_per_second",
+    ):
+        assert metrics[name] > 0, name
+    assert metrics["parameters"] == metrics["trainable_parameters"]
+    assert outputs.spent["tokens"] == metrics["tokens"]
+
+    loaded = load_model(payload, "cpu")
+    assert sum(parameter.numel() for parameter in loaded.model.parameters()) == metrics["parameters"]
+    measured = bits_per_byte(loaded.model, loaded.tokenizer, HELD_OUT_TEXTS).value
+    assert metrics["held_out_bits_per_byte"] == pytest.approx(measured)
+    assert lines[-1]["held_out_bits_per_byte"] == pytest.approx(measured, rel=0.2)
+
+
+def test_only_training_documents_are_read(tmp_path: Path) -> None:
+    run(tmp_path, make_tokens(tmp_path / "tokens"), steps=40)
+    seen = documents_seen(PackingPlan.load(tmp_path / "payload" / "packing.parquet"))
+    assert {document.doc_id for document in seen} == {f"{number:032x}" for number in range(32)}
+    index = pq.read_table(tmp_path / "tokens" / "index.parquet").to_pylist()
+    lengths = {row["doc_id"]: row["length"] for row in index}
+    assert len({row["shard"] for row in index}) > 1
+    # Many epochs: each document's tokens were targets about equally often.
+    epochs = [document.tokens / lengths[document.doc_id] for document in seen]
+    assert max(epochs) - min(epochs) <= 1.01
+
+
+def test_the_same_seed_gives_the_same_bits_and_a_resumed_step_too(tmp_path: Path) -> None:
+    tokens = make_tokens(tmp_path / "tokens")
+    weights = []
+    for name in ("one", "two"):
+        run(tmp_path / name, tokens)
+        weights.append((tmp_path / name / "payload" / "model.safetensors").read_bytes())
+    for path in (tmp_path / "two" / "payload").iterdir():
+        path.unlink()
+    (tmp_path / "two" / "payload").rmdir()
+    run(tmp_path / "two", tokens)  # killed after training, before it was published
+    assert weights[0] == weights[1] == (tmp_path / "two" / "payload" / "model.safetensors").read_bytes()
+    run(tmp_path / "other", tokens, seed=6)
+    assert (tmp_path / "other" / "payload" / "model.safetensors").read_bytes() != weights[0]
+
+
+def test_going_on_with_a_model(tmp_path: Path) -> None:
+    tokens = make_tokens(tmp_path / "tokens")
+    first = run(tmp_path / "one", tokens, steps=60, schedule={"warmup_steps": 2, "decay_fraction": 0})
+    second = run(tmp_path / "two", tokens, init=artifact(tmp_path / "one"), optimizer={"lr": 1e-5})
+    assert second.metrics["loss"] < first.metrics["loss"] * 1.2
+    one, two = (load_model(tmp_path / name / "payload", "cpu").model for name in ("one", "two"))
+    assert not torch.equal(one.embed_tokens.weight, two.embed_tokens.weight)
+    torch.testing.assert_close(one.embed_tokens.weight, two.embed_tokens.weight, atol=1e-3, rtol=0)
+
+
+def test_going_on_with_other_tokens_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "one", make_tokens(tmp_path / "tokens"))
+    others = make_tokens(tmp_path / "others", words="something else entirely")
+    with pytest.raises(UsageError, match="has another tokenizer than the tokens") as caught:
+        run(tmp_path / "two", others, init=artifact(tmp_path / "one"))
+    assert caught.value.hint == "make the tokens with `tokenizer:` set to that model"
+
+
+def test_rows_longer_than_the_context_of_a_model_are_refused(tmp_path: Path) -> None:
+    tokens = make_tokens(tmp_path / "tokens")
+    run(tmp_path / "one", tokens)
+    with pytest.raises(UsageError, match=r"`train.seq_len` \(25\) is longer than the model's context \(24\)"):
+        run(tmp_path / "two", tokens, init=artifact(tmp_path / "one"), seq_len=25)
+
+
+def test_rows_longer_than_the_data_are_refused_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = make_tokens(tmp_path / "tokens")
+    monkeypatch.setattr(torch.nn, "Linear", None)  # no model is made before
+    monkeypatch.setitem(MODEL, "seq_len", 100_000)
+    with pytest.raises(DataError, match="`seq_len` is 100,000, but the training documents have only"):
+        run(tmp_path, tokens)
+
+
+def test_epochs_that_are_too_few_for_the_schedule(tmp_path: Path) -> None:
+    tokens = make_tokens(tmp_path / "tokens")
+    with pytest.raises(UsageError, match="do not fit into"):
+        run(tmp_path, tokens, steps=None, epochs=0.1, schedule={"warmup_steps": 50})
+
+
+def test_without_held_out_documents_nothing_is_measured(tmp_path: Path) -> None:
+    outputs = run(tmp_path, make_tokens(tmp_path / "tokens", held_out=False))
+    assert outputs.metrics["held_out_bits_per_byte"] is None
+    lines = [json.loads(line) for line in (tmp_path / "payload" / "metrics.jsonl").read_text().splitlines()]
+    assert not any("held_out_loss" in line for line in lines)
