@@ -46,3 +46,9 @@ def make() -> Make:
         return model.eval()
 
     return build
+
+
+@pytest.fixture
+def idx() -> torch.Tensor:
+    """Token ids (3, 40)."""
+    return torch.randint(VOCAB_SIZE, (3, 40), generator=torch.Generator().manual_seed(1))

@@ -129,15 +129,6 @@ def no_external_files(config: Any) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What a step will take, before it runs: seconds, bytes of memory, FLOPs; None where nobody can tell."""
-
-    seconds: float | None = None
-    memory_bytes: float | None = None
-    flops: float | None = None
-
-
-@dataclass(frozen=True)
 class Step:
     """A kind of step. `output` is the kind of the artifact it makes.
 
@@ -151,6 +142,5 @@ class Step:
     output: str
     run: Callable[[Any, Mapping[str, Artifact], Context], Outputs]
     external_files: Callable[[Any], list[Path]] = no_external_files
-    estimate: Callable[[Any, Mapping[str, Artifact]], Estimate] | None = None
     summary: str | None = None
     limited: bool = False

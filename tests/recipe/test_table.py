@@ -1,0 +1,42 @@
+"""The table of steps: complete, and every default pinned to the version of its step."""
+
+from __future__ import annotations
+
+import pytest
+
+from ontogeny.core.files import digest_json
+from ontogeny.recipe.table import STEPS
+
+# A changed default changes results without a trace in the recipe, so it must bump the step's version, which is part of
+# every fingerprint. When this test fails: raise the version in the step, then put both numbers here.
+DEFAULTS = {
+    "curate": (1, "e49705fde5a1"),
+    "examples": (1, "d65f9c20cadc"),
+    "train-tokenizer": (1, "5e1d9dd6dfbe"),
+    "tokenize": (1, "4dd0c23198cd"),
+    "import-model": (1, "2db1aa023934"),
+    "pretrain": (1, "d5d35ca0e35a"),
+    "finetune": (1, "15186ef2c869"),
+    "evaluate": (1, "f65c8e9cb288"),
+    "export": (1, "68d542b57df4"),
+}
+
+
+def without_prose(schema: object) -> object:
+    """The fields, their types and their defaults; what they are described as may change freely."""
+    if isinstance(schema, dict):
+        return {
+            key: without_prose(value) for key, value in schema.items() if key not in ("description", "title")
+        }
+    return [without_prose(value) for value in schema] if isinstance(schema, list) else schema
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_changed_default_comes_with_a_new_version(name: str) -> None:
+    step = STEPS[name]
+    schema = digest_json(without_prose(step.config.model_json_schema()))
+    assert DEFAULTS[name] == (step.version, schema.removeprefix("blake3:")[:12])
+
+
+def test_steps_are_listed_under_their_own_names() -> None:
+    assert all(step.config.model_fields["step"].default == name for name, step in STEPS.items())
