@@ -15,6 +15,10 @@ from benchmarks.measure import ROOT
 
 PEERS = ROOT / "benchmarks" / "peers"
 
+# What `ontogeny` sets for itself (core/process.py, cli/app.py), given to the peers too, so that code is compared with
+# code: freed memory stays in the process, and waiting threads sleep. glibc and OpenMP read them when a process starts.
+SETTINGS = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1", "OMP_WAIT_POLICY": "PASSIVE"}
+
 
 class Contestant:
     """A worker process that speaks the protocol of `benchmarks/peers/turns.py`."""
@@ -26,7 +30,7 @@ class Contestant:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, **SETTINGS, "PYTHONPATH": str(ROOT)},
             text=True,
         )
         self.facts = self._answer()

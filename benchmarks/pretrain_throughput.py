@@ -3,8 +3,9 @@
 Contestants: `ontogeny` (the loop that `ontogeny run` uses, hooks and all), `plain_gpt` (a plain PyTorch GPT
 and loop of nanoGPT's kind) and `transformers_llama` (`LlamaForCausalLM`). All three stay loaded and take
 turns, one optimizer step each, in an order drawn anew every round; what is compared is the ratio of seconds
-within a round, so that a slow minute of the machine hits all of them. Every round also measures the machine's
-sgemm rate, and each contestant's FLOPs are given as a fraction of it.
+within a round, so that a slow minute of the machine hits all of them. The peers get the allocator and thread
+settings that `ontogeny` gives itself. Every round also measures the machine's sgemm rate, and each contestant's
+FLOPs are given as a fraction of it.
 """
 
 from __future__ import annotations

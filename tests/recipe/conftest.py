@@ -45,6 +45,8 @@ class CountConfig(StepConfig):
 def make(config: MakeConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
     RAN.append(f"make {config.text}")
     (context.payload / "half-written").write_text("x")
+    if config.text == "defect":
+        1 / 0  # noqa: B018
     if config.fail:
         raise DataError("asked to fail", where="row 3", hint="do not ask")
     (context.payload / "half-written").unlink()

@@ -80,6 +80,15 @@ def test_a_failure_spares_independent_branches(write, workspace: Workspace) -> N
     assert [file.path for file in workspace.open("demo/a").manifest.files] == ["text.txt"]
 
 
+def test_a_defect_in_a_step_is_told_and_spares_the_others(write, workspace: Workspace, caplog) -> None:
+    caplog.set_level("DEBUG")
+    result = run(write(CHAIN.replace("text: hello", "text: defect")), workspace)
+    assert statuses(result) == {"a": "failed", "b": "skipped", "c": "skipped", "alone": "done"}
+    assert "unexpected ZeroDivisionError" in str(result.steps[0].error)
+    assert "--debug" in str(result.steps[0].error)
+    assert "Traceback" in caplog.text
+
+
 def test_a_gate_holds_steps_back_and_a_reused_refusal_refuses_again(write, workspace: Workspace) -> None:
     text = CHAIN.replace("of: b}", "of: b, gates: [{at_most: 3, blocks: [alone]}]}")
     for expected in ("done", "reused"):

@@ -5,6 +5,7 @@ The modules behind the verbs import what they need only when they are called, so
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -49,6 +50,8 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
     try:
         app(arguments, prog_name="ontogeny")
     except OntogenyError as error:

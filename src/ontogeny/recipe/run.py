@@ -6,12 +6,11 @@ makes the second wait for the first's result and reuse it.
 
 from __future__ import annotations
 
+import logging
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,11 +20,14 @@ from ontogeny.core.files import canonical_json, disk_errors
 from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.lineage.artifact import Artifact, record_files
 from ontogeny.lineage.external import external_digests
-from ontogeny.lineage.manifest import InputRecord, Manifest, Verdict, content_digest
-from ontogeny.lineage.step import Context, Outputs
+from ontogeny.lineage.manifest import Manifest, Verdict
+from ontogeny.lineage.step import Context
 from ontogeny.lineage.workspace import Workspace
+from ontogeny.recipe.describe import Made, describe, now
 from ontogeny.recipe.plan import Node, gather_inputs, node_fingerprint
 from ontogeny.recipe.schema import Recipe
+
+log = logging.getLogger(__name__)
 
 Status = Literal["done", "reused", "failed", "skipped", "refused"]
 EXIT_OF_STATUS: dict[Status, int] = {"done": 0, "reused": 0, "skipped": 0, "failed": 1, "refused": 3}
@@ -112,7 +114,7 @@ def run_recipe(
     workspace.prepare()
     runner = _Runner(recipe, workspace, options, progress or QuietProgress())
     result = RunResult(recipe.name)
-    started = _now()
+    started = now()
     chosen = {node.name for node in selected}
     for node in nodes:
         outcome = runner.step(node, asked=node.name in chosen)
@@ -138,8 +140,10 @@ class _Runner:
         started = time.monotonic()
         try:
             result = self._attempt(node, asked=asked)
-        except OntogenyError as error:
-            result = StepResult(node.name, node.step.name, "failed", None, time.monotonic() - started, error)
+        except Exception as error:  # a defect in one step must not cost the other branches
+            log.debug("%s failed", node.name, exc_info=error)
+            told = error if isinstance(error, OntogenyError) else _defect(error)
+            result = StepResult(node.name, node.step.name, "failed", None, time.monotonic() - started, told)
         if not asked and result.status != "failed":
             return None
         if result.status in ("failed", "skipped"):
@@ -220,78 +224,33 @@ class _Runner:
                 payload, kept, node.seed, options.device, self._progress, options.workers, options.limit
             )
             hardware.reset_peak_memory()
-            started, clock = _now(), time.monotonic()
+            started, clock = now(), time.monotonic()
             outputs = node.step.run(node.config, inputs, context)
             seconds = time.monotonic() - clock
-        files = record_files(payload)
+        made = Made(started, outputs, seconds, record_files(payload))
+        external = external_digests(node.step.external_files(node.config), self._workspace.root / "cache")
 
-        def describe(version: int, ledger_head: str) -> Manifest:
-            return Manifest(
-                kind=node.step.output,
-                recipe=self._recipe.name,
-                step=node.name,
+        def describe_as(version: int, ledger_head: str) -> Manifest:
+            return describe(
+                self._recipe,
+                node,
+                inputs,
+                made,
                 version=version,
-                step_type=node.step.name,
-                step_version=node.step.version,
-                config=node.config.model_dump(mode="json"),
-                inputs=tuple(InputRecord(role=r, name=a.name, digest=a.digest) for r, a in inputs.items()),
-                external_files=self._external(node),
-                fingerprint=key,
-                files=files,
-                digest=content_digest(files),
-                metrics=outputs.metrics,
-                verdicts=outputs.verdicts,
-                seed=node.seed,
-                started=started,
-                ended=_now(),
-                device=options.device,
-                threads=hardware.thread_count(),
-                hardware=hardware.describe(),
-                packages=hardware.package_versions(),
-                revision=_revision(self._recipe),
-                licenses=_licenses(outputs, inputs),
-                knowledge_cutoff=_knowledge_cutoff(outputs, inputs),
-                spent=_spent(outputs, seconds),
                 ledger_head=ledger_head,
+                fingerprint=key,
+                external=external,
+                device=options.device,
             )
 
-        return self._workspace.publish(payload, describe, recipe=self._recipe.name, step=node.name)
-
-    def _external(self, node: Node) -> dict[str, str]:
-        return external_digests(node.step.external_files(node.config), self._workspace.root / "cache")
+        return self._workspace.publish(payload, describe_as, recipe=self._recipe.name, step=node.name)
 
 
-def _spent(outputs: Outputs, seconds: float) -> dict[str, dict[str, float | str]]:
-    measured = {
-        "seconds": round(seconds, 3),
-        "peak_memory_bytes": hardware.peak_memory_bytes(),
-        **outputs.spent,
-    }
-    return {name: {"value": value, "source": "measured"} for name, value in measured.items()}
-
-
-def _licenses(outputs: Outputs, inputs: Mapping[str, Artifact]) -> tuple[str, ...]:
-    below = {license for artifact in inputs.values() for license in artifact.manifest.licenses}
-    return tuple(sorted(below | set(outputs.licenses)))
-
-
-def _knowledge_cutoff(outputs: Outputs, inputs: Mapping[str, Artifact]) -> str | None:
-    known = [artifact.manifest.knowledge_cutoff for artifact in inputs.values()]
-    dates = [date for date in (*known, outputs.knowledge_cutoff) if date is not None]
-    return max(dates, default=None)
-
-
-def _revision(recipe: Recipe) -> str | None:
-    """Commit of the repository that holds the recipe, marked where files differ from it."""
-    if recipe.source is None:
-        return None
-    folder = recipe.source.path.absolute().parent
-    try:
-        command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
+def _defect(error: Exception) -> OntogenyError:
+    return OntogenyError(
+        f"unexpected {type(error).__name__}: {error}",
+        hint="this is a defect of Ontogeny: run the same command with --debug and report what it prints",
+    )
 
 
 def _run_body(recipe: Recipe, result: RunResult, started: str) -> dict[str, Any]:
@@ -299,14 +258,10 @@ def _run_body(recipe: Recipe, result: RunResult, started: str) -> dict[str, Any]
         "recipe": recipe.name,
         "config": canonical_json(recipe.to_dict()).decode(),
         "started": started,
-        "ended": _now(),
+        "ended": now(),
         "status": result.status,
         "steps": [
             {"name": one.name, "status": one.status, "artifact": one.artifact.name if one.artifact else None}
             for one in result.steps
         ],
     }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
