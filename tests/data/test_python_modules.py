@@ -66,7 +66,7 @@ def test_public_members_with_kind_signature_and_docstring() -> None:
         ("function", "late", "()", "Came late."),
         ("function", "undocumented", "(x)", None),
     ]
-    assert MODULE.group == "pack"
+    assert MODULE.group == MODULE.name
     assert MODULE.documented
 
 

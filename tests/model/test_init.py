@@ -5,7 +5,7 @@ import math
 import torch
 
 from ontogeny.model.config import ModelShape
-from ontogeny.model.init import HEAD_STD, INIT_STD, initialise
+from ontogeny.model.init import EMBEDDING_STD, HEAD_STD, INIT_STD, initialise
 from ontogeny.model.transformer import Transformer
 
 
@@ -36,5 +36,5 @@ def test_scales() -> None:
         elif name.endswith(("o_proj.weight", "down_proj.weight")):
             assert not weights.any(), name
         else:
-            expected = HEAD_STD if name == "lm_head.weight" else INIT_STD
+            expected = {"lm_head.weight": HEAD_STD, "embed_tokens.weight": EMBEDDING_STD}.get(name, INIT_STD)
             assert math.isclose(float(weights.std()), expected, rel_tol=0.1), name

@@ -57,8 +57,8 @@ class Module:
 
     @property
     def group(self) -> str:
-        """The top-level module: what a package's modules say about each other stays on one side of the split."""
-        return self.name.split(".", 1)[0]
+        """The module itself: its documentation, its source and the questions about it stay on one side of the split."""
+        return self.name
 
     @property
     def documented(self) -> bool:
