@@ -51,6 +51,20 @@ def test_ls_and_show(command: Command, life: Life) -> None:
     assert command("show", "smoke/tutro").code == 2
 
 
+def test_show_rounds_figures_and_spells_out_counts(command: Command, life: Life) -> None:
+    assert "no_documentation: " in command("show", "smoke/corpus").out
+    loss = command("show", "smoke/base", "--json").json["metrics"]["loss"]
+    shown = command("show", "smoke/base").out
+    assert f"{loss:.6g}" in shown
+    assert str(loss) not in shown
+
+
+def test_text_that_is_not_unicode_is_refused(command: Command, life: Life) -> None:
+    refused = command("generate", "smoke/base", "caf\udce9")
+    assert refused.code == 2
+    assert "not valid Unicode" in refused.err
+
+
 def test_lineage(command: Command, life: Life) -> None:
     up = command("lineage", "smoke/tutor", "--json").json
     assert {node["name"] for node in up["nodes"]} == {

@@ -67,7 +67,10 @@ def test_a_changed_option_reruns_only_what_depends_on_it(command: Command, life:
         ("steps.base.model.n_heads=7", "n_heads (7) does not divide d_model (64)"),
         ("steps.base.modle={}", "unknown key 'modle' in base. Did you mean 'model'?"),
         ("steps.base.train.steps=many", "base.train.steps"),
-        ("steps.base.tokens=corpus", "tokens needs a tokens, but 'corpus' is a corpus"),
+        (
+            "steps.base.tokens=corpus",
+            "tokens needs an artifact of kind 'tokens', but 'corpus' is of kind 'corpus'",
+        ),
         ("steps.corpus.sources.0.type=pythondocs", "sources.0"),
         ("steps.tokenizer.vocab_size=100", "greater than or equal to 259"),
         ("steps.corpus.held_out_fraction=0.3", "held_out_fraction is"),
@@ -93,6 +96,46 @@ def test_a_missing_input_file_is_refused(command: Command, tmp_path: Path) -> No
     assert refused.code == 2
     assert "none.txt" in refused.err
     assert "Traceback" not in refused.err
+
+
+def test_a_missing_input_file_of_a_later_step_is_refused_before_anything_runs(
+    command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "there.txt").write_text("Some text.\n")
+    Path("two.yaml").write_text(
+        "recipe: two\nsteps:\n"
+        "  first: {step: curate, sources: [{type: text, path: ./there.txt}]}\n"
+        "  second: {step: curate, sources: [{type: text, path: ./three.txt}]}\n"
+    )
+    for verb in ("run", "plan"):
+        refused = command(verb, "two.yaml")
+        assert refused.code == 2
+        assert "two.yaml:4: second: ./three.txt: no such file" in refused.err
+        assert not Path("ws").exists()
+        assert command(verb, "two.yaml", "--only", "second").code == 2
+    assert command("plan", "two.yaml", "--only", "first").code == 0
+    assert command("run", "two.yaml", "--only", "first").code == 0
+
+
+def test_a_plan_takes_the_choices_of_a_run(command: Command, life: Life) -> None:
+    def statuses(*options: str) -> dict[str, str]:
+        steps = command("plan", str(SMOKE), *options, "--json").json["steps"]
+        return {step["name"]: step["status"] for step in steps}
+
+    assert statuses("--only", "tutor") == {"tutor": "reused"}
+    assert list(statuses("--until", "tokens")) == ["corpus", "tokenizer", "tokens"]
+    assert statuses("--until", "tokens", "--rerun", "corpus")["corpus"] == "to-run"
+    assert {name for name, status in statuses("--limit", "2").items() if status != "reused"} == {"report"}
+    assert "Did you mean 'corpus'" in command("plan", str(SMOKE), "--until", "corpsu").err
+
+
+def test_ctrl_c_is_told_in_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ontogeny.recipe.schema.load_recipe", interrupted)
+    stopped = command("plan", str(SMOKE))
+    assert (stopped.code, stopped.err) == (130, "stopped; the same command goes on from here\n")
 
 
 def test_a_sequence_longer_than_the_data_is_refused_as_the_first_act(

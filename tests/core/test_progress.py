@@ -1,37 +1,79 @@
 import io
+import time
+from collections.abc import Callable
 
 import pytest
 from rich.console import Console
 
 from ontogeny.core import progress
-from ontogeny.core.progress import QuietProgress, RichProgress, terminal_progress
+from ontogeny.core.progress import NotesOnly, QuietProgress, RichProgress, terminal_progress
 
 
-def test_silent_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
-    quiet = terminal_progress()
-    assert isinstance(quiet, QuietProgress)
+def on_screen() -> tuple[RichProgress, io.StringIO]:
+    screen = io.StringIO()
+    return RichProgress(Console(file=screen, force_terminal=True, width=140)), screen
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def test_a_library_hears_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    quiet = QuietProgress()
     with quiet.bar("reading", total=3, unit="rows") as bar:
         bar.advance(2, loss=1.0)
     quiet.note("something")
     assert capsys.readouterr() == ("", "")
 
 
+def test_notes_alone_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = terminal_progress()
+    assert isinstance(plain, NotesOnly)
+    with plain.bar("reading", total=3, unit="rows") as bar:
+        bar.advance(2, loss=1.0)
+    plain.note("read [2] files")
+    assert capsys.readouterr() == ("", "  read [2] files\n")
+
+
+def test_a_note_in_a_terminal_is_shown_as_it_is() -> None:
+    shown, screen = on_screen()
+    shown.note("read [bold] files")
+    assert "read [bold] files" in screen.getvalue()
+
+
 def test_a_long_piece_of_work_shows_rate_and_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(float(second) for second in range(1000))
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    screen = io.StringIO()
-    shown = RichProgress(Console(file=screen, force_terminal=True, width=140))
-    with shown.bar("training", total=10, unit="steps") as bar:
-        for _ in range(10):
-            bar.advance(1, loss=2.5)
+    monkeypatch.setattr(progress, "SHOW_AFTER_S", 0.0)
+    monkeypatch.setattr(progress, "REFRESH_PER_S", 1000)
+    shown, screen = on_screen()
+    with shown.bar("training", total=1000, unit="steps") as bar:
+        bar.advance(1, loss=2.5)
+        time.sleep(0.01)
+        bar.advance(1, loss=2.5)
+        wait_until(lambda: "loss 2.5" in screen.getvalue())
     assert "training" in screen.getvalue()
     assert "steps/s" in screen.getvalue()
-    assert "loss 2.5" in screen.getvalue()
+
+
+def test_a_bar_appears_though_nothing_advances(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SHOW_AFTER_S", 0.05)
+    shown, screen = on_screen()
+    with shown.bar("hashing", total=None, unit="files"):
+        wait_until(lambda: "hashing" in screen.getvalue())
 
 
 def test_short_work_shows_no_bar() -> None:
-    screen = io.StringIO()
-    shown = RichProgress(Console(file=screen, force_terminal=True, width=140))
+    shown, screen = on_screen()
     with shown.bar("reading", total=2, unit="rows") as bar:
         bar.advance(2)
     assert "reading" not in screen.getvalue()
+
+
+def test_a_bar_that_is_over_does_not_appear_any_more() -> None:
+    shown, screen = on_screen()
+    with shown.bar("reading", total=2, unit="rows") as bar:
+        pass
+    bar.show()  # type: ignore[attr-defined]
+    assert screen.getvalue() == ""

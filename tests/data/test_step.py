@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,9 +83,22 @@ def test_bad_rows_are_noted_and_kept(tmp_path: Path) -> None:
     assert made.outputs.metrics["dropped"] == {"not_json": 1}
     (row,) = pq.read_table(made.payload / "dropped.parquet").to_pylist()
     assert row["text"] == '{"text": "trunc'
-    assert noted.notes[0].startswith("1 bad rows in a, the first: ")
+    said = "a: 1 unreadable rows (not_json 1), kept in dropped.parquet; the first: "
+    assert noted.notes[0].startswith(said)
     with pytest.raises(DataError, match="1 of 10 rows cannot be read"):
         run_step(CURATE, {"sources": settings["sources"]}, tmp_path / "again")
+
+
+def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    lines = [json.dumps({"text": f"{n} {random.Random(n).random()}"}) for n in range(5000)]
+    data = gzip.compress("\n".join(lines).encode())
+    path.write_bytes(data[: len(data) // 2])
+    noted = Noted()
+    run_step(CURATE, {"sources": [{"type": "jsonl", "path": str(path)}]}, tmp_path / "run", noted=noted)
+    assert "damaged_compression 1" in noted.notes[0]
+    assert noted.notes[1].startswith(f"{path} is damaged (")
+    assert noted.notes[1].endswith("is lost")
 
 
 def test_an_empty_held_out_split_is_noted(tmp_path: Path) -> None:

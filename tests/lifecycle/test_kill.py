@@ -1,4 +1,4 @@
-"""SIGKILL at any instant, and the same command again: the same weights, bit for bit."""
+"""SIGKILL at any instant, and the same command again: the same artifacts, bit for bit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from ontogeny.core.files import digest_file
 from ontogeny.lineage.workspace import Workspace
 from tests.conftest import SMOKE, Life, ontogeny
 
@@ -57,7 +56,7 @@ class Attempt:
 
 
 @pytest.mark.timeout(1200)
-def test_killed_at_random_moments_of_every_step_it_ends_with_the_same_weights(
+def test_killed_at_random_moments_of_every_step_it_ends_with_the_same_artifacts(
     smoke: Life, tmp_path: Path
 ) -> None:
     workspace = tmp_path / "ws"
@@ -74,18 +73,5 @@ def test_killed_at_random_moments_of_every_step_it_ends_with_the_same_weights(
     place = Workspace(workspace)
     assert place.verify() == []
     assert all(row.version == 1 for row in place.rows()), "a step was published twice"
-    for name in ("base", "tutor"):
-        step = place.open(f"smoke/{name}").path
-        assert digest_file(step / "model.safetensors") == digest_file(
-            smoke.folder(name) / "model.safetensors"
-        )
-        assert _without_times(step / "metrics.jsonl") == _without_times(smoke.folder(name) / "metrics.jsonl")
-    for name in ("corpus", "tokenizer", "tokens", "questions"):
+    for name in ("corpus", "tokenizer", "tokens", "questions", "base", "tutor"):
         assert place.open(f"smoke/{name}").digest == Workspace(smoke.workspace).open(f"smoke/{name}").digest
-
-
-def _without_times(path: Path) -> list[dict[str, float]]:
-    import json
-
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "tokens_per_second"} for line in lines]

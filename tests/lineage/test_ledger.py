@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ontogeny.core.errors import ArtifactError
-from ontogeny.lineage.ledger import GENESIS, Ledger, entry_digest
+from ontogeny.lineage.ledger import ARTIFACT_COLUMNS, GENESIS, Entry, Ledger, derive, entry_digest
 
 
 @pytest.fixture
@@ -52,6 +52,7 @@ def test_entries_are_chained(ledger: Ledger) -> None:
     [
         ("UPDATE entries SET body = '{\"number\":9}' WHERE seq = 2", 2),
         ("UPDATE entries SET body = 'not json' WHERE seq = 2", 2),
+        ("UPDATE entries SET body = '{\"number\":NaN}' WHERE seq = 2", 2),
         ("UPDATE entries SET kind = 'promotion' WHERE seq = 3", 3),
         ("UPDATE entries SET digest = 'blake3:00' WHERE seq = 2", 2),
         ("DELETE FROM entries WHERE seq = 2", 3),
@@ -88,6 +89,39 @@ def test_derived_tables_are_rebuilt_from_the_entries(ledger: Ledger) -> None:
         assert connection.execute("SELECT alias, target FROM aliases").fetchall() == [("production", "a/b@2")]
 
 
+@pytest.mark.parametrize("body", ["not json", '{"alias":"production","to":"a/b@9"}'])
+def test_nothing_is_rebuilt_from_a_chain_that_does_not_hold(ledger: Ledger, body: str) -> None:
+    for target in ("a/b@1", "a/b@2"):
+        with ledger.write() as writer:
+            writer.append("promotion", {"alias": "production", "to": target})
+    change(ledger, f"UPDATE entries SET body = '{body}' WHERE seq = 2")
+    with (
+        pytest.raises(ArtifactError, match="cannot be rebuilt from row 2") as caught,
+        ledger.write() as writer,
+    ):
+        writer.rebuild()
+    assert caught.value.where == f"{ledger.place}, row 2"
+    with sqlite3.connect(ledger.place) as connection:
+        assert connection.execute("SELECT target FROM aliases").fetchall() == [("a/b@2",)]
+
+
+def test_an_entry_without_what_its_kind_has_is_named() -> None:
+    with pytest.raises(ArtifactError, match="kind 'promotion' lacks what its kind has") as caught:
+        derive([Entry(7, GENESIS, "blake3:00", "promotion", {"to": "a/b@1"})])
+    assert caught.value.where == "row 7 of the ledger"
+
+
+def test_a_lost_table_is_made_again_by_a_rebuild(ledger: Ledger) -> None:
+    fill(ledger, 1)
+    change(ledger, "DROP TABLE edges")
+    with pytest.raises(ArtifactError, match="no such table: edges") as caught:
+        ledger.audit()
+    assert "store rebuild" in (caught.value.hint or "")
+    with ledger.write() as writer:
+        writer.rebuild()
+    assert ledger.audit().differences == []
+
+
 def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"something else" * 100)
     with pytest.raises(ArtifactError, match="the ledger cannot be read") as caught:
@@ -106,3 +140,9 @@ def test_a_folder_that_is_not_there_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="cannot be written") as caught:
         fill(Ledger(f"sqlite:///{tmp_path / 'none' / 'ledger.db'}"))
     assert "--workspace" in (caught.value.hint or "")
+
+
+def test_of_two_entries_for_one_artifact_the_first_counts() -> None:
+    body = {**dict.fromkeys(ARTIFACT_COLUMNS, "x"), "name": "a/b@1", "inputs": []}
+    twice = [Entry(seq, GENESIS, "blake3:00", "artifact", body) for seq in (3, 5)]
+    assert [row["seq"] for row in derive(twice)["artifacts"]] == [3]

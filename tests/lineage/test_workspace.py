@@ -1,12 +1,23 @@
+import errno
 import shutil
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
 from ontogeny.core.errors import ArtifactError, UsageError
+from ontogeny.core.files import digest_file
+from ontogeny.lineage.ledger import GENESIS, entry_digest
+from ontogeny.lineage.manifest import Manifest
+from ontogeny.lineage.registry import promote
 from ontogeny.lineage.workspace import Workspace
 from tests.lineage.conftest import Publish
+
+
+def change(workspace: Workspace, statement: str) -> None:
+    with sqlite3.connect(workspace.ledger.place) as connection:
+        connection.execute(statement)
 
 
 def test_versions_count_up_and_names_resolve(workspace: Workspace, publish: Publish) -> None:
@@ -99,6 +110,120 @@ def test_verify_names_the_file(workspace: Workspace, publish: Publish, damage, f
     assert workspace.verify("demo/other") == []
 
 
+@pytest.mark.parametrize(
+    ("statement", "row", "what"),
+    [
+        ("UPDATE aliases SET target = 'demo/corpus@1'", "table aliases, row production", "target: not what"),
+        ("DELETE FROM aliases", "table aliases, row production", "missing"),
+        ("INSERT INTO aliases VALUES ('evil', 'demo/base@1', 1)", "table aliases, row evil", "no entry"),
+        ("UPDATE edges SET parent = 'demo/x@1'", "table edges, row demo/base@1 in0 demo/x@1", "no entry"),
+        ("DELETE FROM edges", "table edges, row demo/base@1 in0 demo/corpus@1", "missing"),
+        ("INSERT INTO edges SELECT * FROM edges", "row demo/base@1 in0 demo/corpus@1", "no entry"),
+        (
+            "UPDATE artifacts SET fingerprint = 'f9' WHERE step = 'base'",
+            "table artifacts, row demo/base@1",
+            "fingerprint: not what the entries say",
+        ),
+        (
+            "UPDATE artifacts SET manifest_digest = 'blake3:00' WHERE step = 'base'",
+            "table artifacts, row demo/base@1",
+            "manifest_digest: not what the entries say",
+        ),
+        ("DELETE FROM artifacts WHERE step = 'base'", "table artifacts, row demo/base@1", "missing"),
+    ],
+)
+def test_a_changed_derived_table_is_found_and_mended(
+    workspace: Workspace, publish: Publish, statement: str, row: str, what: str
+) -> None:
+    promote(workspace, publish("base", inputs=(publish("corpus", kind="corpus"),)).name, "production")
+    change(workspace, statement)
+    for problems in (workspace.verify(), workspace.verify("demo/base"), workspace.verify("production")):
+        told = [str(problem["what"]) for problem in problems if str(problem["file"]).endswith(row)]
+        assert any(what in one and "ontogeny store rebuild" in one for one in told)
+        assert all(problem["artifact"] is None for problem in problems)
+    workspace.rebuild()
+    assert workspace.verify() == []
+
+
+def test_an_edited_manifest_is_found_though_the_table_agrees_with_it(
+    workspace: Workspace, publish: Publish
+) -> None:
+    made = publish("base")
+    damage_manifest(made.path)
+    digest = digest_file(made.path / "manifest.json")
+    change(workspace, f"UPDATE artifacts SET manifest_digest = '{digest}'")
+    assert str(made.path / "manifest.json") in [problem["file"] for problem in workspace.verify("demo/base")]
+
+
+def test_one_artifact_is_verified_with_the_whole_chain(workspace: Workspace, publish: Publish) -> None:
+    publish("base")
+    publish("other")
+    change(workspace, "UPDATE entries SET body = '{}' WHERE seq = 2")
+    assert [problem["file"] for problem in workspace.verify("demo/base")] == [
+        f"{workspace.ledger.place}, row 2"
+    ]
+    assert "no entry of the ledger that holds records it" in [
+        problem["what"] for problem in workspace.verify("demo/other")
+    ]
+
+
+def test_a_workspace_that_is_not_there_cannot_be_verified_or_rebuilt(tmp_path: Path) -> None:
+    for action in (Workspace(tmp_path / "none").verify, Workspace(tmp_path).rebuild):
+        with pytest.raises(UsageError, match="there is no workspace in") as caught:
+            action()
+        assert "--workspace" in (caught.value.hint or "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_artifact_that_is_not_there_cannot_be_verified(workspace: Workspace, publish: Publish) -> None:
+    publish("base")
+    with pytest.raises(UsageError, match="Did you mean 'demo/base@1'"):
+        workspace.verify("demo/bsae")
+
+
+def test_a_lost_row_is_rebuilt_and_never_recorded_twice(workspace: Workspace, publish: Publish) -> None:
+    made = publish("base", text="one")
+    change(workspace, "DELETE FROM artifacts")
+    workspace.prepare()
+    assert len(workspace.ledger.entries("artifact")) == 1
+    assert workspace.rebuild() == {"entries": 1, "artifacts": 1, "adopted": 0}
+    assert workspace.open("demo/base").digest == made.digest
+    assert workspace.verify() == []
+
+
+def test_a_lost_row_gives_no_version_away(workspace: Workspace, publish: Publish) -> None:
+    shutil.rmtree(publish("base", text="one").path)
+    change(workspace, "DELETE FROM artifacts")
+    assert publish("base", text="two").name == "demo/base@2"
+
+
+def test_rebuilding_adopts_what_is_unrecorded(workspace: Workspace, publish: Publish, tmp_path: Path) -> None:
+    publish("base")
+    other = Workspace(tmp_path / "other")
+    shutil.copytree(workspace.artifacts, other.artifacts)
+    assert other.rebuild() == {"entries": 1, "artifacts": 1, "adopted": 1}
+    assert other.verify() == []
+
+
+@pytest.mark.parametrize("body", ["replace(body, 'demo/base@1', 'demo/evil@1')", "'not json'"])
+def test_nothing_is_rebuilt_from_a_tampered_entry(workspace: Workspace, publish: Publish, body: str) -> None:
+    publish("base")
+    change(workspace, f"UPDATE entries SET body = {body}")
+    with pytest.raises(ArtifactError, match="cannot be rebuilt from row 1: its content is not"):
+        workspace.rebuild()
+    assert [row.name for row in workspace.rows()] == ["demo/base@1"]
+
+
+def test_an_artifact_needs_a_name_that_stays_in_its_folder(workspace: Workspace, tmp_path: Path) -> None:
+    def describe(version: int, head: str) -> Manifest:
+        pytest.fail("refused before it is described")
+
+    for recipe, step in (("demo", "../../evil"), ("..", "base"), ("demo", "")):
+        with pytest.raises(ArtifactError, match="cannot be part of an artifact's name") as caught:
+            workspace.publish(tmp_path, describe, recipe=recipe, step=step)
+        assert "letters" in (caught.value.hint or "")
+
+
 def test_a_damaged_artifact_is_refused_where_it_would_be_used(workspace: Workspace, publish: Publish) -> None:
     made = publish("base", fingerprint="f1")
     (made.path / "data.txt").write_text("longer than it was")
@@ -135,14 +260,33 @@ def test_scratch_is_held_by_one_and_waited_for_by_others(workspace: Workspace) -
     assert workspace.collect_garbage() == {"scratch_folders": 1, "bytes": 1}
 
 
-def test_a_cut_tail_of_the_ledger_shows(workspace: Workspace, publish: Publish) -> None:
-    import sqlite3
+@pytest.mark.parametrize("refusing", ["filelock.FileLock.acquire", "shutil.rmtree"])
+def test_scratch_that_cannot_be_removed_is_named_and_let_go(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, refusing: str
+) -> None:
+    folder = workspace.root / "scratch" / "ab"
+    folder.mkdir()
 
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(folder))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refusing, refuse)
+        with pytest.raises(ArtifactError, match="Read-only file system while removing scratch") as caught:
+            workspace.collect_garbage()
+    assert caught.value.where == str(folder)
+    assert "--workspace" in (caught.value.hint or "")
+    assert workspace.collect_garbage()["scratch_folders"] == 1
+
+
+def test_a_ledger_chained_anew_without_a_row_shows(workspace: Workspace, publish: Publish) -> None:
     publish("base")
     publish("other")
-    with sqlite3.connect(workspace.ledger.place) as connection:
-        connection.execute("DELETE FROM entries WHERE seq = 1")
-        connection.execute("UPDATE entries SET seq = 1")
+    body = workspace.ledger.entries()[1].body
+    forged = entry_digest(seq=1, previous=GENESIS, kind="artifact", body=body)
+    change(workspace, "DELETE FROM entries WHERE seq = 1")
+    change(workspace, f"UPDATE entries SET seq = 1, previous = '{GENESIS}', digest = '{forged}'")
+    assert workspace.ledger.problems() == []
     assert any("lost the row" in str(problem["what"]) for problem in workspace.verify())
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from ontogeny.core.errors import RecipeError, UsageError
 from ontogeny.lineage.workspace import Workspace
-from ontogeny.recipe.plan import make_plan, resolve, select
+from ontogeny.recipe.plan import check_files, make_plan, resolve, select, with_ancestors
 from ontogeny.recipe.run import RunOptions, run_recipe
 from tests.recipe.conftest import TABLE
 
@@ -48,7 +48,8 @@ def test_what_cannot_be_resolved_is_refused_with_its_line(
 
 def test_an_input_of_the_wrong_kind_is_refused(write, workspace: Workspace) -> None:
     text = CHAIN + "  n: {step: count, of: a}\n  wrong: {step: join, parts: [n]}\n"
-    with pytest.raises(RecipeError, match=r"parts\.0 needs a text, but 'n' is a evaluation") as caught:
+    message = r"parts\.0 needs an artifact of kind 'text', but 'n' is of kind 'evaluation'"
+    with pytest.raises(RecipeError, match=message) as caught:
         resolve(write(text), workspace, TABLE)
     assert "steps that make one: all, b, a, alone" in str(caught.value.hint)
 
@@ -93,3 +94,28 @@ def test_artifacts_of_other_recipes_and_aliases_serve_as_inputs(write, workspace
     other = write("recipe: other\nsteps:\n  c: {step: join, parts: [demo/a@1, demo/b]}\n")
     (node,) = resolve(other, workspace, TABLE)
     assert [use.artifact.name for use in node.uses if use.artifact] == ["demo/a@1", "demo/b@1"]
+
+
+def test_what_is_to_be_computed_again_leaves_what_follows_unknown(write, workspace: Workspace) -> None:
+    recipe = write(CHAIN)
+    nodes = resolve(recipe, workspace, TABLE)
+    run_recipe(recipe, nodes, nodes, workspace, options=RunOptions())
+    planned = make_plan(nodes, workspace, recipe="demo", device="cpu", rerun=["b"])
+    statuses = {one.node.name: one.status for one in planned}
+    assert statuses == {"a": "reused", "b": "to-run", "all": "unknown", "alone": "reused"}
+
+
+def test_ancestors_come_with_what_is_selected(write, workspace: Workspace) -> None:
+    nodes = resolve(write(CHAIN), workspace, TABLE)
+    assert [node.name for node in with_ancestors(nodes, select(nodes, only=["b"]))] == ["a", "b"]
+    assert with_ancestors(nodes, []) == []
+
+
+def test_a_missing_input_file_is_told_with_the_line_of_its_step(write, workspace: Workspace) -> None:
+    recipe = write(CHAIN.replace("text: other", "text: other, path: ./none.txt"))
+    nodes = resolve(recipe, workspace, TABLE)
+    check_files(select(nodes, only=["a"]), recipe)
+    with pytest.raises(RecipeError, match=r"alone: none\.txt: no such input file") as caught:
+        check_files(nodes, recipe)
+    assert str(caught.value.where).endswith("r.yaml:6")
+    assert caught.value.hint == "check the path in the recipe"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ontogeny.core.errors import ArtifactError, GateRefused
+from ontogeny.core.errors import ArtifactError, GateRefused, RecipeError
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.plan import resolve, select
 from ontogeny.recipe.run import RunOptions, RunResult, run_recipe
@@ -137,6 +137,22 @@ def test_a_corrupt_input_is_refused_before_it_is_used(write, workspace: Workspac
     assert isinstance(error, ArtifactError)
     assert error.where == str(path)
     assert statuses(result)["alone"] == "reused"
+
+
+def test_a_missing_input_file_is_refused_before_anything_is_computed(write, workspace: Workspace) -> None:
+    recipe = write(CHAIN.replace("text: other", "text: other, path: ./none.txt"))
+    with pytest.raises(RecipeError, match=r"none\.txt") as caught:
+        run(recipe, workspace)
+    assert str(caught.value.where).endswith("r.yaml:7")
+    assert RAN == []
+    assert not workspace.root.exists()
+
+
+def test_a_damaged_step_that_was_not_asked_for_is_not_looked_at(write, workspace: Workspace) -> None:
+    run(write(CHAIN), workspace)
+    (workspace.open("demo/c").path / "manifest.json").write_text("damaged")
+    result = run(write(CHAIN), workspace, only=["a"])
+    assert (statuses(result), result.exit_code) == ({"a": "reused"}, 0)
 
 
 def test_results_are_handed_over_as_they_come(write, workspace: Workspace) -> None:

@@ -53,6 +53,17 @@ def test_all_mistakes_of_a_step_are_told_at_once(write) -> None:
     assert "a.fail" in str(caught.value)
 
 
+def test_the_mistakes_of_all_steps_are_told_at_once(write) -> None:
+    with pytest.raises(RecipeError) as caught:
+        write(GOOD.replace("text: hello", "txt: hello").replace("parts: [a]", "parts: a"))
+    assert str(caught.value.where).endswith("r.yaml:4")
+    assert "'text' is missing in a" in str(caught.value)
+    assert "r.yaml:7: b.parts: Input should be a list (got 'a')" in str(caught.value)
+    many = "recipe: demo\nsteps:\n" + "".join(f"  s{n}: {{step: mkae}}\n" for n in range(12))
+    with pytest.raises(RecipeError, match="and 2 more"):
+        write(many)
+
+
 def test_a_file_without_steps_is_refused(write) -> None:
     with pytest.raises(RecipeError, match="holds at least one"):
         write("recipe: demo\nsteps: {}\n")

@@ -67,6 +67,31 @@ def test_overrides_reach_into_maps_and_lists(source) -> None:
     assert found.where(("a", "b")) == "--set a.b"
 
 
+def test_what_an_override_made_or_replaced_is_told_as_its_own(source) -> None:
+    found = source("a: {b: {c: 1}}\nsteps:\n  x: {step: make}\n")
+    for assignment in ("a.b={c: 2}", "steps.x.train.steps=3", "steps.new.step=make", "steps.new.text=hi"):
+        found.override(assignment)
+    assert found.where(("a", "b", "c")) == "--set a.b"
+    assert found.where(("steps", "x", "train", "other")) == "--set steps.x.train.steps"
+    assert found.where(("steps", "x", "step")).endswith("r.yaml:3")
+    assert found.data["steps"]["new"] == {"step": "make", "text": "hi"}
+
+
+def test_an_override_of_a_step_that_is_not_there_names_the_nearest(source) -> None:
+    with pytest.raises(RecipeError, match=r"there is no step 'bas'. Did you mean 'base'\?") as caught:
+        source("steps:\n  base: {step: make}\n").override("steps.bas.train.steps=3")
+    assert caught.value.where == "--set steps.bas.train.steps"
+    assert "--set steps.bas.step=KIND" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("value", ["[1", "a: b: c", "2026-13-45"])
+def test_a_value_that_is_not_yaml_is_told_in_one_line(source, value: str) -> None:
+    with pytest.raises(RecipeError, match="is not a YAML value") as caught:
+        source("a: 1\n").override(f"a={value}")
+    assert "\n" not in caught.value.message
+    assert "quotes" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [

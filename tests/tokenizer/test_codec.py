@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import decoders, models
 
-from ontogeny.core.errors import ModelFormatError
+from ontogeny.core.errors import ModelFormatError, UsageError
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.config import SPECIAL_TOKENS
 from tests.tokenizer.conftest import TEXTS
@@ -54,6 +54,16 @@ def test_batches_and_offsets_agree_with_single_texts(tokenizer: Tokenizer) -> No
         assert ids == tokenizer.encode(text)
         assert offsets[0][0] == 0
         assert offsets[-1][1] == len(text)
+
+
+def test_text_that_is_not_unicode_is_refused(tokenizer: Tokenizer) -> None:
+    broken = "caf\udce9"
+    ways = (tokenizer.encode, tokenizer.encode_with_offsets, lambda text: tokenizer.encode_batch(["a", text]))
+    for encode in ways:
+        with pytest.raises(UsageError, match="the text is not valid Unicode") as caught:
+            encode(broken)
+        assert caught.value.where == "character 4"
+        assert "UTF-8" in str(caught.value.hint)
 
 
 def test_what_was_saved_is_loaded(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -28,7 +28,6 @@ from ontogeny.train.training import HeldOut, Trained, train
 
 STEPS = 24
 OPTIMIZERS: dict[str, dict[str, Any]] = {"adamw": {"lr": 0.01}, "muon": {"type": "muon"}}
-TIMINGS = ("tokens_per_second",)
 MakeModel = Callable[[], Transformer]
 
 
@@ -91,9 +90,8 @@ def start(
     )
 
 
-def lines_without_timings(folder: Path) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in TIMINGS} for line in lines]
+def metric_lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
 def weights(model: Transformer) -> dict[str, Tensor]:
@@ -142,7 +140,7 @@ def test_stopped_at_random_moments(
         except Stopped:
             continue
     assert_same_bits(weights(whole), weights(broken))
-    assert lines_without_timings(tmp_path / "broken") == lines_without_timings(tmp_path / "whole")
+    assert metric_lines(tmp_path / "broken") == metric_lines(tmp_path / "whole")
     for name in ("steps", "tokens", "loss", "parameters"):
         assert found.figures[name] == expected.figures[name]
 
@@ -151,7 +149,7 @@ def test_the_metrics_hold_every_step_once(
     tmp_path: Path, make_model: MakeModel, documents: DocumentSpans, shards: Any
 ) -> None:
     trained = start(tmp_path, make_model(), documents, shards)
-    lines = lines_without_timings(tmp_path)
+    lines = metric_lines(tmp_path)
     assert [line["step"] for line in lines] == [3, 5, 6, 9, 10, 12, 15, 18, 20, 21, 24]
     measured = [line["step"] for line in lines if "held_out_loss" in line]
     assert measured == [5, 10, 15, 20, 24]
@@ -243,4 +241,4 @@ def test_killed_for_real(tmp_path: Path) -> None:
     assert run_in_a_process(broken, kill_at=43) == -signal.SIGKILL
     assert run_in_a_process(broken, kill_at=0) == 0
     assert_same_bits(torch.load(whole / "weights.pt"), torch.load(broken / "weights.pt"))
-    assert lines_without_timings(broken) == lines_without_timings(whole)
+    assert metric_lines(broken) == metric_lines(whole)

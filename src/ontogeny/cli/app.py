@@ -41,6 +41,14 @@ for module in (init, run, artifacts, registry, store, models, talk, evaluate, se
     module.register(app)
 
 
+STOPPED = 130  # what a shell says of a command that Ctrl-C ended; Typer leaves with it too
+
+
+def _stopped() -> int:
+    typer.echo("stopped; the same command goes on from here", err=True)
+    return STOPPED
+
+
 def main() -> None:
     """Run a command: errors are told without a traceback, and the exit code says what kind they were."""
     from ontogeny.core.errors import OntogenyError
@@ -61,6 +69,10 @@ def main() -> None:
 
         print_error(error)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(_stopped())
+    except SystemExit as left:
+        sys.exit(_stopped() if left.code == STOPPED else left.code)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nothing is left to say
         sys.exit(0)

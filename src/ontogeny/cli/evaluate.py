@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,7 +48,8 @@ def evaluate(
     located = locate_model(model, place)
     if located.artifact is None:
         body: dict[str, Any] = {"step": "import-model", "path": str(located.folder.absolute())}
-        located = locate_model(run_single(place, recipe="import", name=located.name, body=body).name, place)
+        imported = run_single(place, recipe="import", name=_as_name(located.name), body=body)
+        located = locate_model(imported.name, place)
     suites = [
         entry for name in suite or [_newest_evaluation(place, located.name)] for entry in _suites(place, name)
     ]
@@ -76,6 +78,11 @@ def evaluate(
     ]
     print_table(["task", "metric", "value", "stderr", "95%", "n"], rows, right=["value", "stderr", "n"])
     typer.echo(f"report: {artifact.path / 'report.html'}", err=True)
+
+
+def _as_name(folder: str) -> str:
+    """The name that the folder of an outside model gets: `my model (1)` becomes `my-model-1`."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", folder).lstrip("-_.")[:100].rstrip("-_.") or "model"
 
 
 def _newest_evaluation(place: Workspace, model: str) -> str:

@@ -18,6 +18,13 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="a.b.c=v", help="Override a value of the recipe; repeatable."),
 ]
+OnlyOption = Annotated[list[str] | None, typer.Option(metavar="STEP", help="This step alone; repeatable.")]
+UntilOption = Annotated[
+    list[str] | None, typer.Option(metavar="STEP", help="This step and what it needs; repeatable.")
+]
+RerunOption = Annotated[
+    list[str] | None, typer.Option(metavar="STEP", help="Compute this step again; repeatable.")
+]
 MARKS = {
     "done": "[green]✔[/green]",
     "reused": "[blue]↺[/blue]",
@@ -36,15 +43,9 @@ def register(app: typer.Typer) -> None:
 def run(
     recipe: RecipeArgument,
     overrides: SetOption = None,
-    only: Annotated[
-        list[str] | None, typer.Option(metavar="STEP", help="Run this step alone; repeatable.")
-    ] = None,
-    until: Annotated[
-        list[str] | None, typer.Option(metavar="STEP", help="Run this step and what it needs; repeatable.")
-    ] = None,
-    rerun: Annotated[
-        list[str] | None, typer.Option(metavar="STEP", help="Compute this step again; repeatable.")
-    ] = None,
+    only: OnlyOption = None,
+    until: UntilOption = None,
+    rerun: RerunOption = None,
     device: DeviceOption = "auto",
     executor: Annotated[
         str, typer.Option(metavar="local|ray", help="Who runs the parts of a step.")
@@ -91,21 +92,36 @@ def run(
 def plan(
     recipe: RecipeArgument,
     overrides: SetOption = None,
+    only: OnlyOption = None,
+    until: UntilOption = None,
+    rerun: RerunOption = None,
     device: DeviceOption = "auto",
+    limit: LimitOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what would run, and what it took before."""
     from ontogeny.cli.show import print_json
     from ontogeny.core.hardware import resolve_device
-    from ontogeny.recipe.plan import make_plan, resolve
+    from ontogeny.recipe.plan import check_files, make_plan, resolve, select, with_ancestors
     from ontogeny.recipe.schema import load_recipe
     from ontogeny.recipe.table import STEPS
 
     place = open_workspace(workspace)
     checked = load_recipe(recipe, STEPS, overrides=overrides or ())
     nodes = resolve(checked, place, STEPS)
-    planned = make_plan(nodes, place, recipe=checked.name, device=resolve_device(device))
+    selected = select(nodes, only=only or (), until=until or (), rerun=rerun or ())
+    check_files(selected, checked)
+    looked_at = make_plan(
+        with_ancestors(nodes, selected),
+        place,
+        recipe=checked.name,
+        device=resolve_device(device),
+        limit=limit,
+        rerun=rerun or (),
+    )
+    asked = {node.name for node in selected}
+    planned = [one for one in looked_at if one.node.name in asked]
     if as_json:
         steps = [
             {

@@ -81,6 +81,13 @@ def size(count: float | None) -> str:
     return f"{count:.0f} B"
 
 
+def metric_value(value: object) -> str:
+    """A metric as a table shows it: six significant digits, and `reason: count` pairs."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {metric_value(one)}" for name, one in value.items()) or "none"
+    return f"{value:.6g}" if isinstance(value, float) else f"{value}"
+
+
 def key_metric(metrics: dict[str, Any], summary: str | None) -> str:
     """The one metric a table shows of a step."""
     value = metrics.get(summary) if summary else None

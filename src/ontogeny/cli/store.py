@@ -17,13 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def rebuild(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Fill the derived tables again from the ledger, and take in complete artifacts it does not know."""
-    place = open_workspace(workspace)
-    before = len(place.rows())
-    place.prepare()
-    with place.ledger.write() as writer:
-        entries = writer.rebuild()
-    rows = len(place.rows())
-    _tell({"entries": entries, "artifacts": rows, "adopted": rows - before}, as_json=as_json)
+    _tell(open_workspace(workspace).rebuild(), as_json=as_json)
 
 
 def gc(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:

@@ -28,7 +28,7 @@ SeedOption = Annotated[int, typer.Option(min=0, metavar="S", help="The same seed
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    app.command(epilog='Example: ontogeny generate python-tutor/tutor "What does `shlex.split` do?" --chat')(
+    app.command(epilog='Example: ontogeny generate python-tutor/tutor "What does shlex.split do?" --chat')(
         generate
     )
     app.command(epilog="Example: ontogeny chat python-tutor/tutor")(chat)

@@ -1,4 +1,4 @@
-"""Bars for work that lasts, and notes; shown by Rich in a terminal, silent elsewhere.
+"""Bars for work that lasts, and notes; shown by Rich in a terminal; elsewhere notes are plain lines.
 
 Steps receive a `Progress` and never print. A bar appears only once its work has lasted two seconds.
 """
@@ -6,9 +6,10 @@ Steps receive a `Progress` and never print. A bar appears only once its work has
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -54,6 +55,13 @@ class QuietProgress:
         pass
 
 
+class NotesOnly(QuietProgress):
+    """Notes as plain lines on standard error; no bars."""
+
+    def note(self, message: str) -> None:
+        sys.stderr.write(f"  {message}\n")
+
+
 class RichProgress:
     """Bars with rate and time left, on standard error."""
 
@@ -85,21 +93,41 @@ class RichProgress:
         )
         task = bars.add_task(label, total=total, rate="", figures="")
         bar = _RichBar(bars, task, unit)
+        timer = threading.Timer(SHOW_AFTER_S, bar.show)
+        timer.daemon = True
+        timer.start()
         try:
             yield bar
         finally:
-            bars.stop()
+            timer.cancel()
+            bar.close()
 
     def note(self, message: str) -> None:
-        self._console.print(f"  [dim]{message}[/dim]", highlight=False)
+        self._console.print(f"  {message}", style="dim", markup=False, highlight=False)
 
 
 class _RichBar:
     def __init__(self, bars: RichBars, task: TaskID, unit: str) -> None:
         self._bars, self._task, self._unit = bars, task, unit
-        self._started = time.monotonic()
-        self._marks: list[tuple[float, float]] = [(self._started, 0.0)]
+        self._marks: list[tuple[float, float]] = [(time.monotonic(), 0.0)]
         self._done = 0.0
+        self._showing = threading.Lock()  # `show` runs in the timer's thread
+        self._closed = False
+
+    def show(self) -> None:
+        """Start the display, unless the work is over or another bar has the screen."""
+        from rich.errors import LiveError
+
+        with self._showing, suppress(LiveError):
+            if not self._closed:
+                self._bars.start()
+
+    def close(self) -> None:
+        """Take the bar off the screen for good."""
+        with self._showing:
+            self._closed = True
+            if self._bars.live.is_started:
+                self._bars.stop()
 
     def advance(self, amount: float = 1, **figures: float) -> None:
         self._done += amount
@@ -110,8 +138,6 @@ class _RichBar:
                 self._marks.pop(0)
             self._bars.update(self._task, rate=self._rate(), figures=_show(figures))
         self._bars.advance(self._task, amount)
-        if not self._bars.live.is_started and now - self._started >= SHOW_AFTER_S:
-            self._bars.start()
 
     def _rate(self) -> str:
         (first, before), (last, after) = self._marks[0], self._marks[-1]
@@ -130,9 +156,9 @@ def _show(figures: dict[str, float]) -> str:
 
 
 def terminal_progress() -> Progress:
-    """Rich bars when standard error is a terminal, else silence."""
+    """Rich bars when standard error is a terminal, else notes alone."""
     if not sys.stderr.isatty():
-        return QuietProgress()
+        return NotesOnly()
     from rich.console import Console
 
     return RichProgress(Console(stderr=True))

@@ -163,10 +163,17 @@ def _tell(tally: Tally, readings: dict[str, Reading], context: Context) -> None:
     from ontogeny.records.accounting import describe
 
     for reading in readings.values():
-        if reading.count.bad:
-            first = describe(reading.count.first_bad[0])
+        count = reading.count
+        if count.bad:
+            reasons = ", ".join(f"{reason} {number:,}" for reason, number in count.reasons.most_common())
             context.progress.note(
-                f"{reading.count.bad:,} bad rows in {reading.count.source}, the first: {first}"
+                f"{count.source}: {count.bad:,} unreadable rows ({reasons}), kept in dropped.parquet;"
+                f" the first: {describe(count.first_bad[0])}"
+            )
+        for row in count.cut_short:
+            file = row.locator.partition("#")[0]
+            context.progress.note(
+                f"{file} is damaged ({row.detail}): what follows row {row.number - 1:,} is lost"
             )
     if tally.repeated_ids:
         what = f"{tally.repeated_ids:,} documents share an `id` with another one"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeGuard
 
-from ontogeny.core.errors import RecipeError
+from ontogeny.core.errors import ArtifactError, RecipeError
 from ontogeny.core.files import canonical_json, digest_file, disk_errors, read_json, write_atomic
 
 CACHE_FILE = "digests.json"
+DIGEST = re.compile(r"blake3:[0-9a-f]{64}")
 
 
 def external_digests(paths: Sequence[Path], cache_folder: Path) -> dict[str, str]:
@@ -20,7 +23,7 @@ def external_digests(paths: Sequence[Path], cache_folder: Path) -> dict[str, str
     if not paths:
         return {}
     cache_path = cache_folder / CACHE_FILE
-    known: dict[str, list[int | str]] = read_json(cache_path) if cache_path.exists() else {}
+    known = _remembered(cache_path)
     digests, changed = {}, False
     for path in paths:
         try:
@@ -41,3 +44,23 @@ def external_digests(paths: Sequence[Path], cache_folder: Path) -> dict[str, str
         with disk_errors("remembering the digests of input files"):
             write_atomic(cache_path, canonical_json(known))
     return digests
+
+
+def _remembered(cache_path: Path) -> dict[str, list[int | str]]:
+    """What the cache holds; a damaged cache, or a damaged record in it, is as good as none."""
+    try:
+        data = read_json(cache_path)
+    except (ArtifactError, RecursionError):
+        return {}
+    return (
+        {path: record for path, record in data.items() if _is_record(record)}
+        if isinstance(data, dict)
+        else {}
+    )
+
+
+def _is_record(value: object) -> TypeGuard[list[int | str]]:
+    if not isinstance(value, list) or len(value) != 4:
+        return False
+    *mark, digest = value
+    return all(type(one) is int for one in mark) and DIGEST.fullmatch(str(digest)) is not None

@@ -36,7 +36,7 @@ def promote(
     artifact = workspace.open(name)
     if artifact.kind not in PROMOTABLE:
         raise UsageError(
-            f"{artifact.name} is a {artifact.kind}", hint=f"an alias points at a {PROMOTABLE[0]}"
+            f"{artifact.name} is of kind {artifact.kind!r}", hint=f"an alias points at a {PROMOTABLE[0]}"
         )
     artifact.check(content=True)
     refusals = [verdict for verdict in newest_verdicts(workspace, artifact.digest) if not verdict.passed]

@@ -30,9 +30,9 @@ from ontogeny.lineage.manifest import Verdict
 
 
 class Settings(BaseModel):
-    """Base of everything a user writes: frozen, and unknown keys are errors."""
+    """Base of everything a user writes: frozen, and unknown keys and numbers that are not finite are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class StepConfig(Settings):

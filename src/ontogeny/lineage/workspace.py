@@ -32,8 +32,10 @@ from ontogeny.lineage.manifest import MANIFEST_FILE, Manifest
 
 DEFAULT_ROOT = Path(".ontogeny")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+NAME_RULE = "a name has letters, digits, '-', '_' and '.', and starts with a letter or digit"
 ARTIFACT_PATTERN = re.compile(rf"({NAME_PATTERN.pattern})/({NAME_PATTERN.pattern}?)(?:@([0-9]{{1,9}}))?")
 FOLDER_PATTERN = re.compile(rf"({NAME_PATTERN.pattern}?)@([0-9]{{1,9}})")
+REBUILD = "`ontogeny store rebuild` mends it"
 
 
 class Workspace:
@@ -69,9 +71,21 @@ class Workspace:
             for folder in (self.artifacts, self.root / "scratch", self.root / "locks", self.root / "cache"):
                 folder.mkdir(parents=True, exist_ok=True)
         with self.ledger.write() as writer:
-            for artifact in self._unrecorded(writer.rows(sql.select(tables.artifacts.c.name))):
-                if not artifact.problems():
-                    writer.append("artifact", _artifact_body(artifact))
+            self._adopt(writer)
+
+    def rebuild(self) -> dict[str, int]:
+        """Fill the derived tables from the ledger, then adopt what it does not know: `{entries, artifacts, adopted}`.
+
+        Raises:
+            UsageError: there is no workspace.
+            ArtifactError: a row of the ledger does not hold; nothing is changed.
+        """
+        self._must_exist()
+        with self.ledger.write() as writer:
+            entries = writer.rebuild()
+            adopted = self._adopt(writer)
+            known = len(writer.rows(sql.select(tables.artifacts.c.name)))
+        return {"entries": entries + adopted, "artifacts": known, "adopted": adopted}
 
     def open(self, name: str) -> Artifact:
         """The artifact that `name` means: `recipe/step@3`, `recipe/step` (the newest) or an alias.
@@ -141,7 +155,17 @@ class Workspace:
         """Make `payload` the next version of `recipe/step`.
 
         `describe(version, ledger_head)` gives the manifest. The payload folder is gone afterwards.
+
+        Raises:
+            ArtifactError: `recipe` or `step` is not a name, or the disk refuses.
         """
+        for name in (recipe, step):
+            if not NAME_PATTERN.fullmatch(name):
+                raise ArtifactError(
+                    f"{name!r} cannot be part of an artifact's name",
+                    where=str(self.artifacts),
+                    hint=NAME_RULE,
+                )
         with disk_errors("publishing an artifact"):
             sync_tree(payload)
             with self.ledger.write() as writer:
@@ -157,22 +181,35 @@ class Workspace:
         return artifact
 
     def verify(self, name: str | None = None) -> list[dict[str, str | None]]:
-        """Everything that does not hold: `{artifact, file, what}`, for one artifact or for the whole workspace."""
-        problems: list[dict[str, str | None]] = []
-        for seq, what in self.ledger.problems() if name is None else []:
-            problems.append({"artifact": None, "file": f"{self.ledger.place}, row {seq}", "what": what})
-        rows = self.rows() if name is None else [self._existing_row(name)]
-        heads = {row.digest for row in self.ledger.read(sql.select(tables.entries.c.digest))} | {
-            tables.GENESIS
-        }
-        for row in rows:
+        """Everything that does not hold: `{artifact, file, what}`, for one artifact or for the whole workspace.
+
+        What must be there is taken from the ledger's entries; the ledger itself is always checked as a whole.
+
+        Raises:
+            UsageError: there is no workspace, or no artifact of that name.
+        """
+        self._must_exist()
+        audit = self.ledger.audit()
+        problems: list[dict[str, str | None]] = [
+            {"artifact": None, "file": f"{self.ledger.place}, row {row}", "what": what}
+            for row, what in audit.problems
+        ]
+        problems += [
+            {"artifact": None, "file": f"{self.ledger.place}, {row}", "what": f"{what}; {REBUILD}"}
+            for row, what in audit.differences
+        ]
+        derived = tables.derive(audit.entries)
+        recorded = {row["name"]: row["manifest_digest"] for row in derived["artifacts"]}
+        heads = {tables.GENESIS} | {entry.digest for entry in audit.entries}
+        for checked in recorded if name is None else [self._recorded_name(name, derived)]:
             problems += [
-                {"artifact": row.name, "file": file, "what": what} for file, what in self._damage(row, heads)
+                {"artifact": checked, "file": file, "what": what}
+                for file, what in self._damage(checked, recorded.get(checked), heads)
             ]
         if name is None:
             problems += [
                 {"artifact": artifact.name, "file": str(artifact.path), "what": "the ledger does not know it"}
-                for artifact in self._unrecorded(rows)
+                for artifact in self._unrecorded(set(recorded))
             ]
         return problems
 
@@ -180,24 +217,45 @@ class Workspace:
         """Remove scratch that no process holds: `{scratch_folders, bytes}` removed."""
         removed = freed = 0
         scratch = self.root / "scratch"
-        for folder in sorted(scratch.iterdir()) if scratch.is_dir() else []:
-            lock = FileLock(self.root / "locks" / f"{folder.name}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            with disk_errors("removing scratch"):
-                freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-                shutil.rmtree(folder)
+        with disk_errors("removing scratch"):
+            for folder in sorted(scratch.iterdir()) if scratch.is_dir() else []:
+                lock = FileLock(self.root / "locks" / f"{folder.name}.lock")
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    continue
+                try:
+                    bytes_held = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+                    shutil.rmtree(folder)
+                finally:
+                    lock.release()
                 removed += 1
-            lock.release()
+                freed += bytes_held
         return {"scratch_folders": removed, "bytes": freed}
 
-    def _damage(self, row: Any, heads: set[str]) -> list[tuple[str, str]]:
+    def _must_exist(self) -> None:
+        if not self.artifacts.is_dir() and not self.ledger.exists():
+            raise UsageError(
+                f"there is no workspace in {self.root}",
+                hint="name another with --workspace DIR or $ONTOGENY_HOME; `ontogeny run RECIPE` makes one",
+            )
+
+    def _adopt(self, writer: LedgerWriter) -> int:
+        """Record what is complete and unrecorded; the number of artifacts adopted."""
+        known = {row.name for row in writer.rows(sql.select(tables.artifacts.c.name))}
+        known |= {row["name"] for row in tables.derive(writer.entries("artifact"))["artifacts"]}
+        whole = [artifact for artifact in self._unrecorded(known) if not artifact.problems()]
+        for artifact in whole:
+            writer.append("artifact", _artifact_body(artifact))
+        return len(whole)
+
+    def _damage(self, name: str, manifest_digest: str | None, heads: set[str]) -> list[tuple[str, str]]:
+        if manifest_digest is None:
+            return [(str(self.folder(name)), "no entry of the ledger that holds records it")]
         try:
-            artifact = self._open_row(row)
+            artifact = Artifact.open(self.folder(name), manifest_digest=manifest_digest)
         except ArtifactError as error:
-            return [(error.where or str(self.folder(row.name)), error.message)]
+            return [(error.where or str(self.folder(name)), error.message)]
         found = artifact.problems()
         if artifact.manifest.ledger_head not in heads:
             found.append(
@@ -217,30 +275,36 @@ class Workspace:
             query = query.where(table.c.version == int(version))
         return next(iter(self.ledger.read(query.order_by(table.c.version.desc()).limit(1))), None)
 
-    def _existing_row(self, name: str) -> Any:
+    def _recorded_name(self, name: str, derived: tables.Rows) -> str:
+        """The full name that `name` means by the entries; where they lack it, by the derived tables."""
+        target = next((row["target"] for row in derived["aliases"] if row["alias"] == name), name)
+        versions = {
+            row["version"]: str(row["name"])
+            for row in derived["artifacts"]
+            if target in (row["name"], f"{row['recipe']}/{row['step']}")
+        }
+        if versions:
+            return versions[max(versions)]
         row = self._find(name)
-        if row is None:
-            self.open(name)  # raises, with the nearest name
-        return row
+        return self.open(name).name if row is None else str(row.name)  # `open` raises, with the nearest name
 
     def _open_row(self, row: Any) -> Artifact:
         return Artifact.open(self.folder(row.name), manifest_digest=row.manifest_digest)
 
     def _next_version(self, writer: LedgerWriter, recipe: str, step: str) -> int:
-        table = tables.artifacts
-        query = sql.select(sql.func.max(table.c.version)).where(
-            table.c.recipe == recipe, table.c.step == step
-        )
-        recorded = writer.rows(query)[0][0] or 0
+        recorded: list[int] = [
+            row["version"]
+            for row in tables.derive(writer.entries("artifact"))["artifacts"]
+            if (row["recipe"], row["step"]) == (recipe, step)
+        ]
         matches = [
             FOLDER_PATTERN.fullmatch(path.name) for path in (self.artifacts / recipe).glob(f"{step}@*")
         ]
         on_disk = [int(match[2]) for match in matches if match]
-        return max([recorded, *on_disk]) + 1
+        return max([0, *recorded, *on_disk]) + 1
 
-    def _unrecorded(self, rows: list[Any]) -> list[Artifact]:
-        """Folders that call themselves by the place they stand in, and that the ledger does not know."""
-        known = {row.name for row in rows}
+    def _unrecorded(self, known: set[str]) -> list[Artifact]:
+        """Folders that call themselves by the place they stand in, and that are not among the `known`."""
         found = []
         for path in sorted(self.artifacts.glob(f"*/*@*/{MANIFEST_FILE}")):
             name = f"{path.parent.parent.name}/{path.parent.name}"

@@ -22,7 +22,7 @@ NORM_EPS = 1e-6  # Qwen3's rms_norm_eps
 class ModelShape(BaseModel):
     """The sizes a user chooses; the vocabulary comes from the tokenizer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     d_model: PositiveInt
     """Width of the residual stream."""

@@ -45,7 +45,7 @@ def locate_model(text: str, workspace: Workspace) -> LocatedModel:
     artifact = workspace.open(text)
     if artifact.kind not in MODEL_KINDS:
         raise UsageError(
-            f"{artifact.name} is a {artifact.kind}, not a model", hint="`ontogeny ls --kind model`"
+            f"{artifact.name} is of kind {artifact.kind!r}, not a model", hint="`ontogeny ls --kind model`"
         )
     artifact.check(content=True)
     return LocatedModel(artifact.path, artifact.name, artifact.digest, artifact)

@@ -6,11 +6,11 @@ as one of its inputs has yet to be made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ontogeny.core.errors import RecipeError, UsageError, nearest
+from ontogeny.core.errors import OntogenyError, RecipeError, UsageError, nearest
 from ontogeny.core.seeds import derive_seed
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.external import external_digests
@@ -74,10 +74,37 @@ def resolve(recipe: Recipe, workspace: Workspace, table: Mapping[str, Step]) -> 
     return _in_order(nodes, recipe)
 
 
+def check_files(nodes: Sequence[Node], recipe: Recipe) -> None:
+    """Find every outside file that `nodes` read, before anything is computed.
+
+    Raises:
+        OntogenyError: a file is not there, with the line of the step that reads it; otherwise as the step said it.
+    """
+    for node in nodes:
+        try:
+            for path in node.step.external_files(node.config):
+                if not path.is_file():
+                    raise RecipeError(
+                        "no such input file", where=str(path), hint="check the path in the recipe"
+                    )
+        except OntogenyError as error:
+            line = recipe.where("steps", node.name)
+            if line is None:
+                raise
+            said = f"{error.where}: {error.message}" if error.where else error.message
+            raise type(error)(f"{node.name}: {said}", where=line, hint=error.hint) from error
+
+
 def make_plan(
-    nodes: Sequence[Node], workspace: Workspace, *, recipe: str, device: str, limit: int | None = None
+    nodes: Sequence[Node],
+    workspace: Workspace,
+    *,
+    recipe: str,
+    device: str,
+    limit: int | None = None,
+    rerun: Collection[str] = (),
 ) -> list[Planned]:
-    """What each step would do now, with what it took when it last ran."""
+    """What each step would do now, with what it took when it last ran; those in `rerun` are computed again."""
     made: dict[str, Artifact] = {}
     planned = []
     for node in nodes:
@@ -86,7 +113,7 @@ def make_plan(
             entry = Planned(node, "unknown", estimate=_estimate(node, workspace, recipe))
         else:
             key = node_fingerprint(node, inputs, workspace, device=device, limit=limit)
-            if (artifact := workspace.reusable(key)) is not None:
+            if node.name not in rerun and (artifact := workspace.reusable(key)) is not None:
                 made[node.name] = artifact
                 entry = Planned(node, "reused", artifact)
             else:
@@ -146,6 +173,11 @@ def select(
     return [node for node in nodes if node.name in wanted] if only or until else list(nodes)
 
 
+def with_ancestors(nodes: Sequence[Node], selected: Sequence[Node]) -> list[Node]:
+    """`selected` and all that must be done before, in the order of `nodes`."""
+    return select(nodes, until=[node.name for node in selected]) if selected else []
+
+
 def _resolve_use(
     recipe: Recipe, workspace: Workspace, table: Mapping[str, Step], name: str, found: Reference
 ) -> Use:
@@ -169,8 +201,9 @@ def _resolve_use(
         kind, use = artifact.kind, Use(found, artifact=artifact)
     if kind not in found.kinds:
         fitting = [step for step, config in recipe.steps.items() if table[config.step].output in found.kinds]
+        kinds = "an artifact of kind " + " or ".join(map(repr, found.kinds))
         raise RecipeError(
-            f"{found.role} needs a {' or '.join(found.kinds)}, but {found.name!r} is a {kind}",
+            f"{found.role} needs {kinds}, but {found.name!r} is of kind {kind!r}",
             where=where,
             hint=f"steps that make one: {', '.join(fitting)}" if fitting else "add a step that makes one",
         )

@@ -115,6 +115,11 @@ def _training_words(metrics: dict[str, Any]) -> str:
         for key, label in (("parameters", "parameters"), ("steps", "steps"), ("tokens", "tokens"))
         if key in metrics
     ]
+    before, after = metrics.get("general_bits_per_byte_before"), metrics.get("general_bits_per_byte")
+    if before is not None and after is not None:
+        words.append(
+            f"general text {numbers.measure(before)} bits per byte before, {numbers.measure(after)} after"
+        )
     return ", ".join(words)
 
 

@@ -24,7 +24,7 @@ from ontogeny.lineage.manifest import Manifest, Verdict
 from ontogeny.lineage.step import Context
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.describe import Made, describe, now
-from ontogeny.recipe.plan import Node, gather_inputs, node_fingerprint
+from ontogeny.recipe.plan import Node, check_files, gather_inputs, node_fingerprint, with_ancestors
 from ontogeny.recipe.schema import Recipe
 
 log = logging.getLogger(__name__)
@@ -110,13 +110,17 @@ def run_recipe(
     """Run `selected`, in the order of `nodes`; steps outside it serve as inputs where their result is there.
 
     `finished` is called after each step. The run itself becomes an entry of the ledger.
+
+    Raises:
+        OntogenyError: a file that a selected step reads is missing; nothing has been computed then.
     """
+    check_files(selected, recipe)
     workspace.prepare()
     runner = _Runner(recipe, workspace, options, progress or QuietProgress())
     result = RunResult(recipe.name)
     started = now()
     chosen = {node.name for node in selected}
-    for node in nodes:
+    for node in with_ancestors(nodes, selected):
         outcome = runner.step(node, asked=node.name in chosen)
         if outcome is not None:
             result.steps.append(outcome)

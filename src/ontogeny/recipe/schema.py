@@ -1,27 +1,25 @@
 """A recipe: a name, a seed, and named steps, each checked against the configuration of its kind.
 
-Every mistake is told at once, with file and line, what was expected, and the nearest valid name.
+The mistakes of all steps are told at once, with file and line, what was expected, and the nearest valid name.
 """
 
 from __future__ import annotations
 
-import types
-import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ontogeny.core.errors import RecipeError, nearest
 from ontogeny.lineage.step import Step, StepConfig
 from ontogeny.lineage.workspace import NAME_PATTERN
-from ontogeny.recipe.source import Place, Source, follow, read_source
+from ontogeny.recipe.mistakes import Mistake, as_error, mistakes_in
+from ontogeny.recipe.source import Place, Source, read_source
 
 ROOT_KEYS = ("recipe", "seed", "steps")
 MAX_SEED = 2**63 - 1
-SHOWN_MISTAKES = 5
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,25 @@ def load_recipe(path: Path, table: Mapping[str, Step], *, overrides: Iterable[st
         raise RecipeError(
             "`steps:` holds at least one `name: {step: KIND, ...}`", where=source.where(("steps",))
         )
-    checked = {}
-    for step_name, body in steps.items():
-        place: Place = ("steps", step_name)
-        checked[_checked_name(step_name, "step name", source, place)] = _checked_step(
-            body, place, source, table
-        )
-    return Recipe(name, seed, checked, source)
+    return Recipe(name, seed, _checked_steps(steps, source, table), source)
+
+
+def _checked_steps(
+    steps: Mapping[str | int, object], source: Source, table: Mapping[str, Step]
+) -> dict[str, StepConfig]:
+    checked: dict[str, StepConfig] = {}
+    mistakes: list[Mistake] = []
+    for name, body in steps.items():
+        place: Place = ("steps", name)
+        step_name = _checked_name(name, "step name", source, place)
+        outcome = _checked_step(body, place, source, table)
+        if isinstance(outcome, StepConfig):
+            checked[step_name] = outcome
+        else:
+            mistakes += outcome
+    if mistakes:
+        raise as_error(mistakes)
+    return checked
 
 
 def _checked_name(name: object, what: str, source: Source, place: Place) -> str:
@@ -92,58 +102,15 @@ def _checked_name(name: object, what: str, source: Source, place: Place) -> str:
     return name
 
 
-def _checked_step(body: object, place: Place, source: Source, table: Mapping[str, Step]) -> StepConfig:
+def _checked_step(
+    body: object, place: Place, source: Source, table: Mapping[str, Step]
+) -> StepConfig | list[Mistake]:
+    """The configuration, or what is wrong with it."""
     kind = body.get("step") if isinstance(body, dict) else None
     if not isinstance(kind, str) or kind not in table:
         said = f"unknown step {kind!r}.{nearest(str(kind), table)}" if kind else "a step needs `step: KIND`"
-        raise RecipeError(said, where=source.where((*place, "step")), hint=f"steps are {', '.join(table)}")
+        return [Mistake(source.where((*place, "step")), said, f"steps are {', '.join(table)}")]
     try:
         return table[kind].config.model_validate(body)
     except ValidationError as error:
-        mistakes = [_mistake(details, place, source, table[kind].config) for details in error.errors()]
-        (where, first), *others = mistakes
-        more = [f"{place_of}: {text}" for place_of, text in others[: SHOWN_MISTAKES - 1]]
-        if len(mistakes) > SHOWN_MISTAKES:
-            more.append(f"and {len(mistakes) - SHOWN_MISTAKES} more")
-        known = ", ".join(sorted(table[kind].config.model_fields))
-        raise RecipeError("\n".join([first, *more]), where=where, hint=f"keys of {kind}: {known}") from error
-
-
-def _mistake(details: Any, place: Place, source: Source, config: type[BaseModel]) -> tuple[str, str]:
-    """Where it is, and a sentence about it."""
-    body: Any = source.data
-    for part in place:
-        body = body[part]
-    found = follow(body, details["loc"])
-    name = str(details["loc"][-1]) if details["loc"] else ""
-    dotted = ".".join(str(part) for part in (*place[1:], *found))
-    message = str(details["msg"]).removeprefix("Value error, ")
-    if details["type"] == "extra_forbidden":
-        text = f"unknown key {name!r} in {'.'.join(dotted.split('.')[:-1])}.{nearest(name, _field_names(config))}"
-    elif details["type"] == "missing":
-        text = f"{name!r} is missing in {dotted}"
-    elif isinstance(details.get("input"), (str, int, float, bool, type(None))):
-        text = f"{dotted}: {message} (got {details['input']!r})"
-    else:
-        text = f"{dotted}: {message}"
-    return source.where((*place, *found)), text
-
-
-def _field_names(config: type[BaseModel]) -> set[str]:
-    """The keys of a configuration and of everything inside it."""
-    names: set[str] = set()
-    for model in _models(config, set()):
-        names |= {info.alias or name for name, info in model.model_fields.items()}
-    return names
-
-
-def _models(annotation: Any, seen: set[Any]) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel) and annotation not in seen:
-            seen.add(annotation)
-            yield annotation
-            for info in annotation.model_fields.values():
-                yield from _models(info.annotation, seen)
-        return
-    for argument in typing.get_args(annotation):
-        yield from _models(argument, seen)
+        return mistakes_in(error, place, source, table[kind].config)

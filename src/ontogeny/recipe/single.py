@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ontogeny.core.errors import RecipeError
+from ontogeny.core.errors import RecipeError, UsageError
 from ontogeny.core.progress import Progress
 from ontogeny.lineage.artifact import Artifact
-from ontogeny.lineage.workspace import Workspace
+from ontogeny.lineage.workspace import NAME_PATTERN, NAME_RULE, Workspace
 from ontogeny.recipe.plan import resolve
 from ontogeny.recipe.run import RunOptions, run_recipe
 from ontogeny.recipe.schema import Recipe
@@ -29,9 +29,13 @@ def run_single(
     """Run the step that `body` describes as `recipe/name`, or reuse its result.
 
     Raises:
+        UsageError: `recipe` or `name` is not a name.
         RecipeError: the body is no configuration of its step.
         OntogenyError: whatever made the step fail.
     """
+    for given in (recipe, name):
+        if not NAME_PATTERN.fullmatch(given):
+            raise UsageError(f"{given!r} is not a name", hint=NAME_RULE)
     try:
         config = STEPS[body["step"]].config.model_validate(dict(body))
     except ValidationError as error:

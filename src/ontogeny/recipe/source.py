@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ontogeny.core.errors import RecipeError
+from ontogeny.core.errors import RecipeError, nearest
 
 Place = tuple[str | int, ...]  # keys and list positions from the root
 
@@ -21,14 +21,15 @@ class Source:
     path: Path
     data: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
-    overridden: set[Place] = field(default_factory=set)
+    overridden: dict[Place, str] = field(default_factory=dict)
+    """Places that an override set or made on its way, and the path that was written."""
 
     def where(self, place: Place) -> str:
         """`file:line` of the innermost known part of `place`, or the override that set it."""
         for length in range(len(place), -1, -1):
             part = place[:length]
             if part in self.overridden:
-                return f"--set {'.'.join(map(str, part))}"
+                return f"--set {self.overridden[part]}"
             if part in self.lines:
                 return f"{self.path}:{self.lines[part]}"
         return str(self.path)
@@ -47,16 +48,40 @@ class Source:
                 hint="for example --set seed=3",
             )
         place: Place = tuple(int(part) if part.isdigit() else part for part in path.split("."))
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"{text!r} is not a YAML value ({error})", where=f"--set {path}") from error
+        value = _value(text, path)
+        self._check_step(place, path)
         parent = self.data
-        for part in place[:-1]:
+        for depth, part in enumerate(place[:-1], start=1):
+            if isinstance(parent, dict) and part not in parent:
+                self.overridden[place[:depth]] = path
             parent = self._enter(parent, part, path)
         self._enter(parent, place[-1], path, last=True)
         parent[place[-1]] = value
-        self.overridden.add(place)
+        self._forget_below(place)
+        self.overridden[place] = path
+
+    def _check_step(self, place: Place, path: str) -> None:
+        """A path may add keys to a step, but not to a step that is not there."""
+        steps = self.data.get("steps") if isinstance(self.data, dict) else None
+        if place[0] != "steps" or len(place) < 3 or place[2] == "step" or not isinstance(steps, dict):
+            return
+        name = place[1]
+        if name not in steps:
+            raise RecipeError(
+                f"there is no step {name!r}.{nearest(str(name), map(str, steps))}",
+                where=f"--set {path}",
+                hint=f"steps of this recipe: {', '.join(map(str, steps))}; "
+                f"a new one begins with --set steps.{name}.step=KIND",
+            )
+
+    def _forget_below(self, place: Place) -> None:
+        """What stood below a place is gone, and so are its lines."""
+
+        def kept(other: Place) -> bool:
+            return len(other) <= len(place) or other[: len(place)] != place
+
+        self.lines = {other: line for other, line in self.lines.items() if kept(other)}
+        self.overridden = {other: path for other, path in self.overridden.items() if kept(other)}
 
     def _enter(self, parent: Any, part: str | int, path: str, *, last: bool = False) -> Any:
         if isinstance(parent, list) and isinstance(part, int) and part < len(parent):
@@ -68,6 +93,18 @@ class Source:
             where=f"--set {path}",
             hint="the path starts at the root",
         )
+
+
+def _value(text: str, path: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
+        problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
+        raise RecipeError(
+            f"{text!r} is not a YAML value ({' '.join(str(problem).split())})",
+            where=f"--set {path}",
+            hint="close brackets and quotes, and quote text with special characters: --set 'a.b=\"x: y\"'",
+        ) from error
 
 
 def read_source(path: Path) -> Source:

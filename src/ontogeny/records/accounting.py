@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ontogeny.core.errors import DataError
-from ontogeny.records.row import BadRow
+from ontogeny.records.row import BadRow, Fault
 
 MAX_BAD_FRACTION = 0.01
 """Part of a source's rows that may be bad before a run stops; a recipe can raise it."""
@@ -23,6 +25,9 @@ class RowCount:
         self.good = 0
         self.bad = 0
         self.first_bad: list[BadRow] = []
+        self.reasons: Counter[str] = Counter()
+        self.cut_short: list[BadRow] = []
+        """Where a file could not be read on: what follows there is lost."""
 
     def add_good(self) -> None:
         """One more row was read."""
@@ -31,6 +36,9 @@ class RowCount:
     def add_bad(self, row: BadRow) -> None:
         """One more row was bad."""
         self.bad += 1
+        self.reasons[row.reason.value] += 1
+        if row.reason in (Fault.DAMAGED_COMPRESSION, Fault.DAMAGED_FILE):
+            self.cut_short.append(row)
         if len(self.first_bad) < SHOWN_BAD_ROWS:
             self.first_bad.append(row)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tokenizers
 
-from ontogeny.core.errors import ModelFormatError
+from ontogeny.core.errors import ModelFormatError, UsageError
 from ontogeny.core.files import canonical_json, read_json, write_atomic
 from ontogeny.tokenizer.config import END_OF_TEXT, MESSAGE_END
 
@@ -128,17 +128,25 @@ class Tokenizer:
         return int(number)
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of `text`, all of it taken as plain text; no token is added."""
+        """Token ids of `text`, all of it taken as plain text; no token is added.
+
+        Raises:
+            UsageError: the text is not valid Unicode (lone surrogates); from the other ways to encode too.
+        """
+        _check_unicode(text)
         return list(self._bpe.encode(text, add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, computed by all processors."""
+        for text in texts:
+            _check_unicode(text)
         return [
             encoding.ids for encoding in self._bpe.encode_batch_fast(list(texts), add_special_tokens=False)
         ]
 
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids of `text`, and the characters [start, end) that each came from."""
+        _check_unicode(text)
         encoding = self._bpe.encode(text, add_special_tokens=False)
         return list(encoding.ids), list(encoding.offsets)
 
@@ -183,6 +191,17 @@ class StreamDecoder:
         """What the pending tokens add to the text given out."""
         before = self._tokenizer.decode(self._given, skip_special=True)
         return self._tokenizer.decode(self._given + self._pending, skip_special=True)[len(before) :]
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            "the text is not valid Unicode",
+            where=f"character {error.start + 1}",
+            hint="write it in UTF-8: a lone surrogate comes from a terminal or a file with another encoding",
+        ) from error
 
 
 def _content(token: object) -> str | None:

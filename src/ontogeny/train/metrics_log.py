@@ -1,7 +1,8 @@
 """metrics.jsonl: one JSON object a logged step, without gaps or repeats however often the run was killed.
 
-    {"step", "tokens", "loss", "lr", "grad_norm", "held_out_loss"?, "held_out_bits_per_byte"?, "tokens_per_second"}
+    {"step", "tokens", "loss", "lr", "grad_norm", "held_out_loss"?, "held_out_bits_per_byte"?}
 
+No line says how long anything took, so that equal runs write equal files; the manifest's metrics have the rate.
 `loss` and `grad_norm` are means over the steps since the line before. The file is cut back to its length at the
 checkpoint when a run is resumed; steps not yet in a line are part of the checkpoint.
 """
@@ -71,5 +72,4 @@ def _line(state: TrainState, results: list[StepResult]) -> dict[str, float]:
         "lr": latest.lr,
         "grad_norm": sum(result.grad_norm for result in results) / len(results),
         **latest.figures,
-        "tokens_per_second": sum(r.tokens for r in results) / sum(r.seconds for r in results),
     }

@@ -1,0 +1,71 @@
+"""Mistakes in a real recipe, with the table of real steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from ontogeny.core.errors import RecipeError
+from ontogeny.recipe.schema import load_recipe
+from ontogeny.recipe.table import STEPS
+from tests.conftest import SMOKE
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "hint"),
+    [
+        (
+            "steps.corpus.sources.0.type=python-dosc",
+            "corpus.sources.0: unknown type 'python-dosc'. Did you mean 'python-docs'?",
+            "types are csv, jsonl, parquet, python-docs, text",
+        ),
+        (
+            "steps.report.suites.0.type=bit-per-byte",
+            "unknown type 'bit-per-byte'. Did you mean 'bits-per-byte'?",
+            "types are bits-per-byte, multiple-choice, samples",
+        ),
+        (
+            "steps.base.train.optimizer={type: mouon}",
+            "base.train.optimizer: unknown type 'mouon'. Did you mean 'muon'?",
+            "types are adamw, muon",
+        ),
+        ("steps.base.train.optimizer={type: null}", "`type` is missing", "types are adamw, muon"),
+        ("steps.corpus.sources=[{path: x}]", "corpus.sources.0: `type` is missing", "types are csv"),
+        (
+            "steps.base.train.stepz=3",
+            "unknown key 'stepz' in base.train. Did you mean 'steps'?",
+            "keys of base.train: batch_rows, ",
+        ),
+        (
+            "steps.base.train.optimizer={type: muon, lrr: 3}",
+            "unknown key 'lrr' in base.train.optimizer. Did you mean 'lr'?",
+            "keys of base.train.optimizer: adam_betas, adam_eps, adam_lr, lr, momentum",
+        ),
+        (
+            "steps.report.suites=[{type: samples, promts: [a]}]",
+            "unknown key 'promts' in report.suites.0. Did you mean 'prompts'?",
+            "keys of report.suites.0: data, form, ",
+        ),
+        ("steps.corpus.sources=./a.txt", "corpus.sources: Input should be a list", "keys of corpus: "),
+        ("steps.corpus.sources=[x]", "corpus.sources.0: Input should be a mapping (got 'x')", "keys of"),
+        ("steps.base.train=3", "base.train: Input should be a mapping", "keys of base.train: "),
+        ("steps.base.train.optimizer=adamw", "Input should be a mapping", "keys of base.train.optimizer"),
+        ("steps.corpus.sources=[]", "List should have at least 1 item, not 0", "keys of corpus: "),
+        ("steps.base={step: pretrain}", "'tokens' is missing in base", "keys of base: init, model"),
+        ("steps.base.train.optimizer.lr=.inf", "should be a finite number (got inf)", "keys of"),
+        ("steps.base.train.clip_grad_norm=.nan", "should be a finite number (got nan)", "keys of"),
+        ("steps.base.model.rope_base=.inf", "should be a finite number (got inf)", "keys of base.model"),
+    ],
+)
+def test_a_mistake_is_told_in_the_words_of_the_recipe(change: str, message: str, hint: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(SMOKE, STEPS, overrides=[change])
+    assert message in caught.value.message
+    assert str(caught.value.hint).startswith(hint)
+    assert str(caught.value.where).startswith("--set steps.")
+
+
+def test_a_list_is_not_called_short_because_its_items_are_wrong() -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(SMOKE, STEPS, overrides=["steps.corpus.sources=[{type: text, paht: x}]"])
+    assert "at least 1 item" not in str(caught.value)
+    assert "unknown key 'paht' in corpus.sources.0. Did you mean 'path'?" in str(caught.value)
