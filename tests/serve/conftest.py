@@ -97,7 +97,7 @@ def url(app: FastAPI) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def http() -> Iterator[httpx.Client]:
     """Plain HTTP to a server that many tests share, for answers that do not depend on what went before."""
     app = create_app(ScriptedBackend(), name=NAME, fingerprint=FINGERPRINT, other_names=["production"])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -122,7 +123,7 @@ def test_stopped_at_random_moments(
     expected = start(tmp_path / "whole", whole, documents, shards, optimizer=optimizer)
     choose = random.Random(seed)
     ticks: Iterator[float] = itertools.accumulate(choose.choice([0.0, 0.0, 20.0]) for _ in itertools.count())
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
     for _ in range(200):
         broken = make_model()
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ontogeny.core.progress import Progress
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
 from ontogeny.train.config import TrainConfig
@@ -73,13 +74,11 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], context: Context
     tuning = plan_tuning(
         answers, held_out, config=config.train, seq_len=seq_len, seed=derive_seed(context.seed, "order")
     )
-    measure = _measurements(config, inputs, tuning, model, tokenizer)
-    context.progress.note("finetune: measuring the model before it is tuned")
+    measure = _measurements(config, inputs, tuning, model, tokenizer, context.progress)
     before = _once(context.scratch / BEFORE_FILE, measure)
     trained = tune(
         model, tuning, folder=context.scratch, progress=context.progress, origin=inputs["model"].digest
     )
-    context.progress.note("finetune: measuring the tuned model")
     after = measure()
     huggingface.save(model, context.payload, tokenizer=tokenizer)
     tuning.plan.save(context.payload / PACKING_FILE)
@@ -103,6 +102,7 @@ def _measurements(
     tuning: Tuning,
     model: Transformer,
     tokenizer: Tokenizer,
+    progress: Progress,
 ) -> Callable[[], dict[str, float | None]]:
     """What is measured before and after: answers, and text the tuning does not aim at."""
     from ontogeny.finetune.forgetting import general_texts
@@ -112,7 +112,7 @@ def _measurements(
     texts = general_texts(general, max_bytes=config.general_max_bytes) if general is not None else []
 
     def measure() -> dict[str, float | None]:
-        bits = bits_per_byte(model, tokenizer, texts).value if texts else None
+        bits = bits_per_byte(model, tokenizer, texts, progress=progress).value if texts else None
         return {"held_out_loss": tuning.held_out_loss(model), "general_bits_per_byte": bits}
 
     return measure

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ontogeny.core.errors import UsageError
+from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 
@@ -101,6 +102,7 @@ def bits_per_byte(
     *,
     window: int | None = None,
     stride: int | None = None,
+    progress: Progress | None = None,
 ) -> BitsPerByte:
     """What each text costs, read from its beginning after an end-of-text token.
 
@@ -111,10 +113,13 @@ def bits_per_byte(
     step = stride or max(1, width // 2)
     encoded = tokenizer.encode_batch(list(texts))
     bits = [0.0] * len(texts)
-    for batch in _batches(encoded, tokenizer.end_of_text_id, window=width, stride=step):
-        found = _score_windows(model, [window for _, window in batch])
-        for (document, _), values in zip(batch, found, strict=True):
-            bits[document] -= math.fsum(values) / math.log(2)
+    shown = progress or QuietProgress()
+    with shown.bar("measure held-out text", total=sum(map(len, encoded)), unit="tokens") as bar:
+        for batch in _batches(encoded, tokenizer.end_of_text_id, window=width, stride=step):
+            found = _score_windows(model, [window for _, window in batch])
+            for (document, _), values in zip(batch, found, strict=True):
+                bits[document] -= math.fsum(values) / math.log(2)
+            bar.advance(sum(map(len, found)))
     sizes = [len(text.encode()) for text in texts]
     return BitsPerByte(tuple(DocumentBits(cost, size) for cost, size in zip(bits, sizes, strict=True)))
 

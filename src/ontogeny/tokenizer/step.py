@@ -69,7 +69,8 @@ def run_tokenize(config: TokenizeConfig, inputs: Mapping[str, Artifact], context
     beside = context.payload / "tokenizer"
     beside.mkdir()
     tokenizer.save(beside)
-    with context.progress.bar("tokenize", total=None, unit="bytes") as bar:
+    total = inputs["corpus"].manifest.metrics.get("bytes_kept")
+    with context.progress.bar("tokenize", total=total, unit="bytes") as bar:
         for size in write_shards(context.payload, _documents(inputs["corpus"].path), tokenizer):
             bar.advance(size)
     index = TokenShards.open(context.payload).documents

@@ -95,10 +95,12 @@ def _text_bytes(shards: TokenShards, documents: DocumentSpans) -> int:
     return int(shards.documents["bytes"][chosen].sum())
 
 
-def held_out_bits_per_byte(model: Transformer, tokenizer: Tokenizer, shards: TokenShards) -> float | None:
+def held_out_bits_per_byte(
+    model: Transformer, tokenizer: Tokenizer, shards: TokenShards, *, progress: Progress | None = None
+) -> float | None:
     """Bits a byte over all held-out documents, as `evaluate` measures; None where nothing was held out."""
     texts = list(texts_of(shards, tokenizer, HELD_OUT))
-    return bits_per_byte(model, tokenizer, texts).value if texts else None
+    return bits_per_byte(model, tokenizer, texts, progress=progress).value if texts else None
 
 
 def texts_of(shards: TokenShards, tokenizer: Tokenizer, split: str) -> Iterator[str]:

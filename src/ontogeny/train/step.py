@@ -91,8 +91,8 @@ def run(config: PretrainConfig, inputs: Mapping[str, Artifact], context: Context
         seed=seed,
         origin=inputs["init"].digest if config.init is not None else str(context.seed),
     )
-    context.progress.note("pretrain: measuring all held-out documents")
-    figures = {**trained.figures, "held_out_bits_per_byte": held_out_bits_per_byte(model, tokenizer, shards)}
+    bits = held_out_bits_per_byte(model, tokenizer, shards, progress=context.progress)
+    figures = {**trained.figures, "held_out_bits_per_byte": bits}
     huggingface.save(model, context.payload, tokenizer=tokenizer)
     plan.save(context.payload / PACKING_FILE)
     shutil.copyfile(trained.metrics_path, context.payload / METRICS_FILE)
