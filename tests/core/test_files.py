@@ -16,12 +16,9 @@ from ontogeny.core.files import (
     write_atomic,
 )
 
+numbers = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
 json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
-    | st.text(),
+    st.none() | st.booleans() | st.integers() | numbers | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )

@@ -51,7 +51,7 @@ def test_a_refusal_holds_a_promotion_until_forced_or_passed(workspace: Workspace
 def test_only_models_and_only_names(workspace: Workspace, publish: Publish) -> None:
     publish("corpus", kind="corpus")
     publish("base")
-    with pytest.raises(UsageError, match="is of kind .corpus."):
+    with pytest.raises(UsageError, match="is of kind 'corpus'"):
         promote(workspace, "demo/corpus", "production")
     with pytest.raises(UsageError, match="cannot be an alias"):
         promote(workspace, "demo/base", "a/b")
