@@ -39,5 +39,5 @@ def init(
         raise UsageError(f"{path} exists already", hint="choose another name, or remove it first")
     text = (files("ontogeny.recipe") / "templates" / f"{template}.yaml").read_text(encoding="utf-8")
     with disk_errors("writing the recipe"):
-        write_atomic(path, text.replace("recipe: NAME", f"recipe: {name}", 1))
+        write_atomic(path, text.replace("NAME", name))
     typer.echo(f"wrote {path}; next: ontogeny run {path}")
