@@ -68,6 +68,8 @@ def run(
 
     if executor != "local":
         raise UsageError(f"executor {executor!r} is not available", hint="this version has --executor local")
+    if workers != 1:
+        raise UsageError("data work is done by one process in this version", hint="leave --workers out")
     place = open_workspace(workspace)
     checked = load_recipe(recipe, STEPS, overrides=overrides or ())
     nodes = resolve(checked, place, STEPS)

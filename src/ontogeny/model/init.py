@@ -3,8 +3,8 @@
 GPT-2's scheme (Radford et al. 2019, section 2.3) for every matrix, N(0, 0.02²); the two matrices of a layer that write
 to the residual stream, and an untied head, begin at or near zero, so that the first steps learn which layers to use
 instead of undoing noise (arXiv 2203.03466, appendix D.2). An embedding that is not also the head begins larger. Each
-tensor draws from a generator of its own, named after
-it: adding a tensor never moves another one's numbers, and the result is the same on every device.
+tensor draws from a generator of its own, named after it: adding a tensor never moves another one's numbers, and the
+result is the same on every device.
 """
 
 from __future__ import annotations
