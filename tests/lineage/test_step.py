@@ -81,3 +81,10 @@ def test_only_what_can_change_the_result_is_in_the_key() -> None:
 
 def test_material_keeps_the_discriminator_of_a_union() -> None:
     assert material(Config(corpus="c", source=Jsonl(path="x"))) == {"source": {"type": "jsonl", "path": "x"}}
+
+
+def test_the_first_metric_that_was_measured_stands_for_a_step() -> None:
+    step = Step("demo", 1, Config, "model", STEP.run, summary=("accuracy", "bits_per_byte"))
+    assert step.key_metric({"accuracy": 0.5, "bits_per_byte": 2.0}) == ("accuracy", 0.5)
+    assert step.key_metric({"accuracy": None, "bits_per_byte": 2.0}) == ("bits per byte", 2.0)
+    assert step.key_metric({"results": []}) is None

@@ -85,8 +85,8 @@ def read_files(config: MakeConfig) -> list[Path]:
 
 
 TABLE = {
-    "make": Step("make", 1, MakeConfig, "text", make, read_files, summary="characters"),
-    "join": Step("join", 1, JoinConfig, "text", join, summary="characters"),
+    "make": Step("make", 1, MakeConfig, "text", make, read_files, summary=("characters",)),
+    "join": Step("join", 1, JoinConfig, "text", join, summary=("characters",)),
     "count": Step("count", 1, CountConfig, "evaluation", count, limited=True),
 }
 

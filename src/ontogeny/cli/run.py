@@ -147,7 +147,7 @@ def _line(done: StepResult) -> str:
     from ontogeny.recipe.table import STEPS
 
     said = done.artifact.name if done.artifact else ""
-    metric = key_metric(done.artifact.manifest.metrics, STEPS[done.step].summary) if done.artifact else ""
+    metric = key_metric(STEPS[done.step].key_metric(done.artifact.manifest.metrics)) if done.artifact else ""
     line = f"{MARKS[done.status]} {done.name:<14} {duration(done.seconds):>8}  {said:<32} [dim]{metric}[/dim]"
     if done.error is not None:
         where = f"{done.error.where}: " if done.error.where else ""
@@ -164,7 +164,7 @@ def _print_result(result: RunResult) -> None:
     rows = []
     for one in result.steps:
         metrics = one.artifact.manifest.metrics if one.artifact else {}
-        metric = key_metric(metrics, STEPS[one.step].summary)
+        metric = key_metric(STEPS[one.step].key_metric(metrics))
         artifact = one.artifact.name if one.artifact else ""
         rows.append([one.name, f"{MARKS[one.status]} {one.status}", artifact, duration(one.seconds), metric])
     print_table(["step", "status", "artifact", "time", "key metric"], rows, right=["time"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,10 +88,9 @@ def metric_value(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else f"{value}"
 
 
-def key_metric(metrics: dict[str, Any], summary: str | None) -> str:
-    """The one metric a table shows of a step."""
-    value = metrics.get(summary) if summary else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+def key_metric(found: tuple[str, float] | None) -> str:
+    """The one metric a table shows of a step, as `Step.key_metric` gives it."""
+    if found is None:
         return ""
-    shown = f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
-    return f"{str(summary).replace('_', ' ')} {shown}"
+    name, value = found
+    return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:,.4g}"

@@ -212,7 +212,7 @@ CURATE = Step(
     output="corpus",
     run=run_curate,
     external_files=curate_files,
-    summary="documents_kept",
+    summary=("documents_kept",),
 )
 
 EXAMPLES = Step(
@@ -222,5 +222,5 @@ EXAMPLES = Step(
     output="examples",
     run=run_examples,
     external_files=examples_files,
-    summary="documents_kept",
+    summary=("documents_kept",),
 )

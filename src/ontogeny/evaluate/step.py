@@ -73,6 +73,6 @@ EVALUATE = Step(
     config=EvaluateConfig,
     output="evaluation",
     run=run,
-    summary="accuracy",
+    summary=("accuracy", "bits_per_byte"),
     limited=True,
 )

@@ -134,5 +134,5 @@ FINETUNE = Step(
     config=FinetuneConfig,
     output="model",
     run=run,
-    summary="held_out_loss",
+    summary=("held_out_loss",),
 )

@@ -133,7 +133,8 @@ class Step:
     """A kind of step. `output` is the kind of the artifact it makes.
 
     `external_files(config)` lists the files outside the workspace that the step reads: their content is part of the
-    fingerprint. `summary` names the metric that a table shows. `limited` steps obey `context.limit`.
+    fingerprint. `summary` names the metrics that a table may show; the first that was measured is shown. `limited`
+    steps obey `context.limit`.
     """
 
     name: str
@@ -142,5 +143,13 @@ class Step:
     output: str
     run: Callable[[Any, Mapping[str, Artifact], Context], Outputs]
     external_files: Callable[[Any], list[Path]] = no_external_files
-    summary: str | None = None
+    summary: tuple[str, ...] = ()
     limited: bool = False
+
+    def key_metric(self, metrics: Mapping[str, Any]) -> tuple[str, float] | None:
+        """The one metric that a table shows, in words, and its value; None where none was measured."""
+        for name in self.summary:
+            value = metrics.get(name)
+            if isinstance(value, (int, float)):
+                return name.replace("_", " "), value
+        return None

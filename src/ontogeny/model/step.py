@@ -93,6 +93,6 @@ IMPORT_MODEL = Step(
     "model",
     run_import_model,
     external_files=import_model_files,
-    summary="parameters",
+    summary=("parameters",),
 )
-EXPORT = Step("export", 1, ExportConfig, "export", run_export, summary="weights_bytes")
+EXPORT = Step("export", 1, ExportConfig, "export", run_export, summary=("weights_bytes",))

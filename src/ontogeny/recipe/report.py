@@ -74,8 +74,6 @@ def _life(page: Page, result: RunResult) -> None:
     rows = []
     for step in result.steps:
         manifest = step.artifact.manifest if step.artifact else None
-        summary = STEPS[step.step].summary
-        value = manifest.metrics.get(summary) if manifest and summary else None
         spent = float(manifest.spent["seconds"]["value"]) if manifest else step.seconds
         rows.append(
             [
@@ -84,9 +82,7 @@ def _life(page: Page, result: RunResult) -> None:
                 step.status if step.status != "reused" else "done",
                 manifest.name if manifest else "",
                 numbers.seconds(spent),
-                f"{summary}: {numbers.compact(value)}".replace("_", " ")
-                if isinstance(value, (int, float))
-                else "",
+                _key_metric(step.artifact) if step.artifact else "",
             ]
         )
     section.table(["name", "step", "status", "artifact", "time", "key metric"], rows)
@@ -130,7 +126,7 @@ def _series(label: str, key: str, lines: list[dict[str, float]], *, smooth: int 
 
 def _lineage(page: Page, artifacts: list[Artifact], workspace: Workspace) -> None:
     graph = lineage(workspace, [artifact.name for artifact in artifacts], direction="up")
-    figures = {artifact.name: _node_figure(artifact) for artifact in artifacts}
+    figures = {artifact.name: _key_metric(artifact) for artifact in artifacts}
     nodes = [
         GraphNode(node.name, node.name, node.kind, figures.get(node.name, ""), node.digest)
         for node in graph.nodes
@@ -142,11 +138,6 @@ def _lineage(page: Page, artifacts: list[Artifact], workspace: Workspace) -> Non
     section.figure(lineage_graph(nodes, edges), wide=True)
 
 
-def _node_figure(artifact: Artifact) -> str:
-    summary = STEPS[artifact.manifest.step_type].summary
-    value = artifact.manifest.metrics.get(summary) if summary else None
-    return (
-        f"{str(summary).replace('_', ' ')} {numbers.compact(value)}"
-        if isinstance(value, (int, float))
-        else ""
-    )
+def _key_metric(artifact: Artifact) -> str:
+    found = STEPS[artifact.manifest.step_type].key_metric(artifact.manifest.metrics)
+    return f"{found[0]} {numbers.compact(found[1])}" if found else ""

@@ -99,6 +99,6 @@ def _documents(corpus: Path, split: str | None = None) -> Iterator[TokenDocument
 
 
 TRAIN_TOKENIZER = Step(
-    "train-tokenizer", 1, TrainTokenizerConfig, "tokenizer", run_train_tokenizer, summary="bytes_per_token"
+    "train-tokenizer", 1, TrainTokenizerConfig, "tokenizer", run_train_tokenizer, summary=("bytes_per_token",)
 )
-TOKENIZE = Step("tokenize", 1, TokenizeConfig, "tokens", run_tokenize, summary="tokens")
+TOKENIZE = Step("tokenize", 1, TokenizeConfig, "tokens", run_tokenize, summary=("tokens",))

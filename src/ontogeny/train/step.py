@@ -144,5 +144,5 @@ PRETRAIN = Step(
     config=PretrainConfig,
     output="model",
     run=run,
-    summary="held_out_bits_per_byte",
+    summary=("held_out_bits_per_byte",),
 )
