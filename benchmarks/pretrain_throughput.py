@@ -63,8 +63,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--size", choices=SIZES, default="10m", help="tiny only shows that everything runs")
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--accumulate", type=int, default=4, help="micro-batches of an optimizer step")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--accumulate", type=int, default=1, help="micro-batches of an optimizer step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="of the order of turns")
     wanted = parser.parse_args()
