@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,7 @@ import pytest
 from ontogeny.core.progress import QuietProgress
 from ontogeny.data.step import CURATE, EXAMPLES
 from ontogeny.lineage.step import Context, Outputs, Step
-from ontogeny.records.external_sort import Stored
-from ontogeny.records.parts import read_parts
+from ontogeny.records.parts import Stored, read_parts
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,26 @@ class Noted(QuietProgress):
 
 
 def run_step(
-    step: Step, settings: dict[str, object], folder: Path, *, seed: int = 7, noted: Noted | None = None
+    step: Step,
+    settings: Mapping[str, object],
+    folder: Path,
+    *,
+    seed: int = 7,
+    noted: Noted | None = None,
+    workers: int | None = None,
+    exist_ok: bool = False,
 ) -> Made:
     """Run `step` by itself, as the runner would."""
     config = step.config.model_validate(settings)
     for name in ("payload", "scratch"):
-        (folder / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True, exist_ok=exist_ok)
     context = Context(
         payload=folder / "payload",
         scratch=folder / "scratch",
         seed=seed,
         device="cpu",
         progress=noted or QuietProgress(),
+        workers=workers,
     )
     return Made(context.payload, step.run(config, {}, context))
 

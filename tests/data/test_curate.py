@@ -12,9 +12,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ontogeny.core.errors import DataError
-from ontogeny.data.curate import Treatment, content_of, curate
-from ontogeny.data.document import Conversation, Document, MultipleChoice, Rejected, Text, make_doc_id, to_row
+from ontogeny.data import intake
+from ontogeny.data.curate import Treatment, curate
+from ontogeny.data.document import (
+    Conversation,
+    Document,
+    MultipleChoice,
+    Rejected,
+    Text,
+    content_of,
+    make_doc_id,
+    to_row,
+)
+from ontogeny.data.intake import UnitJob, read_unit
 from ontogeny.data.rules.length import Length
+from ontogeny.data.sources.files import Unit
 from ontogeny.data.tally import Tally
 from ontogeny.records.conversations import Message
 from ontogeny.records.parts import read_parts
@@ -43,18 +55,13 @@ def rejected(number: int) -> Rejected:
     )
 
 
-def run(
-    folder: Path, records: list[Record], treatment: Treatment | None = None, memory: int = 1 << 20
-) -> Tally:
+def run(folder: Path, records: list[Record], treatment: Treatment | None = None) -> Tally:
+    treatment = treatment or Treatment(held_out_fraction=0.0)
     payload = folder / "payload"
     payload.mkdir(exist_ok=True, parents=True)
-    return curate(
-        records,
-        treatment or Treatment(held_out_fraction=0.0),
-        payload=payload,
-        scratch=folder / "scratch",
-        memory_bytes=memory,
-    )
+    unit = Unit(folder, len(records))
+    job = UnitJob("books", unit, lambda unit, reading: iter(records), treatment.intake, folder / "unit")
+    return curate(read_unit(job).portions, treatment, payload=payload)
 
 
 def kept(folder: Path) -> list[dict[str, object]]:
@@ -71,10 +78,11 @@ texts = st.lists(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
-@given(texts, st.integers(0, 3), st.randoms(), st.integers(1, 5_000))
-def test_sums_close_and_neither_order_nor_memory_matters(
-    tmp_path: Path, texts: list[str], bad: int, generator: random.Random, memory: int
+@given(texts, st.integers(0, 3), st.randoms(), st.integers(1, 9))
+def test_sums_close_and_neither_order_nor_portions_matter(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], bad: int, generator: random.Random, rows: int
 ) -> None:
+    tmp_path = tmp_path_factory.mktemp("curated")
     texts = [text.encode("utf-8", "ignore").decode() for text in texts]
     records: list[Record] = [
         document("the one that stays"),
@@ -86,7 +94,9 @@ def test_sums_close_and_neither_order_nor_memory_matters(
     assert tally.read == len(records) == tally.kept + tally.dropped.total()
     assert len(kept(tmp_path / "a")) == tally.kept
     assert len(dropped(tmp_path / "a")) == tally.dropped.total()
-    run(tmp_path / "b", generator.sample(records, len(records)), treatment, memory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intake, "PORTION_ROWS", rows)
+        run(tmp_path / "b", generator.sample(records, len(records)), treatment)
     for name in ("part-00000.parquet", "dropped.parquet"):
         assert (tmp_path / "a/payload" / name).read_bytes() == (tmp_path / "b/payload" / name).read_bytes()
 
@@ -171,7 +181,7 @@ def test_all_shapes_go_through(tmp_path: Path, content: Text | Conversation | Mu
     records: list[Record] = [one, rejected(1)]
     run(tmp_path, records, Treatment(shape=shape, held_out_fraction=0.0))  # type: ignore[arg-type]
     (row,) = kept(tmp_path)
-    assert content_of(row) == content_of(to_row(one, 0.0)) or "é" in json.dumps(row, ensure_ascii=False)
+    assert content_of(row) == content_of(to_row(one)) or "é" in json.dumps(row, ensure_ascii=False)
     assert dropped(tmp_path)[0]["text"] == "{"
 
 
@@ -182,7 +192,7 @@ def test_nothing_left_names_the_reason_and_the_remedy(tmp_path: Path) -> None:
     assert "of 3 documents none is left; 2 were dropped as too_short" in str(error.value)
     assert "lower `min_chars`" in str(error.value)
     with pytest.raises(DataError, match="the sources hold no document"):
-        run(tmp_path, [])
+        run(tmp_path / "empty", [])
 
 
 def test_nothing_left_to_train_on_is_an_error_unless_asked_for(tmp_path: Path) -> None:

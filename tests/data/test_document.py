@@ -14,11 +14,11 @@ from ontogeny.data.document import (
     content_bytes,
     digest_content,
     make_doc_id,
-    schema_of,
     shown,
     split_of,
     to_row,
 )
+from ontogeny.data.portions import stored_schema
 from ontogeny.records.conversations import Message
 
 TALK = Conversation((Message("user", "Why?"), Message("assistant", "Därum.")))
@@ -61,8 +61,8 @@ def test_the_fraction_is_met_on_many_groups() -> None:
 def test_a_row_has_the_columns_of_its_schema(content: Text | Conversation | MultipleChoice) -> None:
     shape = {Text: "text", Conversation: "instruct", MultipleChoice: "multiple-choice"}[type(content)]
     document = Document(doc_id="00" * 16, group="g", source="s", locator="f#bytes=0-4", content=content)
-    row = to_row(document, 0.1)
-    assert list(row) == schema_of(shape).names  # type: ignore[arg-type]
+    row = to_row(document)
+    assert list(row) == stored_schema(shape).names  # type: ignore[arg-type]
     assert row["digest"] == digest_content(content)
 
 

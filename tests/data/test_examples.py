@@ -9,7 +9,14 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from ontogeny.data.document import Conversation, Document, MultipleChoice, Rejected
-from ontogeny.data.examples import EXAMPLE_SOURCES, Asked, ExampleSource, LabelledFiles, Task
+from ontogeny.data.examples import (
+    Asked,
+    ExampleSource,
+    LabelledFiles,
+    Task,
+    labelled_units,
+    read_examples,
+)
 from ontogeny.data.sources.files import Reading
 from ontogeny.records.accounting import RowCount
 from ontogeny.records.conversations import Message
@@ -21,7 +28,8 @@ def read(
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = LabelledFiles.model_validate({"type": "jsonl", "path": str(path), **settings})
     reading = Reading(RowCount("x"))
-    return list(EXAMPLE_SOURCES["jsonl"].read(source, Asked(task, 0.1, 1), reading)), reading
+    (unit,) = labelled_units(source)
+    return list(read_examples(source, Asked(task, 0.1, 1), unit, reading)), reading
 
 
 def test_forms_are_detected_and_recorded(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from ontogeny.data.document import Document, Text, to_row
+from ontogeny.data.portions import rejected_schema, stored_schema
 from ontogeny.data.report import write_report
-from ontogeny.data.rules.drop import Drop
 from ontogeny.data.tally import Tally
 from ontogeny.records.accounting import RowCount
 from ontogeny.records.row import BadRow, Fault
@@ -16,14 +17,16 @@ from ontogeny.records.row import BadRow, Fault
 
 def tally_of(*dates: str | None) -> Tally:
     tally = Tally()
-    for number, date in enumerate(dates):
-        document = Document(
+    documents = [
+        Document(
             doc_id=f"{number:032x}", group="json", source="books", locator="l", content=Text("x"), date=date
         )
-        tally.add_read("books")
-        tally.add_kept(to_row(document, 0.1), size_bytes=100)
-    tally.add_read("books")
-    tally.add_dropped("books", Drop("too_short", 3.0, "3 chars"), sample="<script>alert(1)</script>")
+        for number, date in enumerate(dates)
+    ]
+    kept = pa.Table.from_pylist(list(map(to_row, documents)), schema=stored_schema("text"))
+    tally.add_kept(kept.append_column("split", pa.array(["train"] * len(kept))))
+    row = {"source": "books", "reason": "too_short", "detail": "3 chars", "text": "<script>alert(1)</script>"}
+    tally.add_dropped(pa.Table.from_pylist([row], schema=rejected_schema("text")))
     return tally
 
 

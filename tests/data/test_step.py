@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 
 from ontogeny.core.errors import DataError, RecipeError
 from ontogeny.data.document import dropped_schema_of, schema_of
+from ontogeny.data.sources import files
 from ontogeny.data.step import CURATE, EXAMPLES
 from tests.data.conftest import Noted, run_step
 
@@ -71,6 +73,48 @@ def test_splitting_a_file_does_not_change_the_corpus(tmp_path: Path) -> None:
     ]
     without_locator = [[{**row, "locator": ""} for row in rows] for rows in made]
     assert without_locator[0] == without_locator[1]
+
+
+def test_hopeless_sources_stop_early_unless_everything_is_allowed(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", [*([{"body": "x"}] * 2_000), {"text": "x", "group": "json"}])
+    sources = [{"type": "jsonl", "path": path}]
+    with pytest.raises(DataError, match="1,000 of 1,000 rows"):
+        run_step(CURATE, {"sources": sources, "max_bad_fraction": 0.5}, tmp_path / "strict")
+    made = run_step(CURATE, {"sources": sources, "max_bad_fraction": 1.0}, tmp_path / "lenient")
+    assert made.outputs.metrics["dropped"] == {"missing_column": 2_000}
+
+
+def test_workers_resume_and_kept_portions_change_no_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "UNIT_BYTES", 2_000)
+    rows: list[dict[str, object]] = [{"text": f"text number {n % 90}"} for n in range(300)]
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    settings: dict[str, object] = {"sources": [{"type": "jsonl", "path": path}]}
+    whole = run_step(CURATE, settings, tmp_path / "one")
+    many = run_step(CURATE, settings, tmp_path / "many", workers=2)
+    assert len(list((tmp_path / "many/scratch/units").iterdir())) > 3
+    rmtree(tmp_path / "many/payload")
+    (tmp_path / "many/payload").mkdir()
+    for number, unit in enumerate(sorted((tmp_path / "many/scratch/units").iterdir())):
+        if number % 2:
+            (unit / "unit.json").unlink()  # as if killed before it ended
+    again = run_step(CURATE, settings, tmp_path / "many", exist_ok=True)
+    assert whole.outputs == many.outputs == again.outputs
+    for file in whole.payload.iterdir():
+        assert file.read_bytes() == (again.payload / file.name).read_bytes()
+
+
+def test_another_threshold_reads_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", [{"text": "x" * n} for n in range(1, 40)])
+    settings = {"sources": [{"type": "jsonl", "path": path}], "rules": [{"type": "length", "min_chars": 5}]}
+    run_step(CURATE, settings, tmp_path / "run")
+    rmtree(tmp_path / "run/payload")
+    (tmp_path / "run/payload").mkdir()
+    monkeypatch.setattr(files, "read_rows", None)
+    changed = {**settings, "rules": [{"type": "length", "min_chars": 8}]}
+    made = run_step(CURATE, changed, tmp_path / "run", exist_ok=True)
+    assert made.outputs.metrics["dropped"] == {"too_short": 7}
 
 
 def test_bad_rows_are_noted_and_kept(tmp_path: Path) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from ontogeny.data.rules.drop import Drop
+import pyarrow as pa
+
 from ontogeny.data.tally import SAMPLES_PER_REASON, Tally
 from ontogeny.records.accounting import RowCount
 
 
 def test_figures_hold_every_count() -> None:
     tally = Tally()
-    for size in (1, 2, 3, 1024):
-        tally.add_read("a")
-        tally.add_kept(
-            {"source": "a", "license": "MIT", "split": "held_out", "date": "2001"}, size_bytes=size
-        )
-    for _ in range(10):
-        tally.add_read("b")
-        tally.add_dropped("b", Drop("empty", 0.0, "nothing"), sample="x")
+    row = {"source": "a", "license": "MIT", "split": "held_out", "date": "2001"}
+    tally.add_kept(pa.Table.from_pylist([{**row, "size_bytes": size} for size in (1, 2, 3, 1024)]))
+    tally.add_dropped(
+        pa.Table.from_pylist([{"source": "b", "reason": "empty", "detail": "nothing", "text": "x"}] * 10)
+    )
     figures = tally.figures([RowCount("a")], {"a": ["jsonl"]})
     assert (tally.read, tally.kept, tally.dropped.total()) == (14, 4, 10)
     assert figures["length_classes"] == {"2": 1, "4": 2, "2048": 1}

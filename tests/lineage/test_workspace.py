@@ -251,13 +251,14 @@ def test_scratch_is_held_by_one_and_waited_for_by_others(workspace: Workspace) -
     thread.start()
     with workspace.scratch("blake3:ab", waiting=lambda: pytest.fail("nobody holds it")) as folder:
         (folder / "kept").write_text("x")
+        (workspace.root / "cache/units/ab").mkdir(parents=True)
         inside.set()
         waited.wait()
-        assert workspace.collect_garbage() == {"scratch_folders": 0, "bytes": 0}
+        assert workspace.collect_garbage() == {"scratch_folders": 0, "cached_folders": 0, "bytes": 0}
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-    assert workspace.collect_garbage() == {"scratch_folders": 1, "bytes": 1}
+    assert workspace.collect_garbage() == {"scratch_folders": 1, "cached_folders": 1, "bytes": 1}
 
 
 @pytest.mark.parametrize("refusing", ["filelock.FileLock.acquire", "shutil.rmtree"])

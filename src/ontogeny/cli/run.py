@@ -50,7 +50,10 @@ def run(
     executor: Annotated[
         str, typer.Option(metavar="local|ray", help="Who runs the parts of a step.")
     ] = "local",
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes for data work.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processes for data work; by default one a core."),
+    ] = None,
     limit: LimitOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -68,8 +71,6 @@ def run(
 
     if executor != "local":
         raise UsageError(f"executor {executor!r} is not available", hint="this version has --executor local")
-    if workers != 1:
-        raise UsageError("data work is done by one process in this version", hint="leave --workers out")
     place = open_workspace(workspace)
     checked = load_recipe(recipe, STEPS, overrides=overrides or ())
     nodes = resolve(checked, place, STEPS)

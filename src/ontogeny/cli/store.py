@@ -21,7 +21,7 @@ def rebuild(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> N
 
 
 def gc(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Remove scratch that no process holds."""
+    """Remove abandoned work, and what steps keep to be faster the next time."""
     _tell(open_workspace(workspace).collect_garbage(), as_json=as_json)
 
 

@@ -1,50 +1,33 @@
-"""The way of every document: read, normalised, judged, ordered by digest, deduplicated, split, written.
+"""The way of every document: read into portions by workers, decided over, written in the order of digests.
 
-    records -> normalise -> rules -> sort by digest -> duplicates -> part-*.parquet
+    units -> [intake] -> portions -> rules, duplicates -> part-*.parquet
                     every record that leaves on the way -> dropped.parquet, with its reason
 
-Nothing depends on the order in which records come, so neither files, workers nor machines can change the result.
-Memory is bounded by the sort (see `records.external_sort`). The pass leaves nothing to resume from: after a kill it
-starts again.
-
-Rules see text only; labelled rows are normalised and deduplicated, and judged by the source that reads them.
+Portions are kept between runs, by what they were read from and how, so a rule with another threshold reads no text
+again, and a file more means reading that file. Nothing depends on the order in which records come, so neither files,
+workers nor machines can change the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ontogeny.core.errors import DataError
-from ontogeny.data.dedup.exact import find_duplicates, sort_key
-from ontogeny.data.document import (
-    HELD_OUT_FRACTION,
-    Content,
-    Conversation,
-    Document,
-    MultipleChoice,
-    Rejected,
-    Shape,
-    Text,
-    content_bytes,
-    dropped_schema_of,
-    make_doc_id,
-    schema_of,
-    shown,
-    split_of,
-    to_row,
-)
-from ontogeny.data.normalise import Normalise, normalise
-from ontogeny.data.rules import Rule, judge
-from ontogeny.data.rules.drop import Drop
+from ontogeny.core.workers import run_tasks
+from ontogeny.data.decide import EMPTY, judge
+from ontogeny.data.dedup.exact import drop_exact_duplicates, rename_repeated_ids
+from ontogeny.data.document import HELD_OUT_FRACTION, Shape
+from ontogeny.data.intake import Intake, UnitJob, UnitRead, add_signals, read_unit
+from ontogeny.data.normalise import Normalise
+from ontogeny.data.portions import Portion, portions_in
+from ontogeny.data.rules import Rule
+from ontogeny.data.sources.files import Reading
 from ontogeny.data.tally import Tally
-from ontogeny.records.conversations import Message
-from ontogeny.records.external_sort import MEMORY_BYTES, ExternalSort, Stored, text_bytes
-from ontogeny.records.parts import write_parts, write_single
-from ontogeny.records.row import SAMPLE_CHARS
-
-EMPTY = "empty"
+from ontogeny.data.write import write_dropped, write_kept
+from ontogeny.records.accounting import RowCount
 
 REMEDIES = {
     EMPTY: "look at the text column: `columns: {text: ...}` may name the wrong one",
@@ -63,148 +46,116 @@ class Treatment:
     drop_exact: bool = True
     held_out_fraction: float = HELD_OUT_FRACTION
 
+    @property
+    def intake(self) -> Intake:
+        """The part of it that reading needs."""
+        return Intake(self.shape, self.normalise, self.rules)
 
-def curate(
-    records: Iterable[Document | Rejected],
-    treatment: Treatment,
-    *,
-    payload: Path,
-    scratch: Path,
-    advance: Callable[[], None] = lambda: None,
-    memory_bytes: int = MEMORY_BYTES,
-) -> Tally:
-    """Write the documents among `records` as parts, and the others as `dropped.parquet`, into `payload`.
+
+def read_units(
+    jobs: Sequence[UnitJob], *, workers: int, advance: Callable[[int], None]
+) -> tuple[list[Portion], dict[str, Reading]]:
+    """The portions of all units in their order, and what was learnt about each source.
 
     Args:
-        scratch: where sorting spills; its folders `kept` and `dropped` are emptied.
-        advance: called once a record read.
+        advance: told of every so many bytes of input that are done.
+
+    Raises:
+        DataError: too many rows of a source are bad; names the first of them. Or a worker died.
+    """
+    results: dict[int, UnitRead] = {}
+    watch = _Watch(jobs, advance)
+    for number, result in _read_each(jobs, workers, watch):
+        results[number] = result
+        watch.finish(number)
+        if result.reading.count.hopeless:
+            result.reading.count.check(jobs[number].max_bad_fraction)
+    readings: dict[str, Reading] = {}
+    for number, job in enumerate(jobs):
+        reading = readings.setdefault(job.source, Reading(RowCount(job.source)))
+        reading.count.merge(results[number].reading.count)
+        for what in results[number].reading.detected:
+            reading.note_detected(what)
+    for job in jobs:
+        readings[job.source].count.check(job.max_bad_fraction)
+    return [portion for number in range(len(jobs)) for portion in results[number].portions], readings
+
+
+def _read_each(jobs: Sequence[UnitJob], workers: int, watch: _Watch) -> Iterator[tuple[int, UnitRead]]:
+    if workers > 1:
+        yield from run_tasks(read_unit, jobs, workers=workers, waiting=watch.look)
+        return
+    for number, job in enumerate(jobs):
+        yield number, read_unit(job, watch.of(number))
+
+
+def curate(portions: Sequence[Portion], treatment: Treatment, *, payload: Path, workers: int = 1) -> Tally:
+    """Write the documents of `portions` that stay, and everything that does not, into `payload`.
 
     Raises:
         DataError: no document is left, or none for training; or, our own mistake, the sums do not close.
     """
-    tally = Tally()
-    kept = ExternalSort(scratch / "kept", schema_of(treatment.shape), sort_key, memory_bytes=memory_bytes)
-    dropped = ExternalSort(
-        scratch / "dropped", dropped_schema_of(treatment.shape), _dropped_key, memory_bytes=memory_bytes
+    if treatment.shape == "text" and treatment.rules:
+        add = partial(add_signals, rules=treatment.rules)
+        for _ in run_tasks(add, portions, workers=workers):
+            pass
+    found = judge(portions, treatment.rules)
+    drop_exact_duplicates(found, all_copies=treatment.drop_exact)
+    rename_repeated_ids(found)
+    tally = Tally(repeated_ids=int(found.renamed.sum()))
+    write_kept(payload, found, treatment.shape, treatment.held_out_fraction, seen=tally.add_kept)
+    write_dropped(
+        payload,
+        found,
+        treatment.shape,
+        treatment.held_out_fraction,
+        seen=tally.add_dropped,
     )
-    bin = _Bin(dropped, tally)
-    for record in records:
-        tally.add_read(record.source)
-        advance()
-        if isinstance(record, Rejected):
-            bin.put(
-                _rejected_row(record, treatment),
-                Drop(record.reason, None, record.detail),
-                shown=record.sample,
-            )
-            continue
-        document = replace(record, content=_normalised(record.content, treatment.normalise))
-        drop = _judge(document.content, treatment)
-        row = to_row(document, treatment.held_out_fraction)
-        if drop is None:
-            kept.add(row, size_bytes=text_bytes(row))
-        else:
-            bin.put(row, drop, shown=shown(document.content))
-    write_parts(payload, _survivors(kept, treatment, bin=bin, tally=tally), schema_of(treatment.shape))
-    write_single(payload / "dropped.parquet", dropped.merged(), dropped_schema_of(treatment.shape))
-    _check(tally, treatment)
+    _check(tally, treatment, read=sum(portion.counts["records"] for portion in portions))
     return tally
 
 
-class _Bin:
-    """Where dropped rows go: to `dropped.parquet` in the end, and into the tally at once."""
+class _Watch:
+    """How far units are, from what this process reads itself and from the portions that workers leave."""
 
-    def __init__(self, sort: ExternalSort, tally: Tally) -> None:
-        self._sort, self._tally = sort, tally
+    def __init__(self, jobs: Sequence[UnitJob], advance: Callable[[int], None]) -> None:
+        self._jobs, self._advance = jobs, advance
+        self._done = [0] * len(jobs)
 
-    def put(self, row: Stored, drop: Drop, *, shown: str) -> None:
-        stored = {**row, "reason": drop.reason, "score": drop.score, "detail": drop.detail}
-        self._sort.add(stored, size_bytes=text_bytes(row))
-        self._tally.add_dropped(str(row["source"]), drop, sample=shown[:SAMPLE_CHARS])
+    def of(self, number: int) -> Callable[[int], None]:
+        """Where unit `number` tells its position."""
+        return lambda position: self._move(number, position)
 
+    def look(self) -> None:
+        """Look at the folders of units that are being read."""
+        for number, job in enumerate(self._jobs):
+            if 0 <= self._done[number] < job.unit.size_bytes and (portions := portions_in(job.folder)):
+                self._move(number, portions[-1].counts["position"])
 
-def _survivors(kept: ExternalSort, treatment: Treatment, *, bin: _Bin, tally: Tally) -> Iterator[Stored]:
-    for row, drop, new_id in find_duplicates(kept.merged(), drop_exact=treatment.drop_exact):
-        if drop is not None:
-            bin.put(row, drop, shown=shown(content_of(row)))
-            continue
-        tally.repeated_ids += new_id
-        tally.add_kept(row, size_bytes=content_size(row))
-        yield row
+    def finish(self, number: int) -> None:
+        """Unit `number` is done."""
+        self._move(number, self._jobs[number].unit.size_bytes)
 
-
-def content_size(row: Stored) -> int:
-    """UTF-8 bytes of what a row of any shape says."""
-    return content_bytes(content_of(row))
-
-
-def content_of(row: Stored) -> Content:
-    """The content of a row as `to_row` wrote it."""
-    match row:
-        case {"text": str(text)}:
-            return Text(text)
-        case {"messages": list(messages)}:
-            return Conversation(tuple(Message(turn["role"], turn["content"]) for turn in messages))
-        case {"prompt": str(prompt), "context": str(context), "choices": list(choices), "gold": int(gold)}:
-            return MultipleChoice(prompt, context, tuple(choices), gold)
-    raise ValueError(f"a row with the columns {', '.join(row)} holds no content")
+    def _move(self, number: int, position: int) -> None:
+        position = min(position, self._jobs[number].unit.size_bytes)
+        if position > self._done[number]:
+            self._advance(position - self._done[number])
+            self._done[number] = position
 
 
-def _normalised(content: Content, config: Normalise) -> Content:
-    match content:
-        case Text(text):
-            return Text(normalise(text, config))
-        case Conversation(messages):
-            return Conversation(
-                tuple(replace(turn, content=normalise(turn.content, config)) for turn in messages)
-            )
-        case MultipleChoice(prompt, context, choices, gold):
-            return MultipleChoice(
-                normalise(prompt, config),
-                normalise(context, config),
-                tuple(normalise(choice, config) for choice in choices),
-                gold,
-            )
-
-
-def _judge(content: Content, treatment: Treatment) -> Drop | None:
-    if not isinstance(content, Text):
-        return None
-    if not content.text.strip():
-        return Drop(EMPTY, 0.0, "nothing but white space")
-    return next((drop for rule in treatment.rules if (drop := judge(content.text, rule)) is not None), None)
-
-
-def _rejected_row(record: Rejected, treatment: Treatment) -> Stored:
-    """A row of the dropped schema; the record's locator stands in for the id it never got."""
-    doc_id = make_doc_id(record.source, record.locator)
-    return {
-        "doc_id": doc_id,
-        "group": doc_id,
-        "split": split_of(doc_id, treatment.held_out_fraction),
-        "source": record.source,
-        "locator": record.locator,
-        "text": record.sample,
-    }
-
-
-def _dropped_key(row: Stored) -> tuple[str, ...]:
-    return (str(row["reason"]), str(row.get("digest") or ""), str(row["doc_id"]), str(row["locator"]))
-
-
-def _check(tally: Tally, treatment: Treatment) -> None:
-    if tally.read != tally.kept + tally.dropped.total():
+def _check(tally: Tally, treatment: Treatment, *, read: int) -> None:
+    if read != tally.kept + tally.dropped.total():
         raise DataError(
-            f"{tally.read:,} documents were read, but {tally.kept:,} kept and {tally.dropped.total():,} dropped do not"
+            f"{read:,} documents were read, but {tally.kept:,} kept and {tally.dropped.total():,} dropped do not"
             " add up to that",
             hint="this is a mistake of ours: please report it with the recipe",
         )
     if tally.kept == 0:
-        if not tally.read:
+        if not read:
             raise DataError("the sources hold no document", hint="look at their paths")
         reason, count = tally.dropped.most_common(1)[0]
         raise DataError(
-            f"of {tally.read:,} documents none is left; {count:,} were dropped as {reason}",
+            f"of {read:,} documents none is left; {count:,} were dropped as {reason}",
             hint=REMEDIES.get(reason, "look at what the sources hold and at the rules of this step"),
         )
     if tally.kept == tally.held_out_documents and treatment.held_out_fraction < 1:

@@ -29,6 +29,9 @@ HELD_OUT_FRACTION = 0.1
 
 DOC_ID_BYTES = 16
 
+UNKNOWN = "unknown"
+"""What counts say of a licence that no one named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -96,8 +99,12 @@ def split_of(group: str, held_out_fraction: float) -> Split:
 
     A larger fraction holds out the same groups and more.
     """
-    position = int.from_bytes(blake3(group.encode()).digest(8), "big") / 2**64
-    return "held_out" if position < held_out_fraction else "train"
+    return "held_out" if side_of(group) < held_out_fraction else "train"
+
+
+def side_of(group: str) -> float:
+    """Where `group` stands between 0 and 1; below the held-out fraction it is held out."""
+    return int.from_bytes(blake3(group.encode()).digest(8), "big") / 2**64
 
 
 def digest_content(content: Content) -> str:
@@ -135,12 +142,11 @@ def shown(content: Content) -> str:
             )
 
 
-def to_row(document: Document, held_out_fraction: float) -> dict[str, Value]:
-    """`document` as a row of its parquet schema."""
+def to_row(document: Document) -> dict[str, Value]:
+    """`document` as a row of `portions.stored_schema`: the corpus' columns but the split, its size and its side."""
     return {
         "doc_id": document.doc_id,
         "group": document.group,
-        "split": split_of(document.group, held_out_fraction),
         "source": document.source,
         "locator": document.locator,
         **_content_columns(document.content),
@@ -148,7 +154,21 @@ def to_row(document: Document, held_out_fraction: float) -> dict[str, Value]:
         "license": document.license,
         "date": document.date,
         "language": document.language,
+        "size_bytes": content_bytes(document.content),
+        "side": side_of(document.group),
     }
+
+
+def content_of(row: Mapping[str, Value]) -> Content:
+    """The content of a row as `to_row` wrote it."""
+    match row:
+        case {"text": str(text)}:
+            return Text(text)
+        case {"messages": list(messages)}:
+            return Conversation(tuple(Message(turn["role"], turn["content"]) for turn in messages))
+        case {"prompt": str(prompt), "context": str(context), "choices": list(choices), "gold": int(gold)}:
+            return MultipleChoice(prompt, context, tuple(choices), gold)
+    raise ValueError(f"a row with the columns {', '.join(row)} holds no content")
 
 
 def _content_columns(content: Content) -> Mapping[str, Value]:

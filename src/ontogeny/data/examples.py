@@ -21,11 +21,12 @@ from ontogeny.data.sources.files import (
     FileSource,
     Reading,
     UnfitRowError,
-    files_of,
+    Unit,
     read_documents,
     required_text,
+    units_of,
 )
-from ontogeny.data.sources.python_docs import python_docs_files
+from ontogeny.data.sources.python_docs import python_docs_files, python_docs_unit
 from ontogeny.records.conversations import NEEDED, Form, NotAConversationError, detect_form, read_conversation
 from ontogeny.records.formats import Format
 from ontogeny.records.row import Fault, Row
@@ -67,27 +68,28 @@ class Asked:
 
 @dataclass(frozen=True)
 class ExampleSourceType:
-    """How a type of source is read, and which files that opens. Both take the type's own settings."""
+    """How a type of source is read; as `sources.SourceType`, but for what is asked."""
 
-    read: Callable[[Any, Asked, Reading], Iterator[Document | Rejected]]
-    files: Callable[[Any], list[Path]]
+    units: Callable[[Any], list[Unit]]
+    read: Callable[[Any, Asked, Unit, Reading], Iterator[Document | Rejected]]
+    files: Callable[[], list[Path]] | None = None
 
 
 def read_labelled_files(
-    source: LabelledFiles, asked: Asked, reading: Reading
+    source: LabelledFiles, asked: Asked, unit: Unit, reading: Reading
 ) -> Iterator[Document | Rejected]:
     """One example a row. What form a conversation has is told from each row's columns and remembered."""
     content_of = _conversation if asked.task == "instruct" else _multiple_choice
-    return read_documents(source, FORMATS[source.type], reading, content_of=content_of)
+    return read_documents(source, unit, FORMATS[source.type], reading, content_of=content_of)
 
 
-def labelled_files(source: LabelledFiles) -> list[Path]:
-    """The files that `source` opens."""
-    return [path for path, _ in files_of(source, FORMATS[source.type])]
+def labelled_units(source: LabelledFiles) -> list[Unit]:
+    """The files that `source` opens, large ones in parts."""
+    return units_of(source, FORMATS[source.type])
 
 
 def read_questions(
-    source: PythonDocsQuestionsSource, asked: Asked, reading: Reading
+    source: PythonDocsQuestionsSource, asked: Asked, unit: Unit, reading: Reading
 ) -> Iterator[Document | Rejected]:
     """Questions about the standard library."""
     return read_python_docs_questions(
@@ -95,14 +97,29 @@ def read_questions(
     )
 
 
-_LABELLED = ExampleSourceType(read_labelled_files, labelled_files)
+_LABELLED = ExampleSourceType(labelled_units, read_labelled_files)
 
 EXAMPLE_SOURCES: dict[str, ExampleSourceType] = {
     "jsonl": _LABELLED,
     "csv": _LABELLED,
     "parquet": _LABELLED,
-    "python-docs-questions": ExampleSourceType(read_questions, lambda source: python_docs_files()),
+    "python-docs-questions": ExampleSourceType(
+        lambda source: [python_docs_unit()], read_questions, python_docs_files
+    ),
 }
+
+
+def example_files(source: ExampleSource) -> list[Path]:
+    """The files that `source` opens, sorted."""
+    known = EXAMPLE_SOURCES[source.type]
+    return known.files() if known.files else sorted({unit.path for unit in known.units(source)})
+
+
+def read_examples(
+    source: ExampleSource, asked: Asked, unit: Unit, reading: Reading
+) -> Iterator[Document | Rejected]:
+    """Every record of a unit of `source`; counted in `reading`."""
+    return EXAMPLE_SOURCES[source.type].read(source, asked, unit, reading)
 
 
 def _conversation(row: Row, reading: Reading) -> Content:

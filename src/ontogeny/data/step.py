@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from ontogeny.core.files import canonical_json, write_atomic
-from ontogeny.data.document import HELD_OUT_FRACTION
-from ontogeny.data.examples import EXAMPLE_SOURCES, ExampleSource, Task
+from ontogeny.core.files import canonical_json, digest_file, write_atomic
+from ontogeny.data.document import HELD_OUT_FRACTION, UNKNOWN
+from ontogeny.data.examples import EXAMPLE_SOURCES, ExampleSource, Task, example_files
 from ontogeny.data.normalise import Normalise
 from ontogeny.data.rules import Rule
-from ontogeny.data.sources import Source, files_read
-from ontogeny.data.tally import UNKNOWN
+from ontogeny.data.sources import Source, files_read, units_read
+from ontogeny.data.sources.files import Reading, Unit
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Step, StepConfig
 from ontogeny.records.accounting import MAX_BAD_FRACTION
 
 if TYPE_CHECKING:
     from ontogeny.data.curate import Treatment
-    from ontogeny.data.document import Document, Rejected
-    from ontogeny.data.sources.files import Reading
+    from ontogeny.data.intake import Intake, Read
     from ontogeny.data.tally import Tally
 
 KEPT_SAMPLES = 5
+UNITS = "units"
+SMALL_BYTES = 8 << 20
+"""Input up to this size is read by the process itself: starting workers would take longer."""
 
 
 class CurateConfig(StepConfig):
@@ -86,25 +90,10 @@ def curate_files(config: CurateConfig) -> list[Path]:
     return sorted({path for source in config.sources for path in files_read(source)})
 
 
-def examples_files(config: ExamplesConfig) -> list[Path]:
-    """The files that the source opens."""
-    return EXAMPLE_SOURCES[config.source.type].files(config.source)
-
-
 def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
-    """Read all sources, one after the other, into one corpus."""
+    """Read all sources into one corpus."""
     from ontogeny.data.curate import Treatment
     from ontogeny.data.sources import read_source
-    from ontogeny.data.sources.files import Reading
-    from ontogeny.records.accounting import RowCount
-
-    readings = {source.source_name: Reading(RowCount(source.source_name)) for source in config.sources}
-
-    def records() -> Iterator[Document | Rejected]:
-        for source in config.sources:
-            yield from read_source(
-                source, readings[source.source_name], max_bad_fraction=config.max_bad_fraction
-            )
 
     treatment = Treatment(
         normalise=config.normalise,
@@ -112,43 +101,73 @@ def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Co
         drop_exact=config.dedup == "exact",
         held_out_fraction=config.held_out_fraction,
     )
-    return _run(records, treatment, readings, context, title="Corpus")
+    inlets = [
+        _Inlet(
+            source.source_name, units_read(source), files_read(source), partial(read_source, source), source
+        )
+        for source in config.sources
+    ]
+    return _run(inlets, treatment, config.max_bad_fraction, context, title="Corpus")
 
 
 def run_examples(config: ExamplesConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
     """Read the labelled rows of one source."""
     from ontogeny.data.curate import Treatment
-    from ontogeny.data.examples import Asked
-    from ontogeny.data.sources import checked
-    from ontogeny.data.sources.files import Reading
-    from ontogeny.records.accounting import RowCount
+    from ontogeny.data.examples import Asked, read_examples
 
-    name = config.source.source_name
-    reading = Reading(RowCount(name))
     asked = Asked(config.task, config.held_out_fraction, context.seed)
-
-    def records() -> Iterator[Document | Rejected]:
-        read = EXAMPLE_SOURCES[config.source.type].read
-        return checked(read(config.source, asked, reading), reading.count, config.max_bad_fraction)
-
+    source = config.source
+    units = EXAMPLE_SOURCES[source.type].units(source)
+    read = partial(read_examples, source, asked)
+    inlet = _Inlet(source.source_name, units, example_files(source), read, (source, asked))
     treatment = Treatment(shape=config.task, held_out_fraction=config.held_out_fraction)
-    return _run(records, treatment, {name: reading}, context, title=f"Examples: {config.task}")
+    return _run([inlet], treatment, config.max_bad_fraction, context, title=f"Examples: {config.task}")
+
+
+@dataclass(frozen=True)
+class _Inlet:
+    """A source as the run needs it. `settings` is whatever decides what `read` gives, beside the files."""
+
+    name: str
+    units: list[Unit]
+    files: list[Path]
+    read: Read
+    settings: object
+
+
+def _folder(inlet: _Inlet, unit: Unit, intake: Intake, context: Context) -> Path:
+    """Where the portions of a unit lie: known by the unit's content and by everything that decides what they hold."""
+    from ontogeny.data.intake import unit_key
+
+    files = [unit.path] if unit.path.is_file() else inlet.files
+    content = [context.external.get(str(path)) or digest_file(path) for path in files]
+    return (context.cache or context.scratch) / UNITS / unit_key(unit, content, inlet.settings, intake)
 
 
 def _run(
-    records: Callable[[], Iterator[Document | Rejected]],
-    treatment: Treatment,
-    readings: dict[str, Reading],
-    context: Context,
-    *,
-    title: str,
+    inlets: list[_Inlet], treatment: Treatment, max_bad_fraction: float, context: Context, *, title: str
 ) -> Outputs:
-    from ontogeny.data.curate import curate
+    from ontogeny.core.workers import usable_cores
+    from ontogeny.data.curate import curate, read_units
+    from ontogeny.data.intake import UnitJob
 
-    with context.progress.bar("reading documents", total=None, unit="documents") as bar:
-        tally = curate(
-            records(), treatment, payload=context.payload, scratch=context.scratch, advance=bar.advance
+    jobs = [
+        UnitJob(
+            inlet.name,
+            unit,
+            inlet.read,
+            treatment.intake,
+            _folder(inlet, unit, treatment.intake, context),
+            max_bad_fraction,
         )
+        for inlet in inlets
+        for unit in inlet.units
+    ]
+    size = sum(job.unit.size_bytes for job in jobs)
+    workers = context.workers or (usable_cores() if size > SMALL_BYTES else 1)
+    with context.progress.bar("reading", total=size, unit="bytes") as bar:
+        portions, readings = read_units(jobs, workers=workers, advance=bar.advance)
+    tally = curate(portions, treatment, payload=context.payload, workers=workers)
     _tell(tally, readings, context)
     _write_figures(tally, readings, context, title=title)
     return Outputs(
@@ -185,8 +204,7 @@ def _tell(tally: Tally, readings: dict[str, Reading], context: Context) -> None:
 
 
 def _write_figures(tally: Tally, readings: dict[str, Reading], context: Context, *, title: str) -> None:
-    from ontogeny.data.curate import content_of
-    from ontogeny.data.document import shown
+    from ontogeny.data.document import content_of, shown
     from ontogeny.data.report import write_report
     from ontogeny.records.parts import read_parts
 
@@ -207,7 +225,7 @@ def _write_figures(tally: Tally, readings: dict[str, Reading], context: Context,
 
 CURATE = Step(
     name="curate",
-    version=1,
+    version=2,
     config=CurateConfig,
     output="corpus",
     run=run_curate,
@@ -217,10 +235,10 @@ CURATE = Step(
 
 EXAMPLES = Step(
     name="examples",
-    version=1,
+    version=2,
     config=ExamplesConfig,
     output="examples",
     run=run_examples,
-    external_files=examples_files,
+    external_files=lambda config: example_files(config.source),
     summary=("documents_kept",),
 )

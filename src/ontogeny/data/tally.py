@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ontogeny.data.rules.drop import Drop
+import numpy as np
+
+from ontogeny.data.document import UNKNOWN, content_of, shown
 from ontogeny.records.accounting import RowCount, describe
-from ontogeny.records.external_sort import Stored
+from ontogeny.records.row import SAMPLE_CHARS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SAMPLES_PER_REASON = 3
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Tally:
     `repeated_ids`: documents kept under a new id, since another content of their source has theirs.
     """
 
-    read_by_source: Counter[str] = field(default_factory=Counter)
+    dropped_by_source: Counter[str] = field(default_factory=Counter)
     kept_by_source: Counter[str] = field(default_factory=Counter)
     bytes_by_source: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -44,6 +49,11 @@ class Tally:
     earliest_date: str | None = None
 
     @property
+    def read_by_source(self) -> Counter[str]:
+        """Records read of each source, bad ones included."""
+        return self.kept_by_source + self.dropped_by_source
+
+    @property
     def read(self) -> int:
         """Records read, bad ones included."""
         return self.read_by_source.total()
@@ -53,30 +63,38 @@ class Tally:
         """Documents kept."""
         return self.kept_by_source.total()
 
-    def add_read(self, source: str) -> None:
-        """One record of `source` came."""
-        self.read_by_source[source] += 1
+    def add_dropped(self, table: pa.Table) -> None:
+        """Documents and records that left: the columns of the dropped."""
+        self.dropped_by_source += _counted(table, "source")
+        counts = _counted(table, "reason")
+        self.dropped += counts
+        reasons = np.array(table.column("reason").to_pylist())
+        for reason in counts:
+            wanted = SAMPLES_PER_REASON - len(self.samples[reason])
+            for place in np.flatnonzero(reasons == reason)[:wanted].tolist():
+                (row,) = table.slice(place, 1).to_pylist()
+                text = row["text"] if "text" in row and row["text"] is not None else shown(content_of(row))
+                self.samples[reason].append(Sample(row["source"], row["detail"], text[:SAMPLE_CHARS]))
 
-    def add_dropped(self, source: str, drop: Drop, *, sample: str) -> None:
-        """One record left."""
-        self.dropped[drop.reason] += 1
-        if len(self.samples[drop.reason]) < SAMPLES_PER_REASON:
-            self.samples[drop.reason].append(Sample(source, drop.detail, sample))
+    def add_kept(self, table: pa.Table) -> None:
+        """Documents that stay: the columns of the corpus, and `size_bytes`."""
+        import pyarrow.compute as pc
 
-    def add_kept(self, row: Stored, *, size_bytes: int) -> None:
-        """One document stays."""
-        source = str(row["source"])
-        self.kept_by_source[source] += 1
-        self.bytes_by_source[source] += size_bytes
-        self.bytes_kept += size_bytes
-        self.length_classes[size_bytes.bit_length()] += 1
-        self.licenses[str(row["license"] or UNKNOWN)] += 1
-        if row["split"] == "held_out":
-            self.held_out_documents += 1
-            self.held_out_bytes += size_bytes
-        if isinstance(date := row["date"], str):
-            self.latest_date = max(self.latest_date or date, date)
-            self.earliest_date = min(self.earliest_date or date, date)
+        sizes = table.column("size_bytes").to_numpy()
+        self.kept_by_source += _counted(table, "source")
+        for row in table.group_by("source").aggregate([("size_bytes", "sum")]).to_pylist():
+            self.bytes_by_source[row["source"]] += row["size_bytes_sum"]
+        self.bytes_kept += int(sizes.sum())
+        for size_class, count in Counter(np.frexp(sizes)[1].tolist()).items():
+            self.length_classes[size_class] += count
+        self.licenses += _counted(table, "license")
+        held_out = np.array(table.column("split").to_pylist()) == "held_out"
+        self.held_out_documents += int(held_out.sum())
+        self.held_out_bytes += int(sizes[held_out].sum())
+        dates = pc.min_max(table.column("date")).as_py()
+        if dates["min"] is not None:
+            self.earliest_date = min(self.earliest_date or dates["min"], dates["min"])
+            self.latest_date = max(self.latest_date or dates["max"], dates["max"])
 
     def metrics(self) -> dict[str, object]:
         """What the step reports; documents_read = documents_kept + the sum of dropped."""
@@ -114,3 +132,9 @@ class Tally:
                 for reason, samples in sorted(self.samples.items())
             },
         }
+
+
+def _counted(table: pa.Table, column: str) -> Counter[str]:
+    """How often each value of `column` is there; nulls count as UNKNOWN."""
+    counts = table.column(column).value_counts().to_pylist()
+    return Counter({row["values"] or UNKNOWN: row["counts"] for row in counts})

@@ -100,7 +100,9 @@ class Context:
     """What the runner lends to a step.
 
     `payload` is empty at the start of each attempt, and what lies in it at the end is published. `scratch` survives a
-    crash and is never published. `seed` is already derived for this step.
+    crash and is never published. `seed` is already derived for this step. `workers` is None where the step may choose.
+    `cache` outlives the step: what lies there is known by what it was made of, and may vanish between runs (by default
+    `scratch`). `external` has the digests of the outside files by their paths.
     """
 
     payload: Path
@@ -108,8 +110,10 @@ class Context:
     seed: int
     device: str
     progress: Progress
-    workers: int = 1
+    workers: int | None = None
     limit: int | None = None
+    cache: Path | None = None
+    external: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

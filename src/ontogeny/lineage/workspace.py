@@ -214,8 +214,12 @@ class Workspace:
         return problems
 
     def collect_garbage(self) -> dict[str, int]:
-        """Remove scratch that no process holds: `{scratch_folders, bytes}` removed."""
+        """Remove scratch that no process holds, and, where none holds any, what steps keep for later runs.
+
+        Returns `{scratch_folders, cached_folders, bytes}` removed.
+        """
         removed = freed = 0
+        running = False
         scratch = self.root / "scratch"
         with disk_errors("removing scratch"):
             for folder in sorted(scratch.iterdir()) if scratch.is_dir() else []:
@@ -223,15 +227,19 @@ class Workspace:
                 try:
                     lock.acquire(timeout=0)
                 except Timeout:
+                    running = True
                     continue
                 try:
-                    bytes_held = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-                    shutil.rmtree(folder)
+                    freed += _remove(folder)
                 finally:
                     lock.release()
                 removed += 1
-                freed += bytes_held
-        return {"scratch_folders": removed, "bytes": freed}
+            cached = [] if running else [folder for folder in self._cached() if folder.is_dir()]
+            freed += sum(map(_remove, cached))
+        return {"scratch_folders": removed, "cached_folders": len(cached), "bytes": freed}
+
+    def _cached(self) -> list[Path]:
+        return sorted((self.root / "cache").glob("*/*"))
 
     def _must_exist(self) -> None:
         if not self.artifacts.is_dir() and not self.ledger.exists():
@@ -333,3 +341,10 @@ def _artifact_body(artifact: Artifact) -> dict[str, Any]:
         "verdicts": [verdict.model_dump(mode="json") for verdict in manifest.verdicts],
         "at": manifest.ended,
     }
+
+
+def _remove(folder: Path) -> int:
+    """Remove `folder`; the bytes it held."""
+    bytes_held = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    shutil.rmtree(folder)
+    return bytes_held

@@ -92,7 +92,7 @@ class RunOptions:
     """What a command says about a run beside the recipe. `rerun` names steps to compute even if reusable."""
 
     device: str = "cpu"
-    workers: int = 1
+    workers: int | None = None
     limit: int | None = None
     rerun: frozenset[str] = frozenset()
 
@@ -224,15 +224,24 @@ class _Runner:
             kept = scratch / "state"
             kept.mkdir(exist_ok=True)
             options = self._options
+            files = node.step.external_files(node.config)
+            external = external_digests(files, self._workspace.root / "cache")
             context = Context(
-                payload, kept, node.seed, options.device, self._progress, options.workers, options.limit
+                payload,
+                kept,
+                node.seed,
+                options.device,
+                self._progress,
+                workers=options.workers,
+                limit=options.limit,
+                cache=self._workspace.root / "cache",
+                external=external,
             )
             hardware.reset_peak_memory()
             started, clock = now(), time.monotonic()
             outputs = node.step.run(node.config, inputs, context)
             seconds = time.monotonic() - clock
         made = Made(started, outputs, seconds, record_files(payload))
-        external = external_digests(node.step.external_files(node.config), self._workspace.root / "cache")
 
         def describe_as(version: int, ledger_head: str) -> Manifest:
             return describe(

@@ -42,6 +42,14 @@ class RowCount:
         if len(self.first_bad) < SHOWN_BAD_ROWS:
             self.first_bad.append(row)
 
+    def merge(self, other: RowCount) -> None:
+        """Add what another count of the same source found further on."""
+        self.good += other.good
+        self.bad += other.bad
+        self.reasons += other.reasons
+        self.cut_short += other.cut_short
+        self.first_bad = [*self.first_bad, *other.first_bad][:SHOWN_BAD_ROWS]
+
     @property
     def hopeless(self) -> bool:
         """Whether so many rows in a row were bad, and none good, that the rest need not be read."""
@@ -69,4 +77,5 @@ class RowCount:
 
 def describe(row: BadRow) -> str:
     """One line for a person: where, why, what exactly."""
-    return f"{row.locator} (row {row.number}): {row.reason}: {row.detail}"
+    number = f" (row {row.number})" if row.number else ""
+    return f"{row.locator}{number}: {row.reason}: {row.detail}"

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from ontogeny.records.formats import open_bytes
+from ontogeny.records.formats import Watch, open_bytes
 from ontogeny.records.lines import read_lines
 from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, record_locator, sample_of
 
@@ -16,12 +16,12 @@ REPLACEMENT = "\ufffd"
 class _Decoder:
     """Feeds decoded lines to the csv module and remembers what was wrong with those of the current row."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, watch: Watch | None) -> None:
+        self._path, self._watch = path, watch
         self.faults: list[tuple[Fault, str]] = []
 
     def lines(self) -> Iterator[str]:
-        with open_bytes(self._path) as stream:
+        with open_bytes(self._path, self._watch) as stream:
             for line in read_lines(stream):
                 if line.too_long:
                     self.faults.append(
@@ -43,10 +43,10 @@ class _Decoder:
         return fault
 
 
-def read_delimited(path: Path, *, delimiter: str) -> Iterator[Row | BadRow]:
+def read_delimited(path: Path, watch: Watch | None = None, *, delimiter: str) -> Iterator[Row | BadRow]:
     """The rows of a CSV or TSV file, values as strings; a first row says which columns there are."""
     csv.field_size_limit(MAX_RECORD_BYTES)  # a setting of the whole process; nothing else of ours reads CSV
-    decoder = _Decoder(path)
+    decoder = _Decoder(path, watch)
     reader = csv.reader(decoder.lines(), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     number = 0

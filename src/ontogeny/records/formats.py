@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeAlias, cast
 
 from ontogeny.core.errors import RecipeError, nearest
 
@@ -38,6 +38,10 @@ SUFFIXES: dict[str, Format] = {
 COMPRESSIONS: dict[str, str] = {".gz": "gzip", ".zst": "zstd"}
 
 
+Watch: TypeAlias = Callable[[BinaryIO], None]
+"""Told of the file as it lies on disk, whose `tell` says how far a reader has come."""
+
+
 class DamagedStreamError(Exception):
     """A compressed stream that ends early or does not decompress; the message says which."""
 
@@ -59,6 +63,11 @@ def detect_format(path: Path) -> Format:
     )
 
 
+def is_compressed(path: Path) -> bool:
+    """Whether the name of `path` says that it is compressed."""
+    return path.suffix.lower() in COMPRESSIONS
+
+
 def bare_name(path: Path) -> str:
     """The name of `path` without the suffixes of its format and compression."""
     name = path.name
@@ -69,7 +78,7 @@ def bare_name(path: Path) -> str:
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
+def open_bytes(path: Path, watch: Watch | None = None) -> Iterator[BinaryIO]:
     """The decompressed bytes of `path`, as a stream.
 
     Raises:
@@ -77,15 +86,17 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """
     compression = COMPRESSIONS.get(path.suffix.lower())
     try:
-        if compression == "gzip":
-            with gzip.open(path, "rb") as stream:
-                yield cast(BinaryIO, stream)
-        elif compression == "zstd":
-            with _open_zstd(path) as stream:
-                yield stream
-        else:
-            with path.open("rb") as stream:
-                yield stream
+        with path.open("rb") as file:
+            if watch is not None:
+                watch(file)
+            if compression == "gzip":
+                with gzip.GzipFile(fileobj=file) as stream:
+                    yield cast(BinaryIO, stream)
+            elif compression == "zstd":
+                with _open_zstd(file) as stream:
+                    yield stream
+            else:
+                yield file
     except EOFError as error:
         raise DamagedStreamError(
             "the compressed stream ends before its end: the file is truncated"
@@ -95,13 +106,15 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _open_zstd(path: Path) -> Iterator[BinaryIO]:
+def _open_zstd(file: BinaryIO) -> Iterator[BinaryIO]:
     # Arrow and not zstandard: it reads several frames in a row, and it tells a truncated frame from the end.
     import pyarrow as pa
 
     try:
         # The buffer gives it `readline`; the stubs do not know that an Arrow stream is a raw stream to `io`.
-        with io.BufferedReader(cast(io.RawIOBase, pa.input_stream(str(path), compression="zstd"))) as stream:
+        with io.BufferedReader(
+            cast(io.RawIOBase, pa.CompressedInputStream(cast(io.IOBase, file), "zstd"))
+        ) as stream:
             yield stream
     except OSError as error:
         raise DamagedStreamError(f"the compressed stream is truncated or corrupt ({error})") from error

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ontogeny.records.formats import open_bytes
+from ontogeny.records.formats import Watch, open_bytes
 from ontogeny.records.jsonl import checked_row, read_jsonl
 from ontogeny.records.lines import BYTE_ORDER_MARK
 from ontogeny.records.row import BadRow, Fault, Row, record_locator, sample_of
@@ -19,21 +19,21 @@ MAX_ARRAY_BYTES = 256 << 20
 """Largest array; as Python objects it takes about five times that."""
 
 
-def read_json(path: Path) -> Iterator[Row | BadRow]:
+def read_json(path: Path, watch: Watch | None = None) -> Iterator[Row | BadRow]:
     """The rows of a `.json` file, compressed or not."""
     with open_bytes(path) as stream:
         start = stream.read(1024).removeprefix(BYTE_ORDER_MARK).lstrip()
     if start.startswith(b"["):
-        yield from _read_array(path)
+        yield from _read_array(path, watch)
     else:
-        yield from read_jsonl(path)
+        yield from read_jsonl(path, watch)
 
 
-def _read_array(path: Path) -> Iterator[Row | BadRow]:
+def _read_array(path: Path, watch: Watch | None) -> Iterator[Row | BadRow]:
     def bad(reason: Fault, detail: str) -> BadRow:
         return BadRow(reason, detail, 1, record_locator(path, 1), sample_of(data))
 
-    with open_bytes(path) as stream:
+    with open_bytes(path, watch) as stream:
         data = stream.read(MAX_ARRAY_BYTES + 1)
     if len(data) > MAX_ARRAY_BYTES:
         yield bad(

@@ -7,17 +7,22 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ontogeny.records.formats import open_bytes
+from ontogeny.records.formats import Watch, open_bytes
 from ontogeny.records.lines import Line, read_lines
 from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, byte_locator, sample_of
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_jsonl(path: Path) -> Iterator[Row | BadRow]:
-    """The rows of a `.jsonl` file, compressed or not; `number` is the line's."""
-    with open_bytes(path) as stream:
-        for line in read_lines(stream):
+def read_jsonl(
+    path: Path, watch: Watch | None = None, *, start: int = 0, end: int | None = None
+) -> Iterator[Row | BadRow]:
+    """The rows of a `.jsonl` file, compressed or not; `number` is the line's.
+
+    Of a file that is not compressed, those whose lines begin at byte `start` or later and before `end`.
+    """
+    with open_bytes(path, watch) as stream:
+        for line in read_lines(stream, start=start, end=end):
             if line.data.strip():
                 yield _parse(line, byte_locator(path, line.start, line.end))
 

@@ -1,12 +1,12 @@
-"""Rows out: parquet parts of bounded size, named `part-00000.parquet` and on, or one file of a given name."""
+"""Rows as parquet: parts of bounded size, named `part-00000.parquet` and on, or one file of a given name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ontogeny.records.external_sort import Stored, batches, text_bytes
+from ontogeny.records.row import Value
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,32 +19,8 @@ GROUP_BYTES = 8 << 20
 
 COMPRESSION: Literal["zstd"] = "zstd"
 
-
-def write_parts(
-    folder: Path,
-    rows: Iterable[Stored],
-    schema: pa.Schema,
-    *,
-    part_bytes: int = PART_BYTES,
-    group_bytes: int = GROUP_BYTES,
-) -> list[Path]:
-    """Write `rows` in their order as parts in `folder`; at least one part, even without rows."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    paths: list[Path] = []
-    groups = batches(rows, group_bytes)
-    pending = next(groups, [])
-    while pending or not paths:
-        path = folder / f"part-{len(paths):05d}.parquet"
-        size = 0
-        with pq.ParquetWriter(path, schema, compression=COMPRESSION) as writer:
-            while pending and size < part_bytes:
-                writer.write_table(pa.Table.from_pylist(pending, schema=schema))
-                size += text_bytes(pending)
-                pending = next(groups, [])
-        paths.append(path)
-    return paths
+Stored: TypeAlias = dict[str, Value]
+"""A row of a parquet file."""
 
 
 def write_single(
@@ -55,7 +31,7 @@ def write_single(
     import pyarrow.parquet as pq
 
     with pq.ParquetWriter(path, schema, compression=COMPRESSION) as writer:
-        for group in batches(rows, group_bytes):
+        for group in _batches(rows, group_bytes):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
@@ -72,3 +48,28 @@ def read_parts(folder: Path, columns: list[str] | None = None) -> Iterator[Store
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 yield from file.read_row_group(group, columns=columns).to_pylist()
+
+
+def _batches(rows: Iterable[Stored], limit_bytes: int) -> Iterator[list[Stored]]:
+    """`rows` in lists of about `limit_bytes` of text, at least one row each."""
+    batch: list[Stored] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += _text_bytes(row)
+        if size >= limit_bytes:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _text_bytes(value: Value) -> int:
+    """About how many bytes the strings inside `value` have."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_text_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_text_bytes, value))
+    return 0

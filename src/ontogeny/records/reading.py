@@ -3,55 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from ontogeny.records.columnar import read_parquet
+from ontogeny.records.columnar import group_spans, read_parquet
 from ontogeny.records.delimited import read_delimited
-from ontogeny.records.formats import DamagedStreamError, Format, detect_format
+from ontogeny.records.formats import DamagedStreamError, Format, Watch, detect_format, is_compressed
 from ontogeny.records.json_array import read_json
 from ontogeny.records.jsonl import read_jsonl
 from ontogeny.records.row import BadRow, Fault, Row, record_locator
 from ontogeny.records.whole import read_whole
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a file: from byte or row group `start` on, before `end`. See `parts_of`."""
+
+    start: int = 0
+    end: int | None = None
+
+
+WHOLE = Part()
+
+
+def parts_of(path: Path, format: Format, *, part_bytes: int) -> list[Part]:
+    """Parts of about `part_bytes` that can be read apart: lines of plain JSON lines, row groups of Parquet.
+
+    Any other file is one part.
+    """
+    if format is Format.JSONL and not is_compressed(path):
+        size = path.stat().st_size
+        spans = [(start, min(start + part_bytes, size)) for start in range(0, size, part_bytes)]
+    else:
+        spans = group_spans(path, part_bytes) if format is Format.PARQUET else []
+    return [Part(*span) for span in spans] if len(spans) > 1 else [WHOLE]
+
+
 def read_rows(
-    path: Path, *, columns: Mapping[str, str] | None = None, format: Format | None = None
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    format: Format | None = None,
+    part: Part = WHOLE,
+    watch: Watch | None = None,
 ) -> Iterator[Row | BadRow]:
     """Every record of `path`, good or bad, in the order of the file, in bounded memory.
 
     Args:
         columns: the file's own name for each column that we call otherwise, e.g. `{"text": "body"}`.
         format: how to read the file; by default told from its name.
+        part: what to read of it.
+        watch: told of the file that is read, where it is read from its beginning to its end.
 
     Raises:
         RecipeError: no format goes with the file's name.
     """
     count, number = 0, 0
     try:
-        for row in _reader(path, format or detect_format(path)):
+        for row in _reader(path, format or detect_format(path), part, watch):
             count, number = count + 1, row.number
             yield _rename(row, columns) if columns and isinstance(row, Row) else row
     except DamagedStreamError as error:
         yield BadRow(Fault.DAMAGED_COMPRESSION, str(error), number + 1, record_locator(path, number + 1))
         return
-    if count == 0:
+    if count == 0 and part == WHOLE:
         yield BadRow(Fault.EMPTY_FILE, "there is no row in this file", 0, record_locator(path, 0))
 
 
-def _reader(path: Path, format: Format) -> Iterator[Row | BadRow]:
+def _reader(path: Path, format: Format, part: Part, watch: Watch | None) -> Iterator[Row | BadRow]:
     match format:
         case Format.JSONL:
-            return read_jsonl(path)
+            return read_jsonl(path, watch, start=part.start, end=part.end)
         case Format.JSON:
-            return read_json(path)
+            return read_json(path, watch)
         case Format.CSV:
-            return read_delimited(path, delimiter=",")
+            return read_delimited(path, watch, delimiter=",")
         case Format.TSV:
-            return read_delimited(path, delimiter="\t")
+            return read_delimited(path, watch, delimiter="\t")
         case Format.PARQUET:
-            return read_parquet(path)
+            return read_parquet(path, start=part.start, end=part.end)
         case Format.TEXT:
-            return read_whole(path)
+            return read_whole(path, watch)
 
 
 def _rename(row: Row, columns: Mapping[str, str]) -> Row | BadRow:

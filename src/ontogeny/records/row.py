@@ -1,7 +1,9 @@
 """What a reader yields: a row of values, or a bad row with its reason. Both know where they stand.
 
-A locator is `FILE#bytes=START-END` (bytes of the decompressed stream) where the format has byte positions, and
-`FILE#record=N` (counted from 1, the header not counted) where it has only records.
+A locator is `FILE#bytes=START-END` (bytes of the decompressed stream) where the format has byte positions,
+`FILE#offset=START-END` (bytes of the file as it lies on disk) where records are compressed one by one, and
+`FILE#record=N` (counted from 1, the header not counted) where it has only records. `&chapter=N` and the like may
+follow where a record gives several documents.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record: values by column name, its number in the file (from 1) and its locator."""
+    """One record: values by column name, its number in the file (from 1; 0 where not known) and its locator."""
 
     values: dict[str, Value]
     number: int
@@ -63,6 +65,11 @@ class BadRow:
 def byte_locator(file: Path | str, start: int, end: int) -> str:
     """`FILE#bytes=START-END`, end excluded."""
     return f"{file}#bytes={start}-{end}"
+
+
+def offset_locator(file: Path | str, start: int, end: int) -> str:
+    """`FILE#offset=START-END`: bytes of the file as it lies on disk, end excluded, e.g. one member of a WARC."""
+    return f"{file}#offset={start}-{end}"
 
 
 def record_locator(file: Path | str, number: int) -> str:

@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from ontogeny.data.rules.length import Length, judge_length
+from ontogeny.data.signals.size import measure
+from ontogeny.data.texts import Texts
 
 
 @pytest.mark.parametrize(
@@ -20,15 +22,16 @@ from ontogeny.data.rules.length import Length, judge_length
 def test_each_bound_drops_with_its_reason(
     bounds: dict[str, int], reason: str, score: int, detail: str
 ) -> None:
-    drop = judge_length("für", Length(type="length", **bounds))
-    assert drop is not None
-    assert (drop.reason, drop.score, drop.detail) == (reason, score, detail)
+    judgement = judge_length(Length(type="length", **bounds), measure(Texts.of(["für", ""][:1])))
+    number = int(judgement.code[0]) - 1
+    assert judgement.reasons[number] == reason
+    assert judgement.score.tolist() == [score]
+    assert detail == f"{score} {judgement.says[number]}"
 
 
 def test_the_bounds_themselves_are_kept() -> None:
-    assert (
-        judge_length("für", Length(type="length", min_chars=3, max_chars=3, min_bytes=4, max_bytes=4)) is None
-    )
+    rule = Length(type="length", min_chars=3, max_chars=3, min_bytes=4, max_bytes=4)
+    assert judge_length(rule, measure(Texts.of(["für", "abcd", "ab"]))).code.tolist() == [0, 2, 1]
 
 
 def test_settings_without_effect_or_without_anything_left_are_refused() -> None:

@@ -13,7 +13,7 @@ from ontogeny.core.errors import DataError
 from ontogeny.data.document import Document, Rejected, make_doc_id
 from ontogeny.data.python_modules import library_folder
 from ontogeny.data.sources import python_docs
-from ontogeny.data.sources.files import Reading
+from ontogeny.data.sources.files import Reading, Unit
 from ontogeny.data.sources.python_docs import PythonDocsSource, python_docs_files, read_python_docs
 from ontogeny.records.accounting import RowCount
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def read(source: PythonDocsSource) -> tuple[list[Document | Rejected], Reading]:
     reading = Reading(RowCount("python-docs"))
-    return list(read_python_docs(source, reading)), reading
+    return list(read_python_docs(source, Unit(Path(), 0), reading)), reading
 
 
 def small_library(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -1,50 +1,42 @@
-"""Exact duplicates, found while reading rows in the order of their digests: equal digests are neighbours.
+"""Exact duplicates and repeated ids: in the order of digests, equal contents are neighbours.
 
-The row with the smallest `doc_id` stays, whatever order the sources were read in. The same pass finds different
-contents under one `doc_id` (a source whose ids are not unique, such as two files that both count from 0): the content
-with the smallest digest keeps it, the others get one made of id and content. Their groups stay as they were.
-
-Memory: 16 bytes and a set entry, about 100 bytes, for each document kept.
+The document with the smallest `doc_id` stays, whatever order the sources were read in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import numpy as np
+import numpy.typing as npt
 
-from ontogeny.data.document import make_doc_id
-from ontogeny.data.rules.drop import Drop
-from ontogeny.records.external_sort import Stored
+from ontogeny.data.decide import Decisions, Reason
 
 EXACT_DUPLICATE = "exact_duplicate"
 
 
-def sort_key(row: Stored) -> tuple[str, ...]:
-    """The order of a corpus: content digest, then what tells equal contents apart."""
-    return (str(row["digest"]), str(row["doc_id"]), str(row["source"]), str(row["locator"]))
+def drop_exact_duplicates(found: Decisions, *, all_copies: bool) -> None:
+    """Of kept documents with one digest only the first stays; without `all_copies`, those with ids of their own too."""
+    places = np.flatnonzero(found.kept)
+    digest, doc_id = found.digest[places], found.doc_id[places]
+    same_digest = _same_as_before(digest)
+    same = same_digest if all_copies else same_digest & _same_as_before(doc_id)
+    first = np.maximum.accumulate(np.where(same_digest, 0, np.arange(len(places))))
+    dropped, keeper = np.zeros(len(found), dtype=np.bool_), np.full(len(found), -1, dtype=np.int64)
+    dropped[places[same]], keeper[places] = True, places[first] if len(places) else places
+    found.drop(dropped, Reason(EXACT_DUPLICATE), keeper=keeper)
 
 
-class Ruling(NamedTuple):
-    """What becomes of a row: kept (no `drop`), perhaps under a new id, or dropped."""
-
-    row: Stored
-    drop: Drop | None
-    new_id: bool
-
-
-def find_duplicates(rows: Iterable[Stored], *, drop_exact: bool) -> Iterator[Ruling]:
-    """A ruling on each row of `rows`, which come sorted by `sort_key`.
-
-    Without `drop_exact`, copies stay where they have ids of their own.
+def rename_repeated_ids(found: Decisions) -> None:
+    """Different contents under one `doc_id`, from a source whose ids are not unique, such as two files that both count
+    from 0: the content with the smallest digest keeps the id, the others are renamed.
     """
-    seen: set[bytes] = set()
-    kept: Stored | None = None
-    for row in rows:
-        repeated = bytes.fromhex(str(row["doc_id"])) in seen
-        if kept is not None and row["digest"] == kept["digest"] and (drop_exact or repeated):
-            detail = f"same content as {kept['doc_id']} at {kept['locator']}"
-            yield Ruling(row, Drop(EXACT_DUPLICATE, None, detail), new_id=False)
-            continue
-        kept = {**row, "doc_id": make_doc_id(str(row["doc_id"]), str(row["digest"]))} if repeated else row
-        seen.add(bytes.fromhex(str(kept["doc_id"])))
-        yield Ruling(kept, None, new_id=repeated)
+    places = np.flatnonzero(found.kept)
+    order = np.lexsort((places, found.doc_id[places, 1], found.doc_id[places, 0]))
+    repeated = _same_as_before(found.doc_id[places][order])
+    found.renamed[places[order[repeated]]] = True
+
+
+def _same_as_before(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """(n,) True where row i of `keys` (n, 2) equals row i - 1."""
+    same = np.zeros(len(keys), dtype=np.bool_)
+    same[1:] = (keys[1:] == keys[:-1]).all(axis=1)
+    return same

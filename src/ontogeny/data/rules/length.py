@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ontogeny.data.rules.drop import Drop
+from ontogeny.data.rules.judgement import Bound, Judgement, first_missed
+
+if TYPE_CHECKING:
+    from ontogeny.data.signals.group import Columns
 
 TOO_SHORT = "too_short"
 TOO_LONG = "too_long"
@@ -16,6 +19,7 @@ class Length(BaseModel):
     """Bounds on a document's length, both ends allowed; None for no bound. Bytes are those of UTF-8."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    needs: ClassVar[tuple[str, ...]] = ("size",)
 
     type: Literal["length"]
     min_chars: int | None = Field(None, ge=1)
@@ -38,14 +42,16 @@ class Length(BaseModel):
         return self
 
 
-def judge_length(text: str, rule: Length) -> Drop | None:
-    """`too_short` or `too_long` with the length that missed its bound, or None."""
-    for unit, length, low, high in (
-        ("chars", len(text), rule.min_chars, rule.max_chars),
-        ("bytes", len(text.encode()), rule.min_bytes, rule.max_bytes),
+def judge_length(rule: Length, columns: Columns) -> Judgement:
+    """`too_short` or `too_long` with the length that missed its bound."""
+    bounds = []
+    for unit, low, high in (
+        ("chars", rule.min_chars, rule.max_chars),
+        ("bytes", rule.min_bytes, rule.max_bytes),
     ):
-        if low is not None and length < low:
-            return Drop(TOO_SHORT, length, f"{length:,} {unit}, fewer than min_{unit} {low:,}")
-        if high is not None and length > high:
-            return Drop(TOO_LONG, length, f"{length:,} {unit}, more than max_{unit} {high:,}")
-    return None
+        length = columns[unit]
+        if low is not None:
+            bounds.append(Bound(TOO_SHORT, f"{unit}, fewer than min_{unit} {low:,}", length, length < low))
+        if high is not None:
+            bounds.append(Bound(TOO_LONG, f"{unit}, more than max_{unit} {high:,}", length, length > high))
+    return first_missed(len(columns["chars"]), bounds)

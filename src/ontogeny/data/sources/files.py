@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -20,7 +20,7 @@ from ontogeny.data.document import Content, Document, Rejected, digest_content, 
 from ontogeny.records.accounting import RowCount
 from ontogeny.records.formats import SUFFIXES, Format, bare_name, detect_format
 from ontogeny.records.paths import expand
-from ontogeny.records.reading import read_rows
+from ontogeny.records.reading import WHOLE, Part, parts_of, read_rows
 from ontogeny.records.row import BadRow, Fault, Row, Value, sample_of
 
 ABOUT = ("id", "group", "date", "license", "language")
@@ -89,11 +89,48 @@ class Reading:
 
     count: RowCount
     detected: list[str] = field(default_factory=list)
+    file: BinaryIO | None = None
+
+    def watch(self, file: BinaryIO) -> None:
+        """Remember the file that is being read."""
+        self.file = file
+
+    @property
+    def position(self) -> int:
+        """How far into that file the reader has come, in bytes; 0 where it cannot tell."""
+        return 0 if self.file is None or self.file.closed else self.file.tell()
 
     def note_detected(self, what: str) -> None:
         """Remember a format that was told from the data, once."""
         if what not in self.detected:
             self.detected.append(what)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A piece of a source that one worker reads: a file, or a part of one. `size_bytes` are those it has on disk."""
+
+    path: Path
+    size_bytes: int
+    part: Part = WHOLE
+
+
+UNIT_BYTES = 32 << 20
+"""Least size of a part of a file: a few seconds of work, so that a kill costs little and workers end together."""
+
+
+def units_of(source: FileSource, formats: tuple[Format, ...]) -> list[Unit]:
+    """The files of `source`, large ones in parts where their format allows.
+
+    Raises:
+        RecipeError: nothing of that name, or a file whose suffix says that it is something else.
+    """
+    units = []
+    for path, format in files_of(source, formats):
+        parts = parts_of(path, format, part_bytes=UNIT_BYTES)
+        size = path.stat().st_size // len(parts)
+        units += [Unit(path, size, part) for part in parts]
+    return units
 
 
 def files_of(source: FileSource, formats: tuple[Format, ...]) -> list[tuple[Path, Format]]:
@@ -120,26 +157,28 @@ def _format_of(path: Path, formats: tuple[Format, ...]) -> Format:
 
 def read_documents(
     source: FileSource,
+    unit: Unit,
     formats: tuple[Format, ...],
     reading: Reading,
     *,
     content_of: Callable[[Row, Reading], Content],
 ) -> Iterator[Document | Rejected]:
-    """Every row of the source's files as a document, or rejected with its reason; counted in `reading`.
+    """Every row of `unit` as a document, or rejected with its reason; counted in `reading`.
 
     Args:
         content_of: makes the content from a row; raises UnfitRowError where it cannot.
     """
-    for path, format in files_of(source, formats):
-        reading.note_detected(format if path.suffix in SUFFIXES else f"{format} ({path.suffix})")
-        for row in read_rows(path, columns=source.columns, format=format):
-            outcome = _document(row, source, reading, content_of) if isinstance(row, Row) else row
-            if isinstance(outcome, Document):
-                reading.count.add_good()
-                yield outcome
-            else:
-                reading.count.add_bad(outcome)
-                yield rejected(outcome, source.source_name)
+    path, format = unit.path, _format_of(unit.path, formats)
+    reading.note_detected(format if path.suffix in SUFFIXES else f"{format} ({path.suffix})")
+    rows = read_rows(path, columns=source.columns, format=format, part=unit.part, watch=reading.watch)
+    for row in rows:
+        outcome = _document(row, source, reading, content_of) if isinstance(row, Row) else row
+        if isinstance(outcome, Document):
+            reading.count.add_good()
+            yield outcome
+        else:
+            reading.count.add_bad(outcome)
+            yield rejected(outcome, source.source_name)
 
 
 def _document(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from ontogeny.data.document import Document, Rejected, Text
-from ontogeny.data.sources.files import FileSource, Reading, read_documents, required_text
+from ontogeny.data.sources.files import FileSource, Reading, Unit, read_documents, required_text
 from ontogeny.records.formats import Format
 
 FORMATS = (Format.JSONL, Format.JSON)
@@ -20,8 +20,8 @@ class JsonlSource(FileSource):
     type: Literal["jsonl"]
 
 
-def read_jsonl(source: JsonlSource, reading: Reading) -> Iterator[Document | Rejected]:
+def read_jsonl(source: JsonlSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
     """One document a row."""
     return read_documents(
-        source, FORMATS, reading, content_of=lambda row, _: Text(required_text(row, "text"))
+        source, unit, FORMATS, reading, content_of=lambda row, _: Text(required_text(row, "text"))
     )

@@ -26,7 +26,7 @@ from ontogeny.data.python_modules import (
 )
 from ontogeny.data.python_source import without_docstrings
 from ontogeny.data.python_topics import Topic, generation_date, parse_topics, topics_file
-from ontogeny.data.sources.files import Reading, rejected
+from ontogeny.data.sources.files import Reading, Unit, rejected
 from ontogeny.records.row import BadRow, Fault, byte_locator, sample_of
 
 LICENSE = "PSF-2.0"
@@ -59,7 +59,12 @@ def python_docs_files() -> list[Path]:
     return sorted([*module_files(library_folder()), *([topics] if topics else [])])
 
 
-def read_python_docs(source: PythonDocsSource, reading: Reading) -> Iterator[Document | Rejected]:
+def python_docs_unit() -> Unit:
+    """The whole library: it is read in one go."""
+    return Unit(library_folder(), sum(path.stat().st_size for path in python_docs_files()))
+
+
+def read_python_docs(source: PythonDocsSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
     """One document a topic, then one or two a module.
 
     Raises:

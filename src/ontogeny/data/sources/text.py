@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ontogeny.data.document import Document, Rejected, Text
-from ontogeny.data.sources.files import FileSource, Reading, read_documents, required_text
+from ontogeny.data.sources.files import FileSource, Reading, Unit, read_documents, required_text
 from ontogeny.records.formats import Format
 
 FORMATS = (Format.TEXT,)
@@ -18,8 +18,8 @@ class TextSource(FileSource):
     type: Literal["text"]
 
 
-def read_text(source: TextSource, reading: Reading) -> Iterator[Document | Rejected]:
+def read_text(source: TextSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
     """One document a file."""
     return read_documents(
-        source, FORMATS, reading, content_of=lambda row, _: Text(required_text(row, "text"))
+        source, unit, FORMATS, reading, content_of=lambda row, _: Text(required_text(row, "text"))
     )

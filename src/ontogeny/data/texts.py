@@ -1,0 +1,68 @@
+"""A batch of texts as one buffer: the form that compiled passes read, and that Arrow stores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """n texts: text i is the UTF-8 of `data[offsets[i]:offsets[i + 1]]`.
+
+    `data` (bytes,) uint8 and `offsets` (n + 1,) int64 may be views of memory that is not theirs to change.
+    """
+
+    data: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Bytes of each text, (n,)."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def of(cls, strings: Sequence[str]) -> Texts:
+        """`strings` joined into one buffer."""
+        encoded = [string.encode() for string in strings]
+        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum([len(each) for each in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets)
+
+    @classmethod
+    def of_arrow(cls, column: pa.Array | pa.ChunkedArray) -> Texts:
+        """The texts of a column of strings without nulls; nothing is copied where it is one chunk of large strings."""
+        import pyarrow as pa
+
+        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        if isinstance(array, pa.ChunkedArray):
+            array = pa.concat_arrays(array.chunks)
+        array = array.cast(pa.large_string())
+        _, offsets, data = array.buffers()
+        bounds = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+        whole = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
+        return cls(whole[bounds[0] : bounds[-1]], bounds - bounds[0])
+
+    def to_arrow(self) -> pa.Array:
+        """The same as an Arrow array of large strings, over the same memory."""
+        import pyarrow as pa
+
+        offsets, data = np.ascontiguousarray(self.offsets), np.ascontiguousarray(self.data)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+        return pa.Array.from_buffers(pa.large_string(), len(self), buffers)
+
+    def strings(self) -> list[str]:
+        """Each text as a string."""
+        whole, bounds = self.data.tobytes(), self.offsets.tolist()
+        return [whole[start:end].decode() for start, end in pairwise(bounds)]

@@ -1,0 +1,219 @@
+"""From decisions to the files of a corpus: parts in the order of digests, and everything that was dropped.
+
+    part-*.parquet     what stays
+    dropped.parquet    what went, by reason and then in the same order, with the score and the bound it missed
+
+Rows are fetched from the memory maps of their portions, a row group at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ontogeny.data.decide import Decisions
+from ontogeny.data.document import Shape, dropped_schema_of, make_doc_id, schema_of
+from ontogeny.data.portions import Portion, hex_keys
+from ontogeny.records.parts import COMPRESSION, GROUP_BYTES, PART_BYTES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DROPPED_FILE = "dropped.parquet"
+GROUP_ROWS = 4096
+"""Rejected records of one row group: their samples are short."""
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+
+
+def write_kept(
+    folder: Path,
+    found: Decisions,
+    shape: Shape,
+    held_out_fraction: float,
+    *,
+    seen: Callable[[pa.Table], None],
+    part_bytes: int = PART_BYTES,
+    group_bytes: int = GROUP_BYTES,
+) -> None:
+    """Write what stays as parts; at least one, even without rows. `seen` is shown each group, with `size_bytes`."""
+    import pyarrow.parquet as pq
+
+    schema = schema_of(shape)
+    groups = _groups(found, np.flatnonzero(found.kept), group_bytes)
+    pending = next(groups, None)
+    number = 0
+    while pending is not None or number == 0:
+        size = 0
+        with pq.ParquetWriter(
+            folder / f"part-{number:05d}.parquet", schema, compression=COMPRESSION
+        ) as writer:
+            while pending is not None and size < part_bytes:
+                table = _with_split(_fetch(found, pending, Portion.documents), held_out_fraction)
+                table = _renamed(table, found.renamed[pending])
+                seen(table)
+                writer.write_table(table.select(schema.names).cast(schema))
+                size += int(_sum(table.column("size_bytes")))
+                pending = next(groups, None)
+        number += 1
+
+
+def write_dropped(
+    folder: Path,
+    found: Decisions,
+    shape: Shape,
+    held_out_fraction: float,
+    *,
+    seen: Callable[[pa.Table], None],
+    group_bytes: int = GROUP_BYTES,
+) -> None:
+    """Write what went: documents by reason, then records that became no document. `seen` is shown each group."""
+    import pyarrow.parquet as pq
+
+    schema = dropped_schema_of(shape)
+    with pq.ParquetWriter(folder / DROPPED_FILE, schema, compression=COMPRESSION) as writer:
+
+        def write(table: pa.Table) -> None:
+            table = _with_split(table, held_out_fraction)
+            seen(table)
+            for name in schema.names:
+                if name not in table.column_names:
+                    table = table.append_column(name, _nulls(schema.field(name).type, len(table)))
+            writer.write_table(table.select(schema.names).cast(schema))
+
+        places = np.flatnonzero(~found.kept)
+        names = np.array([reason.name for reason in found.reasons] or [""])
+        order = np.lexsort((places, names[found.reason[places]]))
+        for rows in _groups(found, places[order], group_bytes):
+            write(_explained(_fetch(found, rows, Portion.documents), found, rows))
+        portion, row = _rejected_in_order(found.portions)
+        for start in range(0, len(row), GROUP_ROWS):
+            here = slice(start, start + GROUP_ROWS)
+            write(_gather(found.portions, portion[here], row[here], Portion.rejected))
+
+
+def _groups(found: Decisions, places: Rows, group_bytes: int) -> Iterator[Rows]:
+    """`places` in their order, cut where the text reaches `group_bytes`."""
+    sizes = np.empty(len(places), dtype=np.int64)
+    for number, here in _by_portion(found.portion[places]):
+        of_portion = found.portions[number].documents(["size_bytes"]).column(0).to_numpy()
+        sizes[here] = of_portion[found.row[places[here]]]
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < len(places):
+        before = ends[start - 1] if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + group_bytes, side="right")))
+        yield places[start:end]
+        start = end
+
+
+def _rejected_in_order(portions: Sequence[Portion]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Portion and row of every record that became no document, by reason and id, however the input was divided."""
+    tables = [portion.rejected().select(["reason", "doc_id"]) for portion in portions]
+    reasons = np.array(
+        [reason for table in tables for reason in table.column("reason").to_pylist()], dtype=str
+    )
+    ids = np.concatenate(
+        [np.zeros((0, 2), np.uint64), *(hex_keys(table.column("doc_id")) for table in tables)]
+    )
+    order = np.lexsort((ids[:, 1], ids[:, 0], reasons))
+    portion = np.repeat(np.arange(len(tables), dtype=np.int32), [len(table) for table in tables])
+    row = np.concatenate(
+        [np.zeros(0, np.int32), *(np.arange(len(table), dtype=np.int32) for table in tables)]
+    )
+    return portion[order], row[order]
+
+
+def _fetch(found: Decisions, places: Rows, table_of: Callable[[Portion], pa.Table]) -> pa.Table:
+    """The documents at `places`, in their order."""
+    return _gather(found.portions, found.portion[places], found.row[places], table_of)
+
+
+def _gather(
+    portions: Sequence[Portion],
+    portion: npt.NDArray[np.int32],
+    row: npt.NDArray[np.int32],
+    table_of: Callable[[Portion], pa.Table],
+) -> pa.Table:
+    """Row `row[i]` of the table of portion `portion[i]`, for every i."""
+    import pyarrow as pa
+
+    tables, order = [], []
+    for number, here in _by_portion(portion):
+        tables.append(table_of(portions[number]).take(pa.array(row[here])))
+        order.append(here)
+    return pa.concat_tables(tables).take(pa.array(np.argsort(np.concatenate(order), kind="stable")))
+
+
+def _by_portion(numbers: npt.NDArray[np.int32]) -> Iterator[tuple[int, Rows]]:
+    """Each portion's number in `numbers` (n,), and where in it that stands."""
+    order = np.argsort(numbers, kind="stable")
+    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+    for here in np.split(order, starts[1:]) if len(order) else []:
+        yield int(numbers[here[0]]), here
+
+
+def _with_split(table: pa.Table, held_out_fraction: float) -> pa.Table:
+    import pyarrow as pa
+
+    split = np.where(table.column("side").to_numpy() < held_out_fraction, "held_out", "train")
+    return table.append_column("split", pa.array(split, pa.string()))
+
+
+def _renamed(table: pa.Table, renamed: npt.NDArray[np.bool_]) -> pa.Table:
+    import pyarrow as pa
+
+    if not renamed.any():
+        return table
+    ids, digests = (table.column(name).to_pylist() for name in ("doc_id", "digest"))
+    for row in np.flatnonzero(renamed):
+        ids[row] = make_doc_id(ids[row], digests[row])
+    return table.set_column(table.column_names.index("doc_id"), "doc_id", pa.array(ids, pa.string()))
+
+
+def _explained(table: pa.Table, found: Decisions, rows: Rows) -> pa.Table:
+    """`table` with reason, score and detail of the documents at `rows`."""
+    import pyarrow as pa
+
+    reasons = [found.reasons[number] for number in found.reason[rows]]
+    scores = [None if np.isnan(score) else float(score) for score in found.score[rows]]
+    keepers = _keepers(found, found.keeper[rows])
+    details = [
+        keeper or (reason.says if score is None else f"{_shown(score)} {reason.says}")
+        for reason, score, keeper in zip(reasons, scores, keepers, strict=True)
+    ]
+    table = table.append_column("reason", pa.array([reason.name for reason in reasons], pa.string()))
+    table = table.append_column("score", pa.array(scores, pa.float64()))
+    return table.append_column("detail", pa.array(details, pa.string()))
+
+
+def _shown(score: float) -> str:
+    return f"{score:,.0f}" if score == int(score) else f"{score:.4g}"
+
+
+def _keepers(found: Decisions, keeper: Rows) -> list[str]:
+    """What stays in the place of each document, in words; empty where nothing does."""
+    told = [""] * len(keeper)
+    has = np.flatnonzero(keeper >= 0)
+    if len(has):
+        kept = _fetch(found, keeper[has], lambda portion: portion.documents(["doc_id", "locator", "digest"]))
+        ids = _renamed(kept, found.renamed[keeper[has]]).column("doc_id").to_pylist()
+        for row, doc_id, locator in zip(has, ids, kept.column("locator").to_pylist(), strict=True):
+            told[row] = f"same content as {doc_id} at {locator}"
+    return told
+
+
+def _sum(column: pa.ChunkedArray) -> int:
+    import pyarrow.compute as pc
+
+    return pc.sum(column).as_py() or 0
+
+
+def _nulls(kind: pa.DataType, count: int) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.nulls(count, kind)
