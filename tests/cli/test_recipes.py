@@ -157,7 +157,7 @@ def test_a_sequence_longer_than_the_data_is_refused_as_the_first_act(
 
 
 def test_options_that_are_not_there_yet_say_so(command: Command) -> None:
-    assert "--executor local" in command("run", str(SMOKE), "--executor", "ray").err
+    assert "it is local or ray" in command("run", str(SMOKE), "--executor", "slurm").err
     assert "leave --workers out" in command("run", str(SMOKE), "--workers", "2").err
     assert "Did you mean 'corpus'" in command("run", str(SMOKE), "--only", "corpsu").err
     assert command("run", "nowhere.yaml").code == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -48,7 +48,7 @@ def run(
     rerun: RerunOption = None,
     device: DeviceOption = "auto",
     executor: Annotated[
-        str, typer.Option(metavar="local|ray", help="Who runs the parts of a step.")
+        str, typer.Option(metavar="local|ray", help="Who runs data work: processes here, or a Ray cluster.")
     ] = "local",
     workers: Annotated[
         int | None,
@@ -63,19 +63,22 @@ def run(
     from ontogeny.core.errors import UsageError
     from ontogeny.core.hardware import resolve_device
     from ontogeny.core.progress import terminal_progress
+    from ontogeny.core.workers import Executor
     from ontogeny.recipe.plan import resolve, select
     from ontogeny.recipe.report import write_report
     from ontogeny.recipe.run import RunOptions, run_recipe
     from ontogeny.recipe.schema import load_recipe
     from ontogeny.recipe.table import STEPS
 
-    if executor != "local":
-        raise UsageError(f"executor {executor!r} is not available", hint="this version has --executor local")
+    if executor not in get_args(Executor):
+        raise UsageError(f"there is no executor {executor!r}", hint="it is local or ray")
     place = open_workspace(workspace)
     checked = load_recipe(recipe, STEPS, overrides=overrides or ())
     nodes = resolve(checked, place, STEPS)
     selected = select(nodes, only=only or (), until=until or (), rerun=rerun or ())
-    options = RunOptions(resolve_device(device), workers, limit, frozenset(rerun or ()))
+    options = RunOptions(
+        resolve_device(device), workers, cast(Executor, executor), limit, frozenset(rerun or ())
+    )
     console = message_console()
     console.print(f"[bold]{checked.name}[/bold]  seed {checked.seed}  on {options.device}  in {place.root}")
     result = run_recipe(

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from ontogeny.core.errors import DataError
-from ontogeny.core.workers import run_tasks
+from ontogeny.core.workers import ALONE, Workers, run_tasks
 from ontogeny.data.decide import EMPTY, judge
 from ontogeny.data.dedup.exact import drop_exact_duplicates, rename_repeated_ids
 from ontogeny.data.document import HELD_OUT_FRACTION, Shape
@@ -53,7 +53,7 @@ class Treatment:
 
 
 def read_units(
-    jobs: Sequence[UnitJob], *, workers: int, advance: Callable[[int], None]
+    jobs: Sequence[UnitJob], workers: Workers, *, advance: Callable[[int], None]
 ) -> tuple[list[Portion], dict[str, Reading]]:
     """The portions of all units in their order, and what was learnt about each source.
 
@@ -81,15 +81,17 @@ def read_units(
     return [portion for number in range(len(jobs)) for portion in results[number].portions], readings
 
 
-def _read_each(jobs: Sequence[UnitJob], workers: int, watch: _Watch) -> Iterator[tuple[int, UnitRead]]:
-    if workers > 1:
-        yield from run_tasks(read_unit, jobs, workers=workers, waiting=watch.look)
+def _read_each(jobs: Sequence[UnitJob], workers: Workers, watch: _Watch) -> Iterator[tuple[int, UnitRead]]:
+    if not workers.here:
+        yield from run_tasks(read_unit, jobs, workers, waiting=watch.look)
         return
     for number, job in enumerate(jobs):
         yield number, read_unit(job, watch.of(number))
 
 
-def curate(portions: Sequence[Portion], treatment: Treatment, *, payload: Path, workers: int = 1) -> Tally:
+def curate(
+    portions: Sequence[Portion], treatment: Treatment, *, payload: Path, workers: Workers = ALONE
+) -> Tally:
     """Write the documents of `portions` that stay, and everything that does not, into `payload`.
 
     Raises:
@@ -97,7 +99,7 @@ def curate(portions: Sequence[Portion], treatment: Treatment, *, payload: Path, 
     """
     if treatment.shape == "text" and treatment.rules:
         add = partial(add_signals, rules=treatment.rules)
-        for _ in run_tasks(add, portions, workers=workers):
+        for _ in run_tasks(add, portions, workers):
             pass
     found = judge(portions, treatment.rules)
     drop_exact_duplicates(found, all_copies=treatment.drop_exact)

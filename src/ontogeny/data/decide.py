@@ -6,16 +6,15 @@ portion by portion. The order of everything is that of digests, so nothing depen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from ontogeny.data.portions import Portion, hex_keys
-from ontogeny.data.rules import JUDGES, Rule, edits_among
+from ontogeny.data.portions import Portion, hex_keys, signals_name
+from ontogeny.data.rules import JUDGES, Rule, edits_among, groups_of, needs_of
 from ontogeny.data.signals.group import Columns
-from ontogeny.data.signals.table import signal_group
 
 EMPTY = "empty"
 KEPT = -1
@@ -36,12 +35,14 @@ NOTHING_LEFT = Reason(EMPTY, "nothing is left after edits")
 class Decisions:
     """What becomes of n documents, in the order of a corpus: by digest, then doc_id, source and portion.
 
+    `signals` names the columns that rules decided over, and the file of a portion that each is in (`signals_name`).
     `portion` and `row` (n,) lead to the document; `reason` (n,) int16 is KEPT or a position in `reasons`; `score` (n,)
     float64 is nan where no number decided; `keeper` (n,) int64 is the position of the document that stays in its place,
     or -1; `renamed` (n,) bool marks those kept under a new id.
     """
 
     portions: Sequence[Portion]
+    signals: Mapping[str, str]
     portion: npt.NDArray[np.int32]
     row: npt.NDArray[np.int32]
     digest: npt.NDArray[np.uint64]
@@ -58,7 +59,8 @@ class Decisions:
     @property
     def kept(self) -> npt.NDArray[np.bool_]:
         """(n,) True where a document stays."""
-        return self.reason == KEPT
+        kept: npt.NDArray[np.bool_] = self.reason == KEPT
+        return kept
 
     def drop(
         self,
@@ -89,6 +91,7 @@ def judge(portions: Sequence[Portion], rules: Sequence[Rule]) -> Decisions:
     total = sum(count)
     found = Decisions(
         portions,
+        _signals_of(rules),
         portion=np.repeat(np.arange(len(portions), dtype=np.int32), count),
         row=np.concatenate([np.arange(each, dtype=np.int32) for each in [0, *count]]),
         digest=np.empty((total, 2), dtype=np.uint64),
@@ -106,6 +109,15 @@ def judge(portions: Sequence[Portion], rules: Sequence[Rule]) -> Decisions:
     return in_order(found)
 
 
+def _signals_of(rules: Sequence[Rule]) -> dict[str, str]:
+    last = len(edits_among(rules))
+    return {
+        column: signals_name(need.group, last - need.edits)
+        for need in needs_of(rules)
+        for column in need.group.columns
+    }
+
+
 def _judge_portion(found: Decisions, portion: Portion, here: slice, rules: Sequence[Rule]) -> None:
     table = portion.documents(["digest", "doc_id", "size_bytes"])
     found.digest[here], found.doc_id[here] = (
@@ -120,8 +132,8 @@ def _judge_portion(found: Decisions, portion: Portion, here: slice, rules: Seque
         if rule.type not in JUDGES:
             edits += 1
             continue
-        for name in rule.needs:
-            columns |= portion.signals(signal_group(name), last - edits)
+        for group in groups_of(rule):
+            columns |= portion.signals(group, last - edits)
         judgement = JUDGES[rule.type](rule, columns)
         open_ = reason == KEPT
         for number, why in enumerate(map(Reason, judgement.reasons, judgement.says), start=1):

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from blake3 import blake3
 
@@ -66,7 +67,11 @@ Content: TypeAlias = Text | Conversation | MultipleChoice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One record of a source, before anything was decided about it. `date` is ISO 8601, to the day or coarser."""
+    """One record of a source, before anything was decided about it.
+
+    `date` is ISO 8601, to the day or coarser. `url` is where a page stood and `domain` its host; `extractor` names what
+    took the text out of the page, and `extract_score` says how well (`extract.score`).
+    """
 
     doc_id: str
     group: str
@@ -76,6 +81,10 @@ class Document:
     license: str | None = None
     date: str | None = None
     language: str | None = None
+    url: str | None = None
+    domain: str | None = None
+    extractor: str | None = None
+    extract_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +96,15 @@ class Rejected:
     reason: str
     detail: str
     sample: str = ""
+
+
+def domain_of(url: str | None) -> str | None:
+    """The host that `url` names, in lower case, without `www.` and port; None where it names none."""
+    try:
+        host = urlsplit(url or "").hostname
+    except ValueError:  # brackets that hold no IPv6 address
+        return None
+    return host.removeprefix("www.") if host else None
 
 
 def make_doc_id(source: str, record: str) -> str:
@@ -154,6 +172,10 @@ def to_row(document: Document) -> dict[str, Value]:
         "license": document.license,
         "date": document.date,
         "language": document.language,
+        "url": document.url,
+        "domain": document.domain,
+        "extractor": document.extractor,
+        "extract_score": document.extract_score,
         "size_bytes": content_bytes(document.content),
         "side": side_of(document.group),
     }
@@ -198,7 +220,8 @@ def schema_of(shape: Shape) -> pa.Schema:
         ],
     }
     before = [(name, string) for name in ("doc_id", "group", "split", "source", "locator")]
-    after = [(name, string) for name in ("digest", "license", "date", "language")]
+    about = ("digest", "license", "date", "language", "url", "domain", "extractor")
+    after = [*((name, string) for name in about), ("extract_score", pa.float64())]
     return pa.schema([*before, *columns[shape], *after])
 
 

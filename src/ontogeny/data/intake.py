@@ -32,7 +32,6 @@ from ontogeny.data.document import (
 from ontogeny.data.normalise import Normalise, normalise
 from ontogeny.data.portions import Portion, portions_in, signals_name, stored_schema, write_portion
 from ontogeny.data.rules import EDITS, Rule, edits_among, needs_of
-from ontogeny.data.signals.table import signal_group
 from ontogeny.data.sources.files import Reading, Unit
 from ontogeny.data.texts import Texts
 from ontogeny.records.accounting import RowCount
@@ -121,7 +120,7 @@ def unit_key(unit: Unit, content: Sequence[str], settings: object, intake: Intak
     """
     edits = edits_among(intake.rules)
     early = [
-        signals_name(signal_group(need.group), edits_left=len(edits) - need.edits)
+        signals_name(need.group, edits_left=len(edits) - need.edits)
         for need in needs_of(intake.rules)
         if need.edits < len(edits)
     ]
@@ -132,7 +131,7 @@ def unit_key(unit: Unit, content: Sequence[str], settings: object, intake: Intak
 def add_signals(portion: Portion, rules: tuple[Rule, ...]) -> None:
     """Compute what `rules` need of a portion and no one has computed yet; reads its texts only then."""
     edits = len(edits_among(rules))
-    groups = [signal_group(need.group) for need in needs_of(rules) if need.edits == edits]
+    groups = [need.group for need in needs_of(rules) if need.edits == edits]
     missing = [group for group in groups if not portion.has(group)]
     if missing:
         texts = portion.texts()
@@ -202,8 +201,7 @@ def _edited(
             texts, columns = edited.texts, {**columns, **edited.columns}
         for need in needs:
             if need.edits == number:
-                group = signal_group(need.group)
-                signals[signals_name(group, edits_left=last - number)] = group.compute(texts)
+                signals[signals_name(need.group, edits_left=last - number)] = need.group.compute(texts)
     if last:
         documents = [
             replace(document, content=Text(text))

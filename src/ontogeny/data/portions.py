@@ -67,7 +67,11 @@ class Portion:
 
     def signals(self, group: SignalGroup, edits_left: int = 0) -> Columns:
         """The columns of `group`, over the file's own memory where their type allows."""
-        return _read_columns(self.folder / signals_name(group, edits_left))
+        return self.columns(signals_name(group, edits_left))
+
+    def columns(self, file: str) -> Columns:
+        """The columns in a file of signals, by its `signals_name`."""
+        return _read_columns(self.folder / file)
 
     def edits(self) -> Columns:
         """What edits did to each document; empty where there were none."""
@@ -99,7 +103,7 @@ def write_portion(
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    _write(partial / DOCUMENTS, documents.take(pa.array(order)))
+    _write(partial / DOCUMENTS, documents.take(order))
     _write(partial / REJECTED, pa.Table.from_pylist(rejected, schema=rejected_schema(shape)))
     for file, columns in (signals or {}).items():
         _write_columns(partial / file, {name: each[order] for name, each in columns.items()})
@@ -115,8 +119,19 @@ def sorting_order(documents: pa.Table) -> npt.NDArray[np.int64]:
     """The order of a corpus: by digest, then by what tells equal contents apart."""
     import pyarrow.compute as pc
 
-    keys = [(name, "ascending") for name in ("digest", "doc_id", "source", "locator")]
-    order: npt.NDArray[np.int64] = pc.sort_indices(documents, sort_keys=keys).to_numpy().astype(np.int64)
+    order: npt.NDArray[np.int64] = (
+        pc.sort_indices(
+            documents,
+            sort_keys=[
+                ("digest", "ascending"),
+                ("doc_id", "ascending"),
+                ("source", "ascending"),
+                ("locator", "ascending"),
+            ],
+        )
+        .to_numpy()
+        .astype(np.int64)
+    )
     return order
 
 
@@ -138,12 +153,12 @@ def rejected_schema(shape: Shape) -> pa.Schema:
     return pa.schema([*fields, pa.field("side", pa.float64())])
 
 
-def hex_keys(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+def hex_keys(column: pa.ChunkedArray[pa.StringScalar]) -> npt.NDArray[np.uint64]:
     """The first 16 bytes of each digest or id, (n, 2): two numbers that sort as the hexadecimal strings do.
 
     A digest's prefix (`blake3:`) is passed over.
     """
-    values = column.to_pylist()
+    values = [str(value) for value in column.to_pylist()]
     skip = values[0].find(":") + 1 if values else 0
     packed = bytes.fromhex("".join(value[skip : skip + 2 * KEY_BYTES] for value in values))
     return np.frombuffer(packed, dtype=">u8").astype(np.uint64).reshape(-1, 2)
@@ -198,7 +213,7 @@ def _read_columns(path: Path) -> Columns:
     batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     columns: Columns = {}
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
-        if pa.types.is_fixed_size_list(array.type):
+        if isinstance(array, pa.FixedSizeListArray):
             columns[name] = array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), -1)
         else:
             columns[name] = array.to_numpy(zero_copy_only=False)

@@ -147,7 +147,7 @@ def _folder(inlet: _Inlet, unit: Unit, intake: Intake, context: Context) -> Path
 def _run(
     inlets: list[_Inlet], treatment: Treatment, max_bad_fraction: float, context: Context, *, title: str
 ) -> Outputs:
-    from ontogeny.core.workers import usable_cores
+    from ontogeny.core.workers import Workers, usable_cores
     from ontogeny.data.curate import curate, read_units
     from ontogeny.data.intake import UnitJob
 
@@ -164,9 +164,9 @@ def _run(
         for unit in inlet.units
     ]
     size = sum(job.unit.size_bytes for job in jobs)
-    workers = context.workers or (usable_cores() if size > SMALL_BYTES else 1)
+    workers = Workers(context.workers or (usable_cores() if size > SMALL_BYTES else 1), context.executor)
     with context.progress.bar("reading", total=size, unit="bytes") as bar:
-        portions, readings = read_units(jobs, workers=workers, advance=bar.advance)
+        portions, readings = read_units(jobs, workers, advance=bar.advance)
     tally = curate(portions, treatment, payload=context.payload, workers=workers)
     _tell(tally, readings, context)
     _write_figures(tally, readings, context, title=title)

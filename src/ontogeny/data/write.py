@@ -9,6 +9,7 @@ Rows are fetched from the memory maps of their portions, a row group at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -43,7 +44,7 @@ def write_kept(
     """Write what stays as parts; at least one, even without rows. `seen` is shown each group, with `size_bytes`."""
     import pyarrow.parquet as pq
 
-    schema = schema_of(shape)
+    schema = _with_signals(schema_of(shape), found)
     groups = _groups(found, np.flatnonzero(found.kept), group_bytes)
     pending = next(groups, None)
     number = 0
@@ -53,7 +54,7 @@ def write_kept(
             folder / f"part-{number:05d}.parquet", schema, compression=COMPRESSION
         ) as writer:
             while pending is not None and size < part_bytes:
-                table = _with_split(_fetch(found, pending, Portion.documents), held_out_fraction)
+                table = _with_split(_fetch(found, pending, partial(_documents, found)), held_out_fraction)
                 table = _renamed(table, found.renamed[pending])
                 seen(table)
                 writer.write_table(table.select(schema.names).cast(schema))
@@ -72,9 +73,10 @@ def write_dropped(
     group_bytes: int = GROUP_BYTES,
 ) -> None:
     """Write what went: documents by reason, then records that became no document. `seen` is shown each group."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = dropped_schema_of(shape)
+    schema = _with_signals(dropped_schema_of(shape), found)
     with pq.ParquetWriter(folder / DROPPED_FILE, schema, compression=COMPRESSION) as writer:
 
         def write(table: pa.Table) -> None:
@@ -82,14 +84,14 @@ def write_dropped(
             seen(table)
             for name in schema.names:
                 if name not in table.column_names:
-                    table = table.append_column(name, _nulls(schema.field(name).type, len(table)))
+                    table = table.append_column(name, pa.array([None] * len(table), schema.field(name).type))
             writer.write_table(table.select(schema.names).cast(schema))
 
         places = np.flatnonzero(~found.kept)
         names = np.array([reason.name for reason in found.reasons] or [""])
         order = np.lexsort((places, names[found.reason[places]]))
         for rows in _groups(found, places[order], group_bytes):
-            write(_explained(_fetch(found, rows, Portion.documents), found, rows))
+            write(_explained(_fetch(found, rows, partial(_documents, found)), found, rows))
         portion, row = _rejected_in_order(found.portions)
         for start in range(0, len(row), GROUP_ROWS):
             here = slice(start, start + GROUP_ROWS)
@@ -109,6 +111,30 @@ def _groups(found: Decisions, places: Rows, group_bytes: int) -> Iterator[Rows]:
         end = max(start + 1, int(np.searchsorted(ends, before + group_bytes, side="right")))
         yield places[start:end]
         start = end
+
+
+def _documents(found: Decisions, portion: Portion) -> pa.Table:
+    """The documents of a portion, with the signals that were decided over."""
+    import pyarrow as pa
+
+    table = portion.documents()
+    for file in dict.fromkeys(found.signals.values()):
+        for name, values in portion.columns(file).items():
+            if values.ndim == 1 and name in found.signals:
+                table = table.append_column(name, pa.array(values))
+    return table
+
+
+def _with_signals(schema: pa.Schema, found: Decisions) -> pa.Schema:
+    """`schema` and the columns of `found.signals`, before those that say why a document was dropped."""
+    if not found.portions:
+        return schema
+    known = _documents(found, found.portions[0]).schema
+    fields = [known.field(name) for name in found.signals if name in known.names]
+    place = schema.names.index("reason") if "reason" in schema.names else len(schema)
+    for number, field in enumerate(fields):
+        schema = schema.insert(place + number, field)
+    return schema
 
 
 def _rejected_in_order(portions: Sequence[Portion]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
@@ -144,9 +170,9 @@ def _gather(
 
     tables, order = [], []
     for number, here in _by_portion(portion):
-        tables.append(table_of(portions[number]).take(pa.array(row[here])))
+        tables.append(table_of(portions[number]).take(row[here]))
         order.append(here)
-    return pa.concat_tables(tables).take(pa.array(np.argsort(np.concatenate(order), kind="stable")))
+    return pa.concat_tables(tables).take(np.argsort(np.concatenate(order), kind="stable"))
 
 
 def _by_portion(numbers: npt.NDArray[np.int32]) -> Iterator[tuple[int, Rows]]:
@@ -171,7 +197,7 @@ def _renamed(table: pa.Table, renamed: npt.NDArray[np.bool_]) -> pa.Table:
         return table
     ids, digests = (table.column(name).to_pylist() for name in ("doc_id", "digest"))
     for row in np.flatnonzero(renamed):
-        ids[row] = make_doc_id(ids[row], digests[row])
+        ids[row] = make_doc_id(str(ids[row]), str(digests[row]))
     return table.set_column(table.column_names.index("doc_id"), "doc_id", pa.array(ids, pa.string()))
 
 
@@ -207,13 +233,7 @@ def _keepers(found: Decisions, keeper: Rows) -> list[str]:
     return told
 
 
-def _sum(column: pa.ChunkedArray) -> int:
+def _sum(column: pa.ChunkedArray[pa.Int64Scalar]) -> int:
     import pyarrow.compute as pc
 
     return pc.sum(column).as_py() or 0
-
-
-def _nulls(kind: pa.DataType, count: int) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.nulls(count, kind)

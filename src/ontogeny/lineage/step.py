@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 from ontogeny.core.progress import Progress
+from ontogeny.core.workers import Executor
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.manifest import Verdict
 
@@ -111,6 +112,7 @@ class Context:
     device: str
     progress: Progress
     workers: int | None = None
+    executor: Executor = "local"
     limit: int | None = None
     cache: Path | None = None
     external: Mapping[str, str] = field(default_factory=dict)

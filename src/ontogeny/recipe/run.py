@@ -18,6 +18,7 @@ from ontogeny.core import hardware
 from ontogeny.core.errors import GateRefused, OntogenyError, UsageError
 from ontogeny.core.files import canonical_json, disk_errors
 from ontogeny.core.progress import Progress, QuietProgress
+from ontogeny.core.workers import Executor
 from ontogeny.lineage.artifact import Artifact, record_files
 from ontogeny.lineage.external import external_digests
 from ontogeny.lineage.manifest import Manifest, Verdict
@@ -93,6 +94,7 @@ class RunOptions:
 
     device: str = "cpu"
     workers: int | None = None
+    executor: Executor = "local"
     limit: int | None = None
     rerun: frozenset[str] = frozenset()
 
@@ -233,6 +235,7 @@ class _Runner:
                 options.device,
                 self._progress,
                 workers=options.workers,
+                executor=options.executor,
                 limit=options.limit,
                 cache=self._workspace.root / "cache",
                 external=external,

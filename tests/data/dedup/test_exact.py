@@ -20,6 +20,7 @@ def decisions(pairs: list[tuple[int, int]]) -> Decisions:
     return in_order(
         Decisions(
             portions=(),
+            signals={},
             portion=np.zeros(count, np.int32),
             row=np.arange(count, dtype=np.int32),
             digest=keys[0],

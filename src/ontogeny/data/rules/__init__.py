@@ -16,7 +16,7 @@ from ontogeny.data.rules.length import Length, judge_length
 
 if TYPE_CHECKING:
     from ontogeny.data.edits.edited import Edited
-    from ontogeny.data.signals.group import Columns
+    from ontogeny.data.signals.group import Columns, SignalGroup
     from ontogeny.data.texts import Texts
 
 Rule: TypeAlias = Length
@@ -35,13 +35,20 @@ EDITS: dict[str, Callable[[Texts, Any], Edited]] = {}
 class Need:
     """A group of signals over the text after the first `edits` edits."""
 
-    group: str
+    group: SignalGroup
     edits: int
 
 
 def edits_among(rules: Sequence[Rule]) -> list[Rule]:
     """Those of `rules` that change text, in order."""
     return [rule for rule in rules if rule.type in EDITS]
+
+
+def groups_of(rule: Rule) -> list[SignalGroup]:
+    """The groups of signals that `rule` decides over."""
+    from ontogeny.data.signals.table import signal_group
+
+    return [signal_group(name) for name in rule.needs]
 
 
 def needs_of(rules: Sequence[Rule]) -> list[Need]:
@@ -52,5 +59,5 @@ def needs_of(rules: Sequence[Rule]) -> list[Need]:
         if rule.type in EDITS:
             edits += 1
         else:
-            needs |= dict.fromkeys(Need(group, edits) for group in rule.needs)
+            needs |= dict.fromkeys(Need(group, edits) for group in groups_of(rule))
     return list(needs)

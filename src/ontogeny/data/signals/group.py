@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy.typing as npt
@@ -18,11 +18,12 @@ Columns: TypeAlias = dict[str, npt.NDArray[Any]]
 class SignalGroup:
     """Columns that one pass over a batch of texts gives.
 
-    `version` is raised whenever the numbers change, so that stored columns of the old kind are computed anew.
+    `name` and `version` say what is in the columns, wherever they are stored: `version` is raised whenever the numbers
+    change, and a group that depends on a model or a list has its digest in the name.
     `compute` must not depend on where a batch begins or ends.
     """
 
     name: str
     version: int
     columns: tuple[str, ...]
-    compute: Callable[[Texts], Columns]
+    compute: Callable[[Texts], Columns] = field(compare=False)

@@ -1,6 +1,6 @@
 """What all sources that read files have in common: their settings, and rows as documents.
 
-The columns `id`, `group`, `date`, `license` and `language` are used where a row has them. A document without an id is
+Columns such as `id`, `group`, `date` and `license` (ABOUT) are used where a row has them. A document without an id is
 known by its raw content, so that moving or splitting files does not change what it is.
 """
 
@@ -16,14 +16,14 @@ from typing import BinaryIO, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ontogeny.core.errors import RecipeError, nearest
-from ontogeny.data.document import Content, Document, Rejected, digest_content, make_doc_id
+from ontogeny.data.document import Content, Document, Rejected, digest_content, domain_of, make_doc_id
 from ontogeny.records.accounting import RowCount
 from ontogeny.records.formats import SUFFIXES, Format, bare_name, detect_format
 from ontogeny.records.paths import expand
 from ontogeny.records.reading import WHOLE, Part, parts_of, read_rows
 from ontogeny.records.row import BadRow, Fault, Row, Value, sample_of
 
-ABOUT = ("id", "group", "date", "license", "language")
+ABOUT = ("id", "group", "date", "license", "language", "url", "domain")
 """Columns that say something about a document, used where they are there."""
 
 ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?(?!\d)")
@@ -197,6 +197,8 @@ def _document(
             license=_optional(row, "license") or source.license,
             date=_date(row.values.get("date")),
             language=_optional(row, "language"),
+            url=_optional(row, "url"),
+            domain=_optional(row, "domain") or domain_of(_optional(row, "url")),
         )
     except UnfitRowError as unfit:
         return BadRow(unfit.fault, str(unfit), row.number, row.locator, sample_of(str(row.values)))
