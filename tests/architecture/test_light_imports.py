@@ -21,7 +21,7 @@ HEAVY = (
     "networkx",
     "sqlalchemy",
 )
-STEP_HEAVY = ("torch", "numpy", "pyarrow", "tokenizers", "scipy", "matplotlib", "fastapi")
+STEP_HEAVY = ("torch", "numba", "pyarrow", "tokenizers", "scipy", "matplotlib", "fastapi")
 
 
 def heavy_modules_after(module: str, heavy: tuple[str, ...]) -> list[str]:

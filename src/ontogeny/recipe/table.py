@@ -7,7 +7,7 @@ from ontogeny.evaluate.step import EVALUATE
 from ontogeny.finetune.step import FINETUNE
 from ontogeny.lineage.step import Step
 from ontogeny.model.step import EXPORT, IMPORT_MODEL
-from ontogeny.tokenizer.step import TOKENIZE, TRAIN_TOKENIZER
+from ontogeny.tokenizer.step import IMPORT_TOKENIZER, TOKENIZE, TRAIN_TOKENIZER
 from ontogeny.train.step import PRETRAIN
 
 STEPS: dict[str, Step] = {
@@ -16,6 +16,7 @@ STEPS: dict[str, Step] = {
         CURATE,
         EXAMPLES,
         TRAIN_TOKENIZER,
+        IMPORT_TOKENIZER,
         TOKENIZE,
         IMPORT_MODEL,
         PRETRAIN,

@@ -15,10 +15,11 @@ import tokenizers
 
 from ontogeny.core.errors import ModelFormatError, UsageError
 from ontogeny.core.files import canonical_json, read_json, write_atomic
-from ontogeny.tokenizer.config import END_OF_TEXT, MESSAGE_END
+from ontogeny.tokenizer.config import END_OF_TEXT, MESSAGE_END, TiktokenPattern
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
+SENTENCEPIECE, TIKTOKEN = ".model", ".tiktoken"
 TEMPLATE_FILE = "chat_template.jinja"  # where newer versions of transformers keep the template
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LONGEST_CHARACTER_BYTES = 4  # of UTF-8
@@ -44,26 +45,24 @@ class Tokenizer:
         self._stop_tokens = [token for token in stop_tokens if bpe.token_to_id(token) is not None]
 
     @classmethod
-    def load(cls, folder: Path) -> Tokenizer:
-        """Read `tokenizer.json`, and `tokenizer_config.json` where there is one.
+    def load(cls, place: Path, *, pattern: TiktokenPattern | None = None) -> Tokenizer:
+        """Read a tokenizer: a folder that holds one, or the file itself.
+
+        The file is `tokenizer.json`, a SentencePiece `.model` or a `.tiktoken` rank file, looked for in this order;
+        `pattern` says how the text of a rank file is cut into words. `tokenizer_config.json` and the chat template are
+        read where they lie in the folder.
 
         Raises:
             ModelFormatError: no tokenizer there, or one that cannot be read; names the file.
         """
-        path = folder / TOKENIZER_FILE
-        if not path.is_file():
-            raise ModelFormatError(
-                "the tokenizer is missing", where=str(path), hint="copy tokenizer.json beside the weights"
-            )
-        try:
-            bpe = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises plain Exception, whatever is wrong
-            raise ModelFormatError(f"not a tokenizer: {error}", where=str(path)) from error
+        path = _tokenizer_file(place)
+        bpe, end = _read(path, pattern)
+        folder = path.parent
         config = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else {}
         template = config.get("chat_template")
         if (folder / TEMPLATE_FILE).is_file():
             template = (folder / TEMPLATE_FILE).read_text(encoding="utf-8")
-        end = _content(config.get("eos_token"))
+        end = _content(config.get("eos_token")) or end
         stops = [token for token in (end, END_OF_TEXT, MESSAGE_END) if token is not None]
         known = bpe.token_to_id(END_OF_TEXT) is not None
         return cls(
@@ -86,6 +85,10 @@ class Tokenizer:
             "chat_template": self.chat_template,
         }
         write_atomic(folder / CONFIG_FILE, canonical_json(config))
+
+    def to_json(self) -> str:
+        """The definition, as it stands in `tokenizer.json`."""
+        return str(self._bpe.to_str())
 
     @property
     def vocab_size(self) -> int:
@@ -202,6 +205,41 @@ def _check_unicode(text: str) -> None:
             where=f"character {error.start + 1}",
             hint="write it in UTF-8: a lone surrogate comes from a terminal or a file with another encoding",
         ) from error
+
+
+def _tokenizer_file(place: Path) -> Path:
+    """The file that holds the tokenizer of `place`, which is that file or a folder with one."""
+    if place.is_file():
+        return place
+    others = [*place.glob(f"*{SENTENCEPIECE}"), *place.glob(f"*{TIKTOKEN}")]
+    if (place / TOKENIZER_FILE).is_file() or not others:
+        others = [place / TOKENIZER_FILE]
+    if len(others) > 1:
+        names = ", ".join(sorted(path.name for path in others))
+        raise ModelFormatError(
+            f"it holds several tokenizers: {names}", where=str(place), hint="name the file instead"
+        )
+    if not others[0].is_file():
+        raise ModelFormatError(
+            "the tokenizer is missing", where=str(others[0]), hint="copy tokenizer.json beside the weights"
+        )
+    return others[0]
+
+
+def _read(path: Path, pattern: TiktokenPattern | None) -> tuple[tokenizers.Tokenizer, str | None]:
+    """The tokenizer in a file, and its end-of-text token where the format names one."""
+    if path.suffix == SENTENCEPIECE:
+        from ontogeny.tokenizer.formats.sentencepiece import read_sentencepiece
+
+        return read_sentencepiece(path)
+    if path.suffix == TIKTOKEN:
+        from ontogeny.tokenizer.formats.tiktoken import read_tiktoken
+
+        return read_tiktoken(path, pattern), None
+    try:
+        return tokenizers.Tokenizer.from_file(str(path)), None
+    except Exception as error:  # the library raises plain Exception, whatever is wrong
+        raise ModelFormatError(f"not a tokenizer: {error}", where=str(path)) from error
 
 
 def _content(token: object) -> str | None:

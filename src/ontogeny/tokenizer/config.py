@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
+TiktokenPattern: TypeAlias = Literal["gpt2", "cl100k", "o200k", "qwen2"]
+"""How an encoding of tiktoken cuts text into words; the patterns stand in `formats.tiktoken`."""
+
 END_OF_TEXT = "<|endoftext|>"  # after each document, and the start of one
 MESSAGE_START = "<|im_start|>"
 MESSAGE_END = "<|im_end|>"

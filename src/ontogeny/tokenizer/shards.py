@@ -1,14 +1,17 @@
 """Token shards: documents end to end, each closed by the end-of-text token, and an index that says where each lies.
 
 shard-00000.bin    uint16 where the vocabulary allows, else uint32; little-endian
-index.parquet      doc_id, shard, start, length (tokens, the end-of-text included), split, source, group, bytes
+index.parquet      doc_id, shard, start, length (tokens, the end-of-text included), split, source, group,
+                   language (null where nobody said), bytes
+
+A shard is closed by the first document that takes it to its limit. So where shards begin follows from the documents and
+their order alone, and the files are the same to the byte however the work is cut up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ontogeny.core.errors import ArtifactError
+from ontogeny.data.texts import Texts
 from ontogeny.tokenizer.codec import Tokenizer
+from ontogeny.tokenizer.encoder import BatchEncoder, EncodersDisagreeError, TokenBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +29,9 @@ if TYPE_CHECKING:
 INDEX_FILE = "index.parquet"
 SHARD_TOKENS = 1 << 27  # a new shard is begun once one holds this many: 256 MiB of uint16
 BATCH_DOCUMENTS = 256
+INDEX_ROWS = 1 << 16  # of a row group of the index
 UINT16_ENTRIES = 1 << 16
+LABELS = ("doc_id", "split", "source", "group", "language")
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,26 @@ class TokenDocument:
     split: str
     source: str
     group: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentBatch:
+    """Documents to be tokenized: their texts, and an Arrow array of strings for each of LABELS."""
+
+    texts: Texts
+    labels: dict[str, pa.Array[Any]]
+
+    @classmethod
+    def of(cls, documents: Sequence[TokenDocument]) -> DocumentBatch:
+        """`documents` as buffers."""
+        import pyarrow as pa
+
+        texts = Texts.of([document.text for document in documents])
+        return cls(
+            texts,
+            {name: pa.array([getattr(each, name) for each in documents], pa.string()) for name in LABELS},
+        )
 
 
 def shard_dtype(vocab_size: int) -> np.dtype[Any]:
@@ -50,35 +77,89 @@ def write_shards(
     *,
     shard_tokens: int = SHARD_TOKENS,
 ) -> Iterator[int]:
-    """Write shards and index into `folder`; yields the bytes of text after each batch of documents."""
+    """Write shards and index of documents that fit in memory; yields the bytes of text after each batch."""
+    rows = list(documents)
+    batches = [
+        DocumentBatch.of(rows[at : at + BATCH_DOCUMENTS]) for at in range(0, len(rows), BATCH_DOCUMENTS)
+    ]
+    yield from write_batches(folder, lambda: batches, tokenizer, shard_tokens=shard_tokens)
+
+
+def write_batches(
+    folder: Path,
+    batches: Callable[[], Iterable[DocumentBatch]],
+    tokenizer: Tokenizer,
+    *,
+    parallel: bool = False,
+    shard_tokens: int = SHARD_TOKENS,
+    note: Callable[[str], None] = lambda message: None,
+) -> Iterator[int]:
+    """Write shards and index into `folder`; yields the bytes of text after each batch of documents.
+
+    `batches` is called again, and everything written again, where the fast encoder is found to differ from
+    `tokenizers`; `note` is told why `tokenizers` encodes.
+    """
+    encoder = BatchEncoder(tokenizer, parallel=parallel)
+    try:
+        if encoder.reason is not None:
+            note(f"encoding with {encoder.name}: {encoder.reason}")
+        yield from _write(folder, batches(), encoder, tokenizer, shard_tokens)
+    except EncodersDisagreeError as error:
+        note(f"{error}; beginning anew with tokenizers alone")
+        for path in folder.glob("shard-*.bin"):
+            path.unlink()
+        slow = BatchEncoder(tokenizer, trusted=False)
+        yield from _write(folder, batches(), slow, tokenizer, shard_tokens)
+
+
+def _write(
+    folder: Path,
+    batches: Iterable[DocumentBatch],
+    encoder: BatchEncoder,
+    tokenizer: Tokenizer,
+    shard_tokens: int,
+) -> Iterator[int]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    dtype = shard_dtype(tokenizer.vocab_size)
-    index: dict[str, list[Any]] = {name: [] for name in _schema().names}
-    shards = _ShardWriter(folder, dtype, shard_tokens)
-    remaining = iter(documents)
-    while batch := list(islice(remaining, BATCH_DOCUMENTS)):
-        encoded = tokenizer.encode_batch([document.text for document in batch])
-        for document, ids in zip(batch, encoded, strict=True):
-            tokens = np.array([*ids, tokenizer.end_of_text_id], dtype=dtype)
+    dtype, end = shard_dtype(tokenizer.vocab_size), tokenizer.end_of_text_id
+    with (
+        _ShardWriter(folder, dtype, shard_tokens) as shards,
+        pq.ParquetWriter(folder / INDEX_FILE, _schema(), compression="zstd") as index,
+    ):
+        waiting = _schema().empty_table()
+        for batch in batches:
+            tokens = closed(encoder.encode(batch.texts), end, dtype)
             shard, start = shards.append(tokens)
-            size = len(document.text.encode())
-            row = (
-                document.doc_id,
-                shard,
-                start,
-                len(tokens),
-                document.split,
-                document.source,
-                document.group,
-                size,
-            )
-            for name, value in zip(_schema().names, row, strict=True):
-                index[name].append(value)
-        yield sum(index["bytes"][-len(batch) :])
-    shards.close()
-    pq.write_table(pa.table(index, schema=_schema()), folder / INDEX_FILE, compression="zstd")
+            columns: dict[str, Any] = {"shard": shard, "start": start, "length": np.diff(tokens.offsets)}
+            columns |= batch.labels | {"bytes": batch.texts.sizes}
+            rows = pa.table({name: columns[name] for name in _schema().names}, schema=_schema())
+            waiting = pa.concat_tables([waiting, rows])
+            while len(waiting) >= INDEX_ROWS:
+                index.write_table(waiting.slice(0, INDEX_ROWS))
+                waiting = waiting.slice(INDEX_ROWS)
+            yield int(batch.texts.offsets[-1])
+        index.write_table(waiting)
+
+
+@dataclass(frozen=True)
+class ClosedTokens:
+    """Tokens of n documents, each with its end-of-text token: document i is `ids[offsets[i]:offsets[i + 1]]`."""
+
+    ids: npt.NDArray[Any]
+    offsets: npt.NDArray[np.int64]
+
+
+def closed(tokens: TokenBatch, end: int, dtype: np.dtype[Any]) -> ClosedTokens:
+    """The same tokens as `dtype`, with the token `end` after each text."""
+    count = len(tokens.offsets) - 1
+    offsets = tokens.offsets + np.arange(count + 1)
+    ids = np.empty(len(tokens.ids) + count, dtype=dtype)
+    inside = np.ones(len(ids), dtype=np.bool_)
+    inside[offsets[1:] - 1] = False
+    ids[inside] = tokens.ids
+    ids[offsets[1:] - 1] = end
+    return ClosedTokens(ids, offsets)
 
 
 class TokenShards:
@@ -98,17 +179,7 @@ class TokenShards:
         Raises:
             ArtifactError: the index or a shard is missing or cannot be read; names the file.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            table = pq.read_table(folder / INDEX_FILE)
-        except (OSError, pa.ArrowException) as error:
-            raise ArtifactError(
-                f"not an index of tokens ({error})",
-                where=str(folder / INDEX_FILE),
-                hint="run `ontogeny verify`",
-            ) from error
+        table = read_index(folder)
         return cls(folder, {name: table.column(name).to_numpy() for name in table.column_names})
 
     def read(self, shard: int, start: int, length: int) -> npt.NDArray[Any]:
@@ -116,28 +187,65 @@ class TokenShards:
         return self._shards[shard][start : start + length]
 
 
+def read_index(folder: Path, columns: list[str] | None = None) -> pa.Table:
+    """The index of a `tokens` artifact, or some of its columns.
+
+    Raises:
+        ArtifactError: it is missing or cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(folder / INDEX_FILE, columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise ArtifactError(
+            f"not an index of tokens ({error})",
+            where=str(folder / INDEX_FILE),
+            hint="run `ontogeny verify`",
+        ) from error
+
+
 class _ShardWriter:
-    """Appends token arrays, whole documents to a shard."""
+    """Appends batches of documents to shards; a document is never cut."""
 
     def __init__(self, folder: Path, dtype: np.dtype[Any], shard_tokens: int) -> None:
         self._folder, self._dtype, self._limit = folder, dtype, shard_tokens
         self._number, self._length = -1, shard_tokens
         self._file: BinaryIO | None = None
 
-    def append(self, tokens: npt.NDArray[Any]) -> tuple[int, int]:
-        """The shard and the position at which the tokens now stand."""
-        if self._file is None or self._length >= self._limit:
-            self.close()
-            self._number, self._length = self._number + 1, 0
-            self._file = (self._folder / _name(self._number)).open("wb")
-        start = self._length
-        self._file.write(tokens.tobytes())
-        self._length += len(tokens)
-        return self._number, start
+    def __enter__(self) -> _ShardWriter:
+        return self
 
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+
+    def append(self, tokens: ClosedTokens) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The shard and the position at which each document now stands, (n,) each."""
+        count = len(tokens.offsets) - 1
+        shard, start = np.empty(count, np.int64), np.empty(count, np.int64)
+        row = 0
+        while row < count:
+            if self._file is None or self._length >= self._limit:
+                self._next()
+            first = tokens.offsets[row]
+            # The document that reaches the limit is the last of this shard.
+            last = int(np.searchsorted(tokens.offsets, first + self._limit - self._length))
+            last = min(max(last, row + 1), count)
+            shard[row:last] = self._number
+            start[row:last] = tokens.offsets[row:last] - first + self._length
+            assert self._file is not None
+            self._file.write(tokens.ids[first : tokens.offsets[last]].data)
+            self._length += int(tokens.offsets[last] - first)
+            row = last
+        return shard, start
+
+    def _next(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._number, self._length = self._number + 1, 0
+        self._file = (self._folder / _name(self._number)).open("wb")
 
 
 def _name(number: int) -> str:
@@ -156,8 +264,5 @@ def _map(path: Path, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
-    string, number = pa.string(), pa.int64()
-    names = ("doc_id", "shard", "start", "length", "split", "source", "group", "bytes")
-    return pa.schema(
-        [(name, number if name in ("shard", "start", "length", "bytes") else string) for name in names]
-    )
+    names = ("doc_id", "shard", "start", "length", "split", "source", "group", "language", "bytes")
+    return pa.schema([(name, pa.string() if name in LABELS else pa.int64()) for name in names])

@@ -1,23 +1,28 @@
-"""The steps `train-tokenizer` (a corpus to a tokenizer) and `tokenize` (a corpus to token shards)."""
+"""The steps `train-tokenizer` (a corpus to a tokenizer), `import-tokenizer` (an outside file to one) and `tokenize`
+(a corpus to token shards).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ontogeny.core.errors import RecipeError
+from ontogeny.core.files import canonical_json, write_atomic
+from ontogeny.core.workers import usable_cores
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
-from ontogeny.tokenizer.config import LEAST_VOCAB_SIZE
-
-if TYPE_CHECKING:
-    from ontogeny.tokenizer.shards import TokenDocument
+from ontogeny.tokenizer.config import END_OF_TEXT, LEAST_VOCAB_SIZE, TiktokenPattern
 
 TRAIN, HELD_OUT = "train", "held_out"
 MAX_VOCAB_SIZE = 1 << 20
-READ_ROWS = 1024
+FIGURES_FILE = "figures.json"
+COMPANIONS = ("tokenizer_config.json", "chat_template.jinja")
+TOKENIZER_FILES = ("tokenizer.json", "*.model", "*.tiktoken", *COMPANIONS)
+SHOWN_TOKENS = 8
 
 
 class TrainTokenizerConfig(StepConfig):
@@ -28,6 +33,18 @@ class TrainTokenizerConfig(StepConfig):
     """Its training documents are what is learnt from."""
     vocab_size: int = Field(ge=LEAST_VOCAB_SIZE, le=MAX_VOCAB_SIZE)
     """Entries, three special tokens and 256 bytes included."""
+
+
+class ImportTokenizerConfig(StepConfig):
+    """Settings of `import-tokenizer`."""
+
+    step: Literal["import-tokenizer"] = "import-tokenizer"
+    path: str
+    """A tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder with one of them."""
+    pattern: TiktokenPattern | None = None
+    """How a .tiktoken file cuts text into words; not needed where its name says so, as cl100k_base does."""
+    end_of_text: str | None = None
+    """Its token that ends a document, where that is not <|endoftext|> and tokenizer_config.json does not say."""
 
 
 class TokenizeConfig(StepConfig):
@@ -44,26 +61,78 @@ def run_train_tokenizer(
     config: TrainTokenizerConfig, inputs: Mapping[str, Artifact], context: Context
 ) -> Outputs:
     """Learn merges from the training documents, measure on the held-out ones."""
-    from ontogeny.tokenizer.train import train_bpe
+    from ontogeny.tokenizer.corpus import corpus_batches
+    from ontogeny.tokenizer.fertility import bytes_per_token
+    from ontogeny.tokenizer.train import train_bpe_on_batches
 
-    corpus = inputs["corpus"].path
-    tokenizer = train_bpe(
-        (document.text for document in _documents(corpus, TRAIN)), vocab_size=config.vocab_size
+    corpus, workers = inputs["corpus"].path, context.workers or usable_cores()
+    tokenizer = train_bpe_on_batches(
+        (batch.texts for batch in corpus_batches(corpus, TRAIN)),
+        vocab_size=config.vocab_size,
+        workers=workers,
     )
     tokenizer.save(context.payload)
-    size = tokens = 0
-    for document in _documents(corpus, HELD_OUT):
-        size += len(document.text.encode())
-        tokens += len(tokenizer.encode(document.text))
     if tokenizer.vocab_size < config.vocab_size:
         context.progress.note(f"the text has pairs for {tokenizer.vocab_size:,} entries only")
-    return Outputs({"vocab_size": tokenizer.vocab_size, "bytes_per_token": size / tokens if tokens else None})
+    held_out = bytes_per_token(tokenizer, lambda: corpus_batches(corpus, HELD_OUT), parallel=workers > 1)
+    return Outputs({"vocab_size": tokenizer.vocab_size, "bytes_per_token": held_out})
+
+
+def import_tokenizer_files(config: ImportTokenizerConfig) -> list[Path]:
+    """The files that make up the tokenizer.
+
+    Raises:
+        RecipeError: there is nothing at `path`.
+    """
+    place = Path(config.path).expanduser()
+    if not place.exists():
+        raise RecipeError(
+            f"no file or folder {config.path}", hint="`path` names a tokenizer.json, .model or .tiktoken file"
+        )
+    if place.is_dir():
+        return sorted(path for pattern in TOKENIZER_FILES for path in place.glob(pattern))
+    return [place, *(path for name in COMPANIONS if (path := place.parent / name).is_file())]
+
+
+def run_import_tokenizer(
+    config: ImportTokenizerConfig, inputs: Mapping[str, Artifact], context: Context
+) -> Outputs:
+    """Read a tokenizer of another maker, and write it as every engine reads it."""
+    from ontogeny.tokenizer.codec import Tokenizer
+
+    tokenizer = Tokenizer.load(Path(config.path).expanduser(), pattern=config.pattern)
+    if config.end_of_text is not None:
+        if tokenizer.end_of_text == END_OF_TEXT and END_OF_TEXT in tokenizer.special_ids:
+            raise RecipeError(
+                f"the tokenizer has {END_OF_TEXT}, which ends documents here", hint="leave `end_of_text` out"
+            )
+        tokenizer.end_of_text = config.end_of_text
+    if tokenizer.end_of_text not in tokenizer.special_ids:
+        known = ", ".join(sorted(tokenizer.special_ids)[:SHOWN_TOKENS]) or "none"
+        raise RecipeError(
+            f"the tokenizer has no special token {tokenizer.end_of_text!r} to end documents with",
+            hint=f"set `end_of_text` to one that it has: {known}",
+        )
+    tokenizer.save(context.payload)
+    return Outputs(
+        {
+            "vocab_size": tokenizer.vocab_size,
+            "special_tokens": len(tokenizer.special_ids),
+            "end_of_text": tokenizer.end_of_text,
+            "chat_template": tokenizer.chat_template is not None,
+        }
+    )
 
 
 def run_tokenize(config: TokenizeConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
     """Encode every document, and keep the tokenizer beside the tokens."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     from ontogeny.tokenizer.codec import Tokenizer
-    from ontogeny.tokenizer.shards import TokenShards, write_shards
+    from ontogeny.tokenizer.corpus import corpus_batches
+    from ontogeny.tokenizer.fertility import fertility
+    from ontogeny.tokenizer.shards import read_index, write_batches
 
     tokenizer = Tokenizer.load(inputs["tokenizer"].path)
     beside = context.payload / "tokenizer"
@@ -71,34 +140,38 @@ def run_tokenize(config: TokenizeConfig, inputs: Mapping[str, Artifact], context
     tokenizer.save(beside)
     total = inputs["corpus"].manifest.metrics.get("bytes_kept")
     with context.progress.bar("tokenize", total=total, unit="bytes") as bar:
-        for size in write_shards(context.payload, _documents(inputs["corpus"].path), tokenizer):
+        for size in write_batches(
+            context.payload,
+            lambda: corpus_batches(inputs["corpus"].path),
+            tokenizer,
+            parallel=(context.workers or usable_cores()) > 1,
+            note=context.progress.note,
+        ):
             bar.advance(size)
-    index = TokenShards.open(context.payload).documents
-    held_out = index["split"] == HELD_OUT
+    index = read_index(context.payload, ["length", "split", "source", "language", "bytes"])
+    figures = fertility(index)
+    write_atomic(context.payload / FIGURES_FILE, canonical_json(figures) + b"\n")
+    held_out = index.filter(pc.equal(index.column("split"), pa.scalar(HELD_OUT)))
     return Outputs(
         {
-            "tokens": int(index["length"].sum()),
-            "held_out_tokens": int(index["length"][held_out].sum()),
-            "documents": len(index["length"]),
+            "tokens": pc.sum(index.column("length")).as_py() or 0,
+            "held_out_tokens": pc.sum(held_out.column("length")).as_py() or 0,
+            "documents": len(index),
+            "bytes_per_token": figures["all"]["bytes_per_token"],
         }
     )
-
-
-def _documents(corpus: Path, split: str | None = None) -> Iterator[TokenDocument]:
-    """The documents of a corpus, or those of one split, in its order."""
-    import pyarrow.parquet as pq
-
-    from ontogeny.tokenizer.shards import TokenDocument
-
-    columns = ["doc_id", "text", "split", "source", "group"]
-    for part in sorted(corpus.glob("part-*.parquet")):
-        for batch in pq.ParquetFile(part).iter_batches(READ_ROWS, columns=columns):
-            for row in batch.to_pylist():
-                if split is None or row["split"] == split:
-                    yield TokenDocument(**row)
 
 
 TRAIN_TOKENIZER = Step(
     "train-tokenizer", 1, TrainTokenizerConfig, "tokenizer", run_train_tokenizer, summary=("bytes_per_token",)
 )
-TOKENIZE = Step("tokenize", 1, TokenizeConfig, "tokens", run_tokenize, summary=("tokens",))
+IMPORT_TOKENIZER = Step(
+    "import-tokenizer",
+    1,
+    ImportTokenizerConfig,
+    "tokenizer",
+    run_import_tokenizer,
+    external_files=import_tokenizer_files,
+    summary=("vocab_size",),
+)
+TOKENIZE = Step("tokenize", 2, TokenizeConfig, "tokens", run_tokenize, summary=("tokens",))

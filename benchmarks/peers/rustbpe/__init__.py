@@ -1,0 +1,1 @@
+"""rustbpe, nanochat's trainer; it encodes with what it has trained."""

@@ -1,0 +1,1 @@
+"""Hugging Face tokenizers: `encode_batch_fast`, and its own BPE trainer."""

@@ -1,0 +1,1 @@
+"""Tokenizers of other makers, read into ours: `.tiktoken` rank files and SentencePiece models."""
