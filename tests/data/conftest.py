@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ontogeny.core.progress import QuietProgress
+from ontogeny.core.workers import Executor
 from ontogeny.data.step import CURATE, EXAMPLES
 from ontogeny.lineage.step import Context, Outputs, Step
 from ontogeny.records.parts import Stored, read_parts
@@ -44,6 +45,7 @@ def run_step(
     seed: int = 7,
     noted: Noted | None = None,
     workers: int | None = None,
+    executor: Executor = "local",
     exist_ok: bool = False,
 ) -> Made:
     """Run `step` by itself, as the runner would."""
@@ -57,6 +59,7 @@ def run_step(
         device="cpu",
         progress=noted or QuietProgress(),
         workers=workers,
+        executor=executor,
     )
     return Made(context.payload, step.run(config, {}, context))
 

@@ -30,6 +30,7 @@ def write_jsonl(path: Path, rows: list[dict[str, object]]) -> str:
 
 def test_the_payload_has_the_layout_of_a_corpus(corpus: Made) -> None:
     assert sorted(path.name for path in corpus.payload.iterdir()) == [
+        "croissant.json",
         "dropped.parquet",
         "figures.json",
         "part-00000.parquet",

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from ontogeny.data.tally import SAMPLES_PER_REASON, Tally
+from ontogeny.data.tally import SAMPLES_PER_REASON, SAMPLES_PER_SOURCE, Tally
 from ontogeny.records.accounting import RowCount
 
 
 def test_figures_hold_every_count() -> None:
     tally = Tally()
-    row = {"source": "a", "license": "MIT", "split": "held_out", "date": "2001"}
+    row = {
+        "source": "a",
+        "license": "MIT",
+        "split": "held_out",
+        "date": "2001-02",
+        "text": "x",
+        "locator": "l",
+    }
     tally.add_kept(pa.Table.from_pylist([{**row, "size_bytes": size} for size in (1, 2, 3, 1024)]))
     tally.add_dropped(
         pa.Table.from_pylist([{"source": "b", "reason": "empty", "detail": "nothing", "text": "x"}] * 10)
@@ -21,7 +28,11 @@ def test_figures_hold_every_count() -> None:
     assert figures["licenses"] == {"MIT": 4}
     assert figures["held_out_bytes"] == tally.bytes_kept == 1030
     assert figures["sources"] == {
-        "a": {"read": 4, "kept": 4, "bytes_kept": 1030, "detected": ["jsonl"]},
-        "b": {"read": 10, "kept": 0, "bytes_kept": 0, "detected": []},
+        "a": {"read": 4, "kept": 4, "bytes_kept": 1030, "detected": ["jsonl"], "dropped": {}},
+        "b": {"read": 10, "kept": 0, "bytes_kept": 0, "detected": [], "dropped": {"empty": 10}},
     }
+    assert figures["bytes_by_license"] == {"MIT": 1030}
+    assert figures["years"] == {"2001": 4}
+    assert figures["bytes_dropped"] == {}
+    assert len(tally.kept_samples["a"]) == SAMPLES_PER_SOURCE
     assert len(tally.samples["empty"]) == SAMPLES_PER_REASON

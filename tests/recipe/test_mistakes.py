@@ -16,7 +16,8 @@ from tests.conftest import SMOKE
         (
             "steps.corpus.sources.0.type=python-dosc",
             "corpus.sources.0: unknown type 'python-dosc'. Did you mean 'python-docs'?",
-            "types are csv, jsonl, parquet, python-docs, text",
+            "types are books, common-crawl, csv, dialogue, docx, html, jsonl, mail, parquet, pdf, python-docs, "
+            "stackexchange, text, warc, wikipedia",
         ),
         (
             "steps.report.suites.0.type=bit-per-byte",
@@ -29,7 +30,7 @@ from tests.conftest import SMOKE
             "types are adamw, muon",
         ),
         ("steps.base.train.optimizer={type: null}", "`type` is missing", "types are adamw, muon"),
-        ("steps.corpus.sources=[{path: x}]", "corpus.sources.0: `type` is missing", "types are csv"),
+        ("steps.corpus.sources=[{path: x}]", "corpus.sources.0: `type` is missing", "types are books"),
         (
             "steps.base.train.stepz=3",
             "unknown key 'stepz' in base.train. Did you mean 'steps'?",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ontogeny.train.order import RowOrder, permute
+from ontogeny.train.order import PhasedOrder, RowOrder, permute
 
 
 @given(size=st.integers(1, 3000), key=st.integers(0, 2**63 - 1))
@@ -71,3 +71,22 @@ def test_steps_of_rows_is_the_inverse(rows: int, batch_rows: int, steps: int, ro
     wanted = np.array([row % rows])
     slow = [step for step in range(steps) if np.isin(order.rows_for_step(step), wanted).any()]
     assert order.steps_of_rows(wanted).tolist() == slow
+
+
+phases = st.lists(st.integers(1, 6), min_size=1, max_size=4).map(
+    lambda sizes: tuple(np.cumsum(sizes).tolist())
+)
+
+
+@given(ends=phases, batch_rows=st.integers(1, 7), seed=st.integers(0, 2**62))
+@settings(max_examples=60, deadline=None)
+def test_a_phase_reads_its_own_rows_once(ends: tuple[int, ...], batch_rows: int, seed: int) -> None:
+    order = PhasedOrder(batch_rows=batch_rows, steps=ends[-1], seed=seed, ends=ends)
+    first = 0
+    for end in ends:
+        read = np.concatenate([order.rows_for_step(step) for step in range(first, end)])
+        assert sorted(read.tolist()) == list(range(first * batch_rows, end * batch_rows))
+        first = end
+    for row in range(order.rows):
+        slow = [step for step in range(order.steps) if row in order.rows_for_step(step)]
+        assert order.steps_of_rows(np.array([row])).tolist() == slow

@@ -16,7 +16,9 @@ from ontogeny.core.errors import DataError, UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.inference.loading import load_model
 from ontogeny.inference.scoring import bits_per_byte
-from ontogeny.lineage.step import Context, Outputs
+from ontogeny.lineage.fingerprint import material
+from ontogeny.lineage.step import Context, Outputs, references
+from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.shards import TokenDocument, write_shards
 from ontogeny.tokenizer.train import train_bpe
 from ontogeny.train.packing import PackingPlan
@@ -53,13 +55,30 @@ def make_tokens(folder: Path, *, held_out: bool = True, words: str = "names and 
     return SimpleNamespace(path=folder, name="tiny/tokens@1", kind="tokens", digest="blake3:tokens")
 
 
-def run(folder: Path, tokens: Any, *, init: Any = None, seed: int = 5, **train: Any) -> Outputs:
+def run(
+    folder: Path,
+    tokens: Any,
+    *,
+    init: Any = None,
+    seed: int = 5,
+    parts: list[dict[str, Any]] | None = None,
+    **train: Any,
+) -> Outputs:
+    """`tokens` is an artifact, or with `parts` the artifact of each name in their `from`."""
     shape = {"init": "base"} if init is not None else {"model": MODEL}
-    config = PretrainConfig.model_validate({"tokens": "tokens", **shape, "train": {**TRAIN, **train}})
+    config = PretrainConfig.model_validate(
+        {"tokens": parts or "tokens", **shape, "train": {**TRAIN, **train}}
+    )
     payload, scratch = folder / "payload", folder / "scratch"
     payload.mkdir(parents=True)
     scratch.mkdir(exist_ok=True)
-    inputs = {"tokens": tokens, **({"init": init} if init is not None else {})}
+    if parts is None:
+        inputs = {"tokens": tokens}
+    else:
+        assert not isinstance(config.tokens, str)
+        inputs = {f"tokens.{place}.tokens": tokens[part.tokens] for place, part in enumerate(config.tokens)}
+        assert [each.role for each in references(config) if each.role != "init"] == list(inputs)
+    inputs |= {"init": init} if init is not None else {}
     return PRETRAIN.run(config, inputs, Context(payload, scratch, seed, "cpu", QuietProgress()))
 
 
@@ -83,6 +102,25 @@ def test_settings_that_are_refused(change: dict[str, Any], message: str) -> None
     settings = {"tokens": "tokens", "model": MODEL, "train": TRAIN, **change}
     with pytest.raises(ValidationError, match=message):
         PretrainConfig.model_validate({name: value for name, value in settings.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("tokens", "place", "message"),
+    [
+        ([{"from": "a", "wieght": 2}], ("tokens", 0, "wieght"), "Extra inputs are not permitted"),
+        ([{"from": "a", "weight": 0}], ("tokens", 0, "weight"), "Input should be greater than 0"),
+        ([{"weight": 1}], ("tokens", 0, "from"), "Field required"),
+        ([], ("tokens",), "Tuple should have at least 1 item after validation, not 0"),
+        (7, ("tokens",), "Input should be a valid string"),
+        ([{"from": "a", "until": 5}], (), "Value error, nothing is read after step 5"),
+    ],
+)
+def test_a_mistake_in_a_mixture_is_told_in_its_place(tokens: Any, place: Any, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        PretrainConfig.model_validate({"tokens": tokens, "model": MODEL, "train": TRAIN})
+    told = caught.value.errors()[0]
+    assert told["loc"] == place
+    assert told["msg"].startswith(message)
 
 
 def test_a_model_and_its_story(tmp_path: Path) -> None:
@@ -189,3 +227,76 @@ def test_without_held_out_documents_nothing_is_measured(tmp_path: Path) -> None:
     assert outputs.metrics["held_out_bits_per_byte"] is None
     lines = [json.loads(line) for line in (tmp_path / "payload" / "metrics.jsonl").read_text().splitlines()]
     assert not any("held_out_loss" in line for line in lines)
+
+
+def mixed_tokens(folder: Path) -> dict[str, Any]:
+    """Two artifacts of one tokenizer: forty short documents, and twenty others."""
+    web = make_tokens(folder / "web")
+    tokenizer = Tokenizer.load(web.path / "tokenizer")
+    texts = [f"a class {number} raises an error" for number in range(20)]
+    documents = [
+        TokenDocument(f"{1000 + n:032x}", text, "train", "good", str(n)) for n, text in enumerate(texts)
+    ]
+    (folder / "good" / "tokenizer").mkdir(parents=True)
+    tokenizer.save(folder / "good" / "tokenizer")
+    for _ in write_shards(folder / "good", documents, tokenizer):
+        pass
+    good = SimpleNamespace(
+        path=folder / "good", name="tiny/good@1", kind="tokens", digest="blake3:good", manifest=None
+    )
+    return {"web": web, "good": good}
+
+
+def test_a_mixture_with_a_phase_of_its_own_at_the_end(tmp_path: Path) -> None:
+    tokens = mixed_tokens(tmp_path)
+    parts = [
+        {"from": "web", "weight": 3, "until": 8, "max_epochs": 9},
+        {"from": "good", "weight": 1, "until": 8, "max_epochs": 9},
+        {"from": "good", "max_epochs": 9},
+    ]
+    outputs = run(tmp_path / "one", tokens, parts=parts)
+    web, good = outputs.metrics["mixture"]
+    assert (web["source"], good["source"]) == ("web", "good")
+    assert web["tokens_by_phase"] == [576, 0]
+    assert good["tokens_by_phase"] == [192, 384]
+    plan = PackingPlan.load(tmp_path / "one" / "payload" / "packing.parquet")
+    assert plan.digest == outputs.metrics["packing_digest"]
+    assert all(int(each.doc_id, 16) >= 1000 for each in documents_seen(plan, 9, 12))
+    assert outputs.metrics["held_out_bits_per_byte"] is not None
+    assert outputs.metrics["tokens"] == 12 * 4 * 24
+
+    again = run(tmp_path / "two", tokens, parts=parts)
+    weights = [(tmp_path / name / "payload" / "model.safetensors").read_bytes() for name in ("one", "two")]
+    assert weights[0] == weights[1]
+    assert again.metrics["packing_digest"] == outputs.metrics["packing_digest"]
+
+
+def test_two_names_of_one_artifact_are_one_source(tmp_path: Path) -> None:
+    tokens = mixed_tokens(tmp_path)
+    tokens["alias"] = tokens["web"]
+    parts = [{"from": "web", "until": 6}, {"from": "alias"}]
+    (web,) = run(tmp_path / "one", tokens, parts=parts).metrics["mixture"]
+    assert web["tokens"] == 12 * 4 * 24
+
+
+def test_a_mixture_of_two_tokenizers_is_refused(tmp_path: Path) -> None:
+    tokens = {"web": make_tokens(tmp_path / "web"), "other": make_tokens(tmp_path / "o", words="other words")}
+    tokens["other"].digest = "blake3:other"
+    with pytest.raises(UsageError, match="has another tokenizer than") as caught:
+        run(tmp_path, tokens, parts=[{"from": "web"}, {"from": "other"}])
+    assert caught.value.hint == "a mixture has one tokenizer: give the `tokenize` steps the same"
+
+
+def test_the_fingerprint_knows_the_mixture_and_not_its_names() -> None:
+    def settings(**part: Any) -> Any:
+        return material(
+            PretrainConfig.model_validate({"tokens": [{"from": "a", **part}], "model": MODEL, "train": TRAIN})
+        )
+
+    plain = PretrainConfig.model_validate({"tokens": "a", "model": MODEL, "train": TRAIN})
+    assert "tokens" not in material(plain)
+    assert settings() == settings(weight=1.0) != settings(weight=2.0)
+    assert "from" not in settings()["tokens"][0]
+    config = PretrainConfig.model_validate({"tokens": [{"from": "a"}], "model": MODEL, "train": TRAIN})
+    assert config.model_dump(mode="json")["tokens"][0]["from"] == "a"
+    assert PretrainConfig.model_validate(config.model_dump(mode="json")) == config

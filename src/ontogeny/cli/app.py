@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ontogeny.cli import artifacts, evaluate, init, models, registry, run, seen, store, talk
+from ontogeny.cli import artifacts, data, evaluate, init, models, registry, run, seen, store, talk
 
 app = typer.Typer(
     name="ontogeny",
@@ -37,7 +37,7 @@ def root(
         raise typer.Exit
 
 
-for module in (init, run, artifacts, registry, store, models, talk, evaluate, seen):
+for module in (init, run, artifacts, registry, store, models, talk, evaluate, seen, data):
     module.register(app)
 
 

@@ -14,24 +14,32 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ontogeny.core.errors import DataError
 from ontogeny.core.workers import ALONE, Workers, run_tasks
-from ontogeny.data.decide import EMPTY, judge
+from ontogeny.data.decide import EMPTY, Decisions, decide
 from ontogeny.data.dedup.exact import drop_exact_duplicates, rename_repeated_ids
+from ontogeny.data.dedup.near import NearDedup
 from ontogeny.data.document import HELD_OUT_FRACTION, Shape
 from ontogeny.data.intake import Intake, UnitJob, UnitRead, add_signals, read_unit
 from ontogeny.data.normalise import Normalise
 from ontogeny.data.portions import Portion, portions_in
 from ontogeny.data.rules import Rule
+from ontogeny.data.rules.decontaminate import Decontaminate
 from ontogeny.data.sources.files import Reading
 from ontogeny.data.tally import Tally
 from ontogeny.data.write import write_dropped, write_kept
 from ontogeny.records.accounting import RowCount
 
+if TYPE_CHECKING:
+    from ontogeny.data.decontaminate.corpus import Contamination
+
 REMEDIES = {
     EMPTY: "look at the text column: `columns: {text: ...}` may name the wrong one",
     "too_short": "lower `min_chars` or `min_bytes` of the length rule",
+    "contaminated": "raise `min_share` or `min_hits` of the decontaminate rule, or look at contamination.parquet",
+    "context_only": "write `context: keep` in the decontaminate rule",
     "too_long": "raise `max_chars` or `max_bytes` of the length rule",
 }
 
@@ -44,12 +52,13 @@ class Treatment:
     normalise: Normalise = field(default_factory=Normalise)
     rules: tuple[Rule, ...] = ()
     drop_exact: bool = True
+    near: NearDedup | None = None
     held_out_fraction: float = HELD_OUT_FRACTION
 
     @property
     def intake(self) -> Intake:
         """The part of it that reading needs."""
-        return Intake(self.shape, self.normalise, self.rules)
+        return Intake(self.shape, self.normalise, self.rules, self.near)
 
 
 def read_units(
@@ -97,14 +106,25 @@ def curate(
     Raises:
         DataError: no document is left, or none for training; or, our own mistake, the sums do not close.
     """
-    if treatment.shape == "text" and treatment.rules:
-        add = partial(add_signals, rules=treatment.rules)
+    if treatment.shape == "text":
+        add = partial(add_signals, intake=treatment.intake)
         for _ in run_tasks(add, portions, workers):
             pass
-    found = judge(portions, treatment.rules)
+    found = decide(portions, treatment.rules)
+    contaminations = _search_items(found, treatment.rules)
     drop_exact_duplicates(found, all_copies=treatment.drop_exact)
+    if treatment.near is not None:
+        from ontogeny.data.dedup.corpus import (
+            drop_near_duplicates,
+        )  # compiled code, which takes a second to load
+
+        drop_near_duplicates(found, treatment.near)
     rename_repeated_ids(found)
-    tally = Tally(repeated_ids=int(found.renamed.sum()))
+    for number, contamination in enumerate(contaminations):
+        _write_contamination(payload, number, contamination, found, treatment.held_out_fraction)
+    tally = Tally(
+        contamination=[each.figures() for each in contaminations], repeated_ids=int(found.renamed.sum())
+    )
     write_kept(payload, found, treatment.shape, treatment.held_out_fraction, seen=tally.add_kept)
     write_dropped(
         payload,
@@ -115,6 +135,29 @@ def curate(
     )
     _check(tally, treatment, read=sum(portion.counts["records"] for portion in portions))
     return tally
+
+
+def _search_items(found: Decisions, rules: Sequence[Rule]) -> list[Contamination]:
+    """Drop what holds evaluation items, as each `decontaminate` rule has it."""
+    searches = [rule for rule in rules if isinstance(rule, Decontaminate)]
+    if not searches:
+        return []
+    from ontogeny.data.decontaminate.corpus import drop_contaminated  # compiled code, as below
+
+    return [drop_contaminated(found, rule) for rule in searches]
+
+
+def _write_contamination(
+    payload: Path, number: int, contamination: Contamination, found: Decisions, held_out_fraction: float
+) -> None:
+    """Which items stand in which documents: `contamination.parquet`, and one more for each further rule."""
+    import pyarrow.parquet as pq
+
+    from ontogeny.data.decontaminate.corpus import CONTAMINATION_FILE, contamination_table
+
+    path = payload / CONTAMINATION_FILE
+    table = contamination_table(contamination, found, held_out_fraction=held_out_fraction)
+    pq.write_table(table, path.with_stem(f"{path.stem}-{number}") if number else path)
 
 
 class _Watch:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ontogeny.data.portions import Portion, hex_keys, signals_name
-from ontogeny.data.rules import JUDGES, Rule, edits_among, groups_of, needs_of
+from ontogeny.data.rules import RULES, Rule, edits_among, judge, needs_of
 from ontogeny.data.signals.group import Columns
 
 EMPTY = "empty"
@@ -85,7 +85,7 @@ class Decisions:
         return self.reasons.index(reason)
 
 
-def judge(portions: Sequence[Portion], rules: Sequence[Rule]) -> Decisions:
+def decide(portions: Sequence[Portion], rules: Sequence[Rule]) -> Decisions:
     """The documents of `portions` as the first rule of `rules` that drops them decides."""
     count = [portion.counts["documents"] for portion in portions]
     total = sum(count)
@@ -129,12 +129,15 @@ def _judge_portion(found: Decisions, portion: Portion, here: slice, rules: Seque
     last, edits = len(edits_among(rules)), 0
     columns: Columns = portion.edits()
     for rule in rules:
-        if rule.type not in JUDGES:
+        known = RULES[rule.type]
+        if known.edit is not None:
             edits += 1
             continue
-        for group in groups_of(rule):
+        for group in known.groups(rule):
             columns |= portion.signals(group, last - edits)
-        judgement = JUDGES[rule.type](rule, columns)
+        for name in known.about:
+            columns[name] = np.array(portion.documents([name]).column(name).to_pylist(), dtype=object)
+        judgement = judge(rule, columns)
         open_ = reason == KEPT
         for number, why in enumerate(map(Reason, judgement.reasons, judgement.says), start=1):
             hit = open_ & (judgement.code == number)

@@ -221,8 +221,8 @@ def schema_of(shape: Shape) -> pa.Schema:
     }
     before = [(name, string) for name in ("doc_id", "group", "split", "source", "locator")]
     about = ("digest", "license", "date", "language", "url", "domain", "extractor")
-    after = [*((name, string) for name in about), ("extract_score", pa.float64())]
-    return pa.schema([*before, *columns[shape], *after])
+    after = [(name, string) for name in about]
+    return pa.schema([*before, *columns[shape], *after, ("extract_score", pa.float64())])
 
 
 @functools.cache

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from filelock import FileLock
 
 from ontogeny.core.files import canonical_json, digest_json, read_json, write_atomic
+from ontogeny.data.dedup.groups import near_groups
+from ontogeny.data.dedup.near import NearDedup
 from ontogeny.data.document import (
     Content,
     Conversation,
@@ -31,14 +33,14 @@ from ontogeny.data.document import (
 )
 from ontogeny.data.normalise import Normalise, normalise
 from ontogeny.data.portions import Portion, portions_in, signals_name, stored_schema, write_portion
-from ontogeny.data.rules import EDITS, Rule, edits_among, needs_of
+from ontogeny.data.rules import Need, Rule, edit, edits_among, needs_of
 from ontogeny.data.sources.files import Reading, Unit
 from ontogeny.data.texts import Texts
 from ontogeny.records.accounting import RowCount
 from ontogeny.records.row import BadRow, Fault
 
 if TYPE_CHECKING:
-    from ontogeny.data.signals.group import Columns
+    from ontogeny.data.signals.group import Columns, SignalGroup, Stored
 
 EMPTY = "empty"
 PORTION_BYTES = 32 << 20
@@ -59,6 +61,16 @@ class Intake:
     shape: Shape = "text"
     normalise: Normalise = field(default_factory=Normalise)
     rules: tuple[Rule, ...] = ()
+    near: NearDedup | None = None
+
+    @property
+    def needs(self) -> list[Need]:
+        """The signals to be computed, and of which state of the text."""
+        needs = needs_of(self.rules)
+        if self.near is not None:
+            last = len(edits_among(self.rules))
+            needs += [Need(group, last) for group in near_groups(self.near)]
+        return needs
 
 
 @dataclass(frozen=True)
@@ -121,22 +133,22 @@ def unit_key(unit: Unit, content: Sequence[str], settings: object, intake: Intak
     edits = edits_among(intake.rules)
     early = [
         signals_name(need.group, edits_left=len(edits) - need.edits)
-        for need in needs_of(intake.rules)
+        for need in intake.needs
         if need.edits < len(edits)
     ]
     how = [VERSION, repr(settings), intake.shape, repr(intake.normalise), repr(edits), early]
     return digest_json([str(unit.path), repr(unit.part), list(content), *how])
 
 
-def add_signals(portion: Portion, rules: tuple[Rule, ...]) -> None:
-    """Compute what `rules` need of a portion and no one has computed yet; reads its texts only then."""
-    edits = len(edits_among(rules))
-    groups = [need.group for need in needs_of(rules) if need.edits == edits]
+def add_signals(portion: Portion, intake: Intake) -> None:
+    """Compute what is needed of a portion and no one has computed yet; reads its texts only then."""
+    edits = len(edits_among(intake.rules))
+    groups = [need.group for need in intake.needs if need.edits == edits]
     missing = [group for group in groups if not portion.has(group)]
     if missing:
         texts = portion.texts()
-        for group in missing:
-            portion.add_signals(group, group.compute(texts))
+        for group, columns in _computed(missing, texts):
+            portion.add_signals(group, columns)
 
 
 def _next_batch(
@@ -175,10 +187,10 @@ def _store(job: UnitJob, records: list[Document | Rejected], position: int, fold
             rejected.append({**to_row(document), **_why(EMPTY, "nothing but white space")})
         else:
             documents.append(document)
-    signals: dict[str, Columns] = {}
+    signals: dict[str, Stored] = {}
     edits: Columns = {}
-    if intake.shape == "text" and intake.rules:
-        documents, signals, edits = _edited(documents, intake.rules)
+    if intake.shape == "text":
+        documents, signals, edits = _edited(documents, intake)
     table = pa.Table.from_pylist(
         [to_row(document) for document in documents], schema=stored_schema(intake.shape)
     )
@@ -186,28 +198,43 @@ def _store(job: UnitJob, records: list[Document | Rejected], position: int, fold
     return write_portion(folder, intake.shape, table, rejected, counts, signals=signals, edits=edits)
 
 
-def _edited(
-    documents: list[Document], rules: tuple[Rule, ...]
-) -> tuple[list[Document], dict[str, Columns], Columns]:
-    """`documents` after the edits among `rules`, the signals that rules need at each point, and what edits did."""
+def _edited(documents: list[Document], intake: Intake) -> tuple[list[Document], dict[str, Stored], Columns]:
+    """`documents` after the edits, the signals that are needed at each point, and what edits did."""
+    rules, needs = intake.rules, intake.needs
+    if not (rules or needs):
+        return documents, {}, {}
     texts = Texts.of([document.content.text for document in documents if isinstance(document.content, Text)])
     last = len(edits_among(rules))
-    needs = needs_of(rules)
-    signals: dict[str, Columns] = {}
+    signals: dict[str, Stored] = {}
     columns: Columns = {}
-    for number, edit in enumerate([None, *edits_among(rules)]):
-        if edit is not None:
-            edited = EDITS[edit.type](texts, edit)
+    for number, rule in enumerate([None, *edits_among(rules)]):
+        if rule is not None:
+            edited = edit(texts, rule)
             texts, columns = edited.texts, {**columns, **edited.columns}
-        for need in needs:
-            if need.edits == number:
-                signals[signals_name(need.group, edits_left=last - number)] = need.group.compute(texts)
+        groups = [need.group for need in needs if need.edits == number]
+        for group, stored in _computed(groups, texts):
+            signals[signals_name(group, edits_left=last - number)] = stored
     if last:
         documents = [
             replace(document, content=Text(text))
             for document, text in zip(documents, texts.strings(), strict=True)
         ]
     return documents, signals, columns
+
+
+def _computed(groups: list[SignalGroup], texts: Texts) -> Iterator[tuple[SignalGroup, Stored]]:
+    """The columns of each group; those of words and repetition come from one pass."""
+    together: list[SignalGroup] = []
+    if {"words", "repetition"} <= {group.name for group in groups}:
+        from ontogeny.data.signals.words import compute_together
+
+        together = [group for group in groups if group.name in ("words", "repetition")]
+        columns = compute_together(together, texts)
+        for group in together:
+            yield group, {name: columns[name] for name in group.columns}
+    for group in groups:
+        if group not in together:
+            yield group, group.compute(texts)
 
 
 def _normalised(content: Content, config: Normalise) -> Content:

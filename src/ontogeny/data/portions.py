@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from ontogeny.core.files import canonical_json, read_json, write_atomic
 from ontogeny.data.document import Shape, dropped_schema_of, schema_of
-from ontogeny.data.signals.group import Columns, SignalGroup
+from ontogeny.data.signals.group import Columns, Ragged, SignalGroup, Stored
 from ontogeny.data.texts import Texts
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Portion:
         """Whether the columns of `group` over the final text are there."""
         return (self.folder / signals_name(group)).exists()
 
-    def add_signals(self, group: SignalGroup, columns: Mapping[str, npt.NDArray[Any]]) -> None:
+    def add_signals(self, group: SignalGroup, columns: Stored) -> None:
         """Keep the columns of `group` over the final text, (n,) or (n, k) each."""
         _write_columns(self.folder / signals_name(group), columns)
 
@@ -72,6 +72,16 @@ class Portion:
     def columns(self, file: str) -> Columns:
         """The columns in a file of signals, by its `signals_name`."""
         return _read_columns(self.folder / file)
+
+    def ragged(self, group: SignalGroup, name: str) -> Ragged:
+        """The ragged column `name` of `group`."""
+        import pyarrow as pa
+
+        batch = pa.ipc.open_file(pa.memory_map(str(self.folder / signals_name(group)))).get_batch(0)
+        column = batch.column(name)
+        assert isinstance(column, pa.LargeListArray)
+        values, offsets = column.flatten().to_numpy(), column.offsets.to_numpy()
+        return Ragged(values, offsets - offsets[0])
 
     def edits(self) -> Columns:
         """What edits did to each document; empty where there were none."""
@@ -90,7 +100,7 @@ def write_portion(
     rejected: list[dict[str, Any]],
     counts: Mapping[str, Any],
     *,
-    signals: Mapping[str, Columns] | None = None,
+    signals: Mapping[str, Stored] | None = None,
     edits: Columns | None = None,
 ) -> Portion:
     """Write a portion whose `documents` have the columns of `stored_schema(shape)`; they are sorted here.
@@ -190,15 +200,19 @@ def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
     return table if columns is None else table.select(columns)
 
 
-def _write_columns(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Columns (n,) or (n, k), in one uncompressed batch, so that reading them is a memory map."""
+def _write_columns(path: Path, columns: Stored) -> None:
+    """Columns (n,), (n, k) or ragged, in one uncompressed batch, so that reading them is a memory map."""
     import pyarrow as pa
 
-    arrays, names = [], []
+    arrays: list[Any] = []
+    names: list[str] = []
     for name, values in columns.items():
+        names.append(name)
+        if isinstance(values, Ragged):
+            arrays.append(pa.LargeListArray.from_arrays(pa.array(values.offsets, pa.int64()), pa.array(values.values)))
+            continue
         flat = pa.array(np.ascontiguousarray(values).reshape(-1))
         arrays.append(flat if values.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, values.shape[1]))
-        names.append(name)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with pa.OSFile(str(partial), "wb") as sink:
         batch = pa.RecordBatch.from_arrays(arrays, names)
@@ -215,6 +229,6 @@ def _read_columns(path: Path) -> Columns:
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if isinstance(array, pa.FixedSizeListArray):
             columns[name] = array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), -1)
-        else:
+        elif not isinstance(array, pa.LargeListArray):
             columns[name] = array.to_numpy(zero_copy_only=False)
     return columns

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from ontogeny.core.files import canonical_json, digest_file, write_atomic
+from ontogeny.core.files import digest_file
+from ontogeny.data.dedup.near import NearDedup
 from ontogeny.data.document import HELD_OUT_FRACTION, UNKNOWN
 from ontogeny.data.examples import EXAMPLE_SOURCES, ExampleSource, Task, example_files
 from ontogeny.data.normalise import Normalise
-from ontogeny.data.rules import Rule
+from ontogeny.data.rules import Rule, files_read_by
 from ontogeny.data.sources import Source, files_read, units_read
 from ontogeny.data.sources.files import Reading, Unit
 from ontogeny.lineage.artifact import Artifact
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ontogeny.data.intake import Intake, Read
     from ontogeny.data.tally import Tally
 
-KEPT_SAMPLES = 5
 UNITS = "units"
 SMALL_BYTES = 8 << 20
 """Input up to this size is read by the process itself: starting workers would take longer."""
@@ -47,8 +46,8 @@ class CurateConfig(StepConfig):
     rules: tuple[Rule, ...] = ()
     """What a document must be to stay, besides not empty."""
 
-    dedup: Literal["exact"] | None = "exact"
-    """Which copies are dropped: those equal after normalisation, or none."""
+    dedup: Literal["exact"] | NearDedup | None = "exact"
+    """Which copies are dropped: those equal after normalisation, near ones too (`{type: near, ...}`), or none."""
 
     held_out_fraction: float = Field(HELD_OUT_FRACTION, ge=0, le=1)
     """Part of the groups that is never trained on."""
@@ -86,8 +85,9 @@ class ExamplesConfig(StepConfig):
 
 
 def curate_files(config: CurateConfig) -> list[Path]:
-    """The files that the sources open."""
-    return sorted({path for source in config.sources for path in files_read(source)})
+    """The files that the sources open and that the rules decide with."""
+    read = {path for source in config.sources for path in files_read(source)}
+    return sorted(read | set(files_read_by(config.rules)))
 
 
 def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
@@ -98,7 +98,8 @@ def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Co
     treatment = Treatment(
         normalise=config.normalise,
         rules=config.rules,
-        drop_exact=config.dedup == "exact",
+        drop_exact=config.dedup is not None,
+        near=config.dedup if isinstance(config.dedup, NearDedup) else None,
         held_out_fraction=config.held_out_fraction,
     )
     inlets = [
@@ -150,6 +151,7 @@ def _run(
     from ontogeny.core.workers import Workers, usable_cores
     from ontogeny.data.curate import curate, read_units
     from ontogeny.data.intake import UnitJob
+    from ontogeny.data.report import report_corpus
 
     jobs = [
         UnitJob(
@@ -169,7 +171,16 @@ def _run(
         portions, readings = read_units(jobs, workers, advance=bar.advance)
     tally = curate(portions, treatment, payload=context.payload, workers=workers)
     _tell(tally, readings, context)
-    _write_figures(tally, readings, context, title=title)
+    counts = [reading.count for reading in readings.values()]
+    detected = {name: reading.detected for name, reading in readings.items()}
+    report_corpus(
+        context.payload,
+        tally.figures(counts, detected),
+        title=title,
+        name=title.lower(),
+        rules=treatment.rules,
+        survey=treatment.shape == "text",
+    )
     return Outputs(
         metrics=tally.metrics(),
         licenses=tuple(sorted(name for name in tally.licenses if name != UNKNOWN)),
@@ -201,26 +212,6 @@ def _tell(tally: Tally, readings: dict[str, Reading], context: Context) -> None:
         context.progress.note(
             "no document fell into the held-out split: nothing can be measured on unseen text"
         )
-
-
-def _write_figures(tally: Tally, readings: dict[str, Reading], context: Context, *, title: str) -> None:
-    from ontogeny.data.document import content_of, shown
-    from ontogeny.data.report import write_report
-    from ontogeny.records.parts import read_parts
-
-    counts = [reading.count for reading in readings.values()]
-    detected = {name: reading.detected for name, reading in readings.items()}
-    figures = tally.figures(counts, detected)
-    write_atomic(context.payload / "figures.json", canonical_json(figures) + b"\n")
-    kept = [shown(content_of(row)) for row in islice(read_parts(context.payload), KEPT_SAMPLES)]
-    write_report(
-        context.payload / "report.html",
-        title=title,
-        tally=tally,
-        counts=counts,
-        detected=detected,
-        kept_samples=kept,
-    )
 
 
 CURATE = Step(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SAMPLES_PER_REASON = 3
+SAMPLES_PER_SOURCE = 2
+SHOWN_CHARS = 600
+"""Of a kept document, in the figures; the rest is in the corpus."""
+YEAR_CHARS = 4
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A dropped document, shown in the report."""
+    """A document that the report shows; `detail` says why it was dropped, or where it was read."""
 
     source: str
     detail: str
@@ -31,7 +35,8 @@ class Sample:
 class Tally:
     """Counts of one pass. Lengths are counted in classes: key k for 2**(k-1) <= bytes < 2**k.
 
-    `repeated_ids`: documents kept under a new id, since another content of their source has theirs.
+    `repeated_ids`: documents kept under a new id, since another content of their source has theirs. `years` are those
+    of kept documents' dates, `languages` what is known of theirs; both count UNKNOWN.
     """
 
     dropped_by_source: Counter[str] = field(default_factory=Counter)
@@ -40,7 +45,14 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     licenses: Counter[str] = field(default_factory=Counter)
     length_classes: Counter[int] = field(default_factory=Counter)
+    dropped_of_source: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    bytes_dropped: Counter[str] = field(default_factory=Counter)
+    bytes_by_license: Counter[str] = field(default_factory=Counter)
+    years: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    kept_samples: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    contamination: list[dict[str, Any]] = field(default_factory=list)
     repeated_ids: int = 0
     bytes_kept: int = 0
     held_out_documents: int = 0
@@ -64,10 +76,15 @@ class Tally:
         return self.kept_by_source.total()
 
     def add_dropped(self, table: pa.Table) -> None:
-        """Documents and records that left: the columns of the dropped."""
+        """Documents and records that left: the columns of the dropped, and `size_bytes` where they were documents."""
         self.dropped_by_source += _counted(table, "source")
         counts = _counted(table, "reason")
         self.dropped += counts
+        pairs = Counter(zip(*(table.column(name).to_pylist() for name in ("source", "reason")), strict=True))
+        for (source, reason), count in pairs.items():
+            self.dropped_of_source[str(source)][str(reason)] += count
+        if "size_bytes" in table.column_names:
+            self.bytes_dropped += _summed(table, "reason")
         reasons = np.array(table.column("reason").to_pylist())
         for reason in counts:
             wanted = SAMPLES_PER_REASON - len(self.samples[reason])
@@ -81,20 +98,39 @@ class Tally:
         import pyarrow.compute as pc
 
         sizes = table.column("size_bytes").to_numpy()
-        self.kept_by_source += _counted(table, "source")
-        for row in table.group_by("source").aggregate([("size_bytes", "sum")]).to_pylist():
-            self.bytes_by_source[row["source"]] += row["size_bytes_sum"]
+        self.kept_by_source += (counts := _counted(table, "source"))
+        self.bytes_by_source += _summed(table, "source")
         self.bytes_kept += int(sizes.sum())
         for size_class, count in Counter(np.frexp(sizes)[1].tolist()).items():
             self.length_classes[size_class] += count
         self.licenses += _counted(table, "license")
+        self.bytes_by_license += _summed(table, "license")
+        if "language" in table.column_names:
+            self.languages += _counted(table, "language")
+        for date, count in _counted(table, "date").items():
+            self.years[date if date == UNKNOWN else date[:YEAR_CHARS]] += count
         held_out = np.array(table.column("split").to_pylist()) == "held_out"
         self.held_out_documents += int(held_out.sum())
         self.held_out_bytes += int(sizes[held_out].sum())
-        dates = pc.min_max(table.column("date")).as_py()
+        dates: Any = pc.min_max(table.column("date")).as_py()
         if dates["min"] is not None:
             self.earliest_date = min(self.earliest_date or dates["min"], dates["min"])
             self.latest_date = max(self.latest_date or dates["max"], dates["max"])
+        self._take_samples(table, counts)
+
+    def _take_samples(self, table: pa.Table, counts: Counter[str]) -> None:
+        """The first documents of each source: a sample by chance, since they come in the order of their digests."""
+        wanting = [name for name in counts if len(self.kept_samples[name]) < SAMPLES_PER_SOURCE]
+        if not wanting or "locator" not in table.column_names:
+            return
+        sources = np.array(table.column("source").to_pylist())
+        for name in wanting:
+            wanted = SAMPLES_PER_SOURCE - len(self.kept_samples[name])
+            for place in np.flatnonzero(sources == name)[:wanted].tolist():
+                (row,) = table.slice(place, 1).to_pylist()
+                self.kept_samples[name].append(
+                    Sample(name, row["locator"], shown(content_of(row))[:SHOWN_CHARS])
+                )
 
     def metrics(self) -> dict[str, object]:
         """What the step reports; documents_read = documents_kept + the sum of dropped."""
@@ -111,30 +147,47 @@ class Tally:
         """Everything counted, for `figures.json`; `counts` are the sources' rows, `formats` what was detected."""
         return {
             **self.metrics(),
+            **({"contamination": self.contamination} if self.contamination else {}),
             "sources": {
                 name: {
                     "read": self.read_by_source[name],
                     "kept": self.kept_by_source[name],
                     "bytes_kept": self.bytes_by_source[name],
                     "detected": formats.get(name, []),
+                    "dropped": dict(sorted(self.dropped_of_source[name].items())),
                 }
                 for name in sorted(self.read_by_source)
             },
+            "bytes_dropped": dict(sorted(self.bytes_dropped.items())),
             "repeated_ids": self.repeated_ids,
             "licenses": dict(sorted(self.licenses.items())),
+            "bytes_by_license": dict(sorted(self.bytes_by_license.items())),
+            "languages": dict(sorted(self.languages.items())),
+            "years": dict(sorted(self.years.items())),
             "dates": {"earliest": self.earliest_date, "latest": self.latest_date},
             "length_classes": {str(2**key): count for key, count in sorted(self.length_classes.items())},
             "bad_rows": {
                 count.source: [describe(row) for row in count.first_bad] for count in counts if count.bad
             },
-            "dropped_samples": {
-                reason: [{"source": s.source, "detail": s.detail, "text": s.text} for s in samples]
-                for reason, samples in sorted(self.samples.items())
-            },
+            "dropped_samples": _listed(self.samples),
+            "kept_samples": _listed(self.kept_samples),
         }
+
+
+def _listed(samples: dict[str, list[Sample]]) -> dict[str, list[dict[str, str]]]:
+    return {
+        name: [{"source": each.source, "detail": each.detail, "text": each.text} for each in chosen]
+        for name, chosen in sorted(samples.items())
+    }
 
 
 def _counted(table: pa.Table, column: str) -> Counter[str]:
     """How often each value of `column` is there; nulls count as UNKNOWN."""
-    counts = table.column(column).value_counts().to_pylist()
-    return Counter({row["values"] or UNKNOWN: row["counts"] for row in counts})
+    counts: Any = table.column(column).value_counts()
+    return Counter({row["values"] or UNKNOWN: row["counts"] for row in counts.to_pylist()})
+
+
+def _summed(table: pa.Table, column: str) -> Counter[str]:
+    """The `size_bytes` of each value of `column`; those of nulls count as UNKNOWN, and null sizes not at all."""
+    rows = table.group_by(column).aggregate([("size_bytes", "sum")]).to_pylist()
+    return Counter({row[column] or UNKNOWN: row["size_bytes_sum"] or 0 for row in rows})

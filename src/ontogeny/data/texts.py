@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ class Texts:
         return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets)
 
     @classmethod
-    def of_arrow(cls, column: pa.Array | pa.ChunkedArray) -> Texts:
+    def of_arrow(cls, column: pa.ChunkedArray[Any] | pa.Array[Any]) -> Texts:
         """The texts of a column of strings without nulls; nothing is copied where it is one chunk of large strings."""
         import pyarrow as pa
 
@@ -49,17 +49,18 @@ class Texts:
         if isinstance(array, pa.ChunkedArray):
             array = pa.concat_arrays(array.chunks)
         array = array.cast(pa.large_string())
-        _, offsets, data = array.buffers()
+        buffers: list[Any] = array.buffers()
+        _, offsets, data = buffers
         bounds = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
         whole = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
         return cls(whole[bounds[0] : bounds[-1]], bounds - bounds[0])
 
-    def to_arrow(self) -> pa.Array:
+    def to_arrow(self) -> pa.Array[Any]:
         """The same as an Arrow array of large strings, over the same memory."""
         import pyarrow as pa
 
-        offsets, data = np.ascontiguousarray(self.offsets), np.ascontiguousarray(self.data)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+        parts = (np.ascontiguousarray(self.offsets), np.ascontiguousarray(self.data))
+        buffers = [None, *(pa.py_buffer(part.data) for part in parts)]
         return pa.Array.from_buffers(pa.large_string(), len(self), buffers)
 
     def strings(self) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -120,9 +120,24 @@ def _documents(found: Decisions, portion: Portion) -> pa.Table:
     table = portion.documents()
     for file in dict.fromkeys(found.signals.values()):
         for name, values in portion.columns(file).items():
-            if values.ndim == 1 and name in found.signals:
+            if name == "language":
+                table = _with_languages(table, values)
+            elif values.ndim == 1:
                 table = table.append_column(name, pa.array(values))
     return table
+
+
+def _with_languages(table: pa.Table, codes: npt.NDArray[np.int16]) -> pa.Table:
+    """`table` with the detected language where the source named none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from ontogeny.data.language_codes import LANGUAGES
+
+    detected = pa.array([LANGUAGES[code] if code >= 0 else None for code in codes.tolist()], pa.string())
+    place = table.column_names.index("language")
+    filled: Any = pc.coalesce(table.column("language"), detected)
+    return table.set_column(place, "language", filled)
 
 
 def _with_signals(schema: pa.Schema, found: Decisions) -> pa.Schema:
@@ -130,7 +145,7 @@ def _with_signals(schema: pa.Schema, found: Decisions) -> pa.Schema:
     if not found.portions:
         return schema
     known = _documents(found, found.portions[0]).schema
-    fields = [known.field(name) for name in found.signals if name in known.names]
+    fields = [known.field(name) for name in found.signals if name in known.names and name not in schema.names]
     place = schema.names.index("reason") if "reason" in schema.names else len(schema)
     for number, field in enumerate(fields):
         schema = schema.insert(place + number, field)
@@ -209,7 +224,11 @@ def _explained(table: pa.Table, found: Decisions, rows: Rows) -> pa.Table:
     scores = [None if np.isnan(score) else float(score) for score in found.score[rows]]
     keepers = _keepers(found, found.keeper[rows])
     details = [
-        keeper or (reason.says if score is None else f"{_shown(score)} {reason.says}")
+        f"{reason.says} {keeper}"
+        if keeper
+        else reason.says
+        if score is None
+        else f"{_shown(score)} {reason.says}"
         for reason, score, keeper in zip(reasons, scores, keepers, strict=True)
     ]
     table = table.append_column("reason", pa.array([reason.name for reason in reasons], pa.string()))
@@ -222,14 +241,14 @@ def _shown(score: float) -> str:
 
 
 def _keepers(found: Decisions, keeper: Rows) -> list[str]:
-    """What stays in the place of each document, in words; empty where nothing does."""
+    """The document that stays in the place of each, and where it is from; empty where none does."""
     told = [""] * len(keeper)
     has = np.flatnonzero(keeper >= 0)
     if len(has):
         kept = _fetch(found, keeper[has], lambda portion: portion.documents(["doc_id", "locator", "digest"]))
         ids = _renamed(kept, found.renamed[keeper[has]]).column("doc_id").to_pylist()
         for row, doc_id, locator in zip(has, ids, kept.column("locator").to_pylist(), strict=True):
-            told[row] = f"same content as {doc_id} at {locator}"
+            told[row] = f"{doc_id} at {locator}"
     return told
 
 

@@ -40,6 +40,7 @@ class Fault(StrEnum):
     NOT_A_QUESTION = "not_a_question"
     DAMAGED_COMPRESSION = "damaged_compression"
     DAMAGED_FILE = "damaged_file"
+    NOT_FETCHED = "not_fetched"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,50 @@ class RowOrder:
         return permute(index, size=self.rows, key=derive_seed(self.seed, "epoch", epoch))
 
 
+@dataclass(frozen=True)
+class PhasedOrder:
+    """A run in phases, each of which reads rows of its own, every one of them once, shuffled by `seed`.
+
+    Phase p ends after step `ends[p]` (counted from 1), the last one after `steps`. Rows lie in the order of phases.
+    """
+
+    batch_rows: int
+    steps: int
+    seed: int
+    ends: tuple[int, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the whole run."""
+        return self.steps * self.batch_rows
+
+    def rows_for_step(self, step: int) -> Int64s:
+        """The rows of a step (from 0), (batch_rows,)."""
+        phase = next(number for number, end in enumerate(self.ends) if step < end)
+        first = self._first_row(phase)
+        return self._phase(
+            phase, np.arange(step * self.batch_rows, (step + 1) * self.batch_rows, dtype=np.int64) - first
+        )
+
+    def steps_of_rows(self, rows: Int64s) -> Int64s:
+        """The steps (sorted, each once) that read any of `rows`."""
+        found = []
+        for phase, end in enumerate(self.ends):
+            first = self._first_row(phase)
+            order = self._phase(phase, np.arange(end * self.batch_rows - first, dtype=np.int64))
+            found.append((first + np.flatnonzero(np.isin(order, rows))) // self.batch_rows)
+        steps: Int64s = np.unique(np.concatenate(found))
+        return steps
+
+    def _first_row(self, phase: int) -> int:
+        return self.ends[phase - 1] * self.batch_rows if phase else 0
+
+    def _phase(self, phase: int, index: Int64s) -> Int64s:
+        first = self._first_row(phase)
+        size = self.ends[phase] * self.batch_rows - first
+        return first + permute(index, size=size, key=derive_seed(self.seed, "phase", phase))
+
+
 def permute(index: Int64s, *, size: int, key: int) -> Int64s:
     """Where each of `index` (values in [0, size)) goes in the permutation of [0, size) that `key` chooses."""
     half_bits = max(1, ((size - 1).bit_length() + 1) // 2)

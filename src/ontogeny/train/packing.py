@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ontogeny.core.errors import ArtifactError, DataError
 from ontogeny.core.files import canonical_json, digest_bytes
 from ontogeny.core.seeds import derive_seed
-from ontogeny.train.order import Int64s, RowOrder, permute
+from ontogeny.train.order import Int64s, PhasedOrder, RowOrder, permute
 
 PACKING_FILE = "packing.parquet"
 METADATA_KEY = b"ontogeny"
@@ -78,11 +79,11 @@ class PackingPlan:
     start: Int64s
     length: Int64s
     seq_len: int
-    order: RowOrder
+    order: RowOrder | PhasedOrder
 
     @property
     def rows(self) -> int:
-        """Rows of an epoch."""
+        """Rows of an epoch, or of the whole run where it has phases."""
         return self.order.rows
 
     @cached_property
@@ -144,7 +145,7 @@ class PackingPlan:
                 doc_ids=[str(doc_id) for doc_id in ids.dictionary.to_pylist()],
                 document=ids.indices.to_numpy().astype(np.int64),
                 seq_len=settings["seq_len"],
-                order=RowOrder(**settings["order"]),
+                order=_order_of(settings["order"]),
                 **columns,
             )
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
@@ -177,8 +178,42 @@ def pack_text(
     # The circle begins with the token before its first: the last one of the last document.
     circle.start[0] += circle.length[0] - 1
     circle.length[0] = 1
-    ends = np.cumsum(circle.length)
-    begins = ends - circle.length
+    cut = cut_into_rows(circle.length, seq_len)
+    return PackingPlan(
+        doc_ids=list(shuffled.doc_ids),
+        row=cut.row,
+        offset=cut.offset,
+        document=np.where(cut.span == 0, len(shuffled) - 1, cut.span - 1),
+        shard=circle.shard[cut.span],
+        start=circle.start[cut.span] + cut.skipped,
+        length=cut.length,
+        seq_len=seq_len,
+        order=RowOrder(cut.rows, batch_rows, _steps(steps, cut.rows, batch_rows), derive_seed(seed, "rows")),
+    )
+
+
+@dataclass(frozen=True)
+class RowCuts:
+    """Spans laid end to end and cut into rows: segment i is `length[i]` tokens of `span[i]`, after `skipped[i]` of it,
+    and stands at `offset[i]` of `row[i]`.
+    """
+
+    rows: int
+    row: Int64s
+    offset: Int64s
+    span: Int64s
+    skipped: Int64s
+    length: Int64s
+
+
+def cut_into_rows(lengths: Int64s, seq_len: int) -> RowCuts:
+    """Cut spans of `lengths` into rows of `seq_len` + 1 tokens that overlap by one; the last may be shorter.
+
+    The first span is the one token before the first target.
+    """
+    ends = np.cumsum(lengths)
+    begins = ends - lengths
+    tokens = int(ends[-1]) - 1
     rows = -(-tokens // seq_len)
     row_begin = np.arange(rows, dtype=np.int64) * seq_len
     row_end = np.minimum(row_begin + seq_len, tokens) + 1
@@ -188,17 +223,7 @@ def pack_text(
     within = np.arange(len(row), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
     span = first[row] + within
     begin, end = np.maximum(begins[span], row_begin[row]), np.minimum(ends[span], row_end[row])
-    return PackingPlan(
-        doc_ids=list(shuffled.doc_ids),
-        row=row,
-        offset=begin - row_begin[row],
-        document=np.where(span == 0, len(shuffled) - 1, span - 1),
-        shard=circle.shard[span],
-        start=circle.start[span] + begin - begins[span],
-        length=end - begin,
-        seq_len=seq_len,
-        order=RowOrder(rows, batch_rows, _steps(steps, rows, batch_rows), derive_seed(seed, "rows")),
-    )
+    return RowCuts(rows, row, begin - row_begin[row], span, begin - begins[span], end - begin)
 
 
 def pack_whole(
@@ -222,3 +247,9 @@ def pack_whole(
 
 def _steps(steps: int | None, rows: int, batch_rows: int) -> int:
     return -(-rows // batch_rows) if steps is None else steps
+
+
+def _order_of(settings: dict[str, Any]) -> RowOrder | PhasedOrder:
+    if "ends" in settings:
+        return PhasedOrder(**{**settings, "ends": tuple(settings["ends"])})
+    return RowOrder(**settings)

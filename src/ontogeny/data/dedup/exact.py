@@ -22,7 +22,7 @@ def drop_exact_duplicates(found: Decisions, *, all_copies: bool) -> None:
     first = np.maximum.accumulate(np.where(same_digest, 0, np.arange(len(places))))
     dropped, keeper = np.zeros(len(found), dtype=np.bool_), np.full(len(found), -1, dtype=np.int64)
     dropped[places[same]], keeper[places] = True, places[first] if len(places) else places
-    found.drop(dropped, Reason(EXACT_DUPLICATE), keeper=keeper)
+    found.drop(dropped, Reason(EXACT_DUPLICATE, "same content as"), keeper=keeper)
 
 
 def rename_repeated_ids(found: Decisions) -> None:

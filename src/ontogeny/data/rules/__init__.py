@@ -1,34 +1,131 @@
-"""Rules that drop documents, one module each, and the one place that lists them.
+"""Rules, one module each, and the one table that lists them.
 
-A rule is a small function over columns of signals: it reads no text, so another threshold costs no second reading.
-What a rule needs, its settings say (`needs`); it sees the text as it is where the rule stands in the recipe's list, so
-an edit listed before it has been made, one listed after it has not.
+Most drop documents: small functions over columns of signals, which read no text, so another threshold costs no second
+reading. Some edit text. Each sees the text as it is where it stands in the recipe's list: an edit listed before a rule
+has been made, one listed after it has not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
+from pydantic import Field
+
+from ontogeny.data.edits.c4_lines import C4Lines, edit_c4_lines
+from ontogeny.data.edits.mask_pii import MaskPii, mask_pii
+from ontogeny.data.rules.block_list import BlockListRule, files_of, judge_block_list
+from ontogeny.data.rules.c4 import C4, judge_c4
+from ontogeny.data.rules.classifier import ClassifierRule, judge_classifier
+from ontogeny.data.rules.decontaminate import Decontaminate, judge_decontaminate
+from ontogeny.data.rules.expression import Expression, groups_needed, judge_expression
+from ontogeny.data.rules.fineweb import FineWeb, judge_fineweb
+from ontogeny.data.rules.gopher_quality import GopherQuality, judge_gopher_quality
+from ontogeny.data.rules.gopher_repetition import GopherRepetition, judge_gopher_repetition
 from ontogeny.data.rules.judgement import Judgement
+from ontogeny.data.rules.language import Language, judge_language
 from ontogeny.data.rules.length import Length, judge_length
+from ontogeny.data.rules.pii import Pii, judge_pii
+from ontogeny.data.rules.toxicity import Toxicity, judge_toxicity
 
 if TYPE_CHECKING:
     from ontogeny.data.edits.edited import Edited
     from ontogeny.data.signals.group import Columns, SignalGroup
     from ontogeny.data.texts import Texts
 
-Rule: TypeAlias = Length
-"""What a recipe may write under `rules`; a union told apart by `type` once there are more."""
+Rule: TypeAlias = Annotated[
+    Length
+    | GopherQuality
+    | GopherRepetition
+    | C4Lines
+    | C4
+    | FineWeb
+    | Language
+    | BlockListRule
+    | ClassifierRule
+    | Toxicity
+    | Pii
+    | MaskPii
+    | Decontaminate
+    | Expression,
+    Field(discriminator="type"),
+]
+"""What a recipe may write under `rules`."""
 
-JUDGES: dict[str, Callable[[Any, Columns], Judgement]] = {
-    "length": judge_length,
+
+def _named_groups(rule: Any) -> list[SignalGroup]:
+    from ontogeny.data.signals.table import signal_group
+
+    return [signal_group(name) for name in rule.needs]
+
+
+def _classifier_groups(rule: ClassifierRule) -> list[SignalGroup]:
+    from ontogeny.data.signals.classifier import classifier_signals
+
+    return [classifier_signals(rule.name, rule.path)]
+
+
+def _toxicity_groups(rule: Toxicity) -> list[SignalGroup]:
+    from ontogeny.data.signals.toxicity import toxicity_signals
+
+    return [toxicity_signals(rule.words)]
+
+
+def _expression_groups(rule: Expression) -> list[SignalGroup]:
+    from ontogeny.data.signals.table import group_of_each_column, signal_group
+
+    return [signal_group(name) for name in groups_needed(rule, group_of_each_column())]
+
+
+def _overlap_groups(rule: Decontaminate) -> list[SignalGroup]:
+    from ontogeny.data.signals.overlap import group_of
+
+    return [group_of(rule)]
+
+
+def _item_files(rule: Decontaminate) -> list[Path]:
+    from ontogeny.data.signals.overlap import item_files
+
+    return item_files(rule)
+
+
+@dataclass(frozen=True)
+class RuleType:
+    """What a type of rule does: it judges columns, or it edits texts.
+
+    `groups` gives the signals that it decides over, `about` names columns of the documents themselves that it reads,
+    and `files` the outside files whose content decides with it.
+    """
+
+    judge: Callable[[Any, Any], Judgement] | None = None
+    edit: Callable[[Texts, Any], Edited] | None = None
+    groups: Callable[[Any], list[SignalGroup]] = _named_groups
+    about: tuple[str, ...] = ()
+    files: Callable[[Any], list[Path]] = lambda rule: []
+
+
+RULES: dict[str, RuleType] = {
+    "length": RuleType(judge_length),
+    "gopher-quality": RuleType(judge_gopher_quality),
+    "gopher-repetition": RuleType(judge_gopher_repetition),
+    "c4-lines": RuleType(edit=edit_c4_lines),
+    "c4": RuleType(judge_c4),
+    "fineweb": RuleType(judge_fineweb),
+    "language": RuleType(judge_language),
+    "block-list": RuleType(judge_block_list, groups=lambda rule: [], about=("url",), files=files_of),
+    "classifier": RuleType(
+        judge_classifier, groups=_classifier_groups, files=lambda rule: sorted(rule.path.glob("*"))
+    ),
+    "toxicity": RuleType(
+        judge_toxicity, groups=_toxicity_groups, files=lambda rule: [rule.words] if rule.words else []
+    ),
+    "pii": RuleType(judge_pii),
+    "mask-pii": RuleType(edit=mask_pii),
+    "decontaminate": RuleType(judge_decontaminate, groups=_overlap_groups, files=_item_files),
+    "expression": RuleType(judge_expression, groups=_expression_groups),
 }
-"""How each type of rule that drops documents decides."""
-
-EDITS: dict[str, Callable[[Texts, Any], Edited]] = {}
-"""What each type of rule that edits text does."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +138,21 @@ class Need:
 
 def edits_among(rules: Sequence[Rule]) -> list[Rule]:
     """Those of `rules` that change text, in order."""
-    return [rule for rule in rules if rule.type in EDITS]
+    return [rule for rule in rules if RULES[rule.type].edit is not None]
 
 
-def groups_of(rule: Rule) -> list[SignalGroup]:
-    """The groups of signals that `rule` decides over."""
-    from ontogeny.data.signals.table import signal_group
+def edit(texts: Texts, rule: Rule) -> Edited:
+    """`texts` after the edit that `rule` stands for."""
+    change = RULES[rule.type].edit
+    assert change is not None
+    return change(texts, rule)
 
-    return [signal_group(name) for name in rule.needs]
+
+def judge(rule: Rule, columns: Columns) -> Judgement:
+    """What `rule` says of documents with these columns."""
+    decide = RULES[rule.type].judge
+    assert decide is not None
+    return decide(rule, columns)
 
 
 def needs_of(rules: Sequence[Rule]) -> list[Need]:
@@ -56,8 +160,13 @@ def needs_of(rules: Sequence[Rule]) -> list[Need]:
     needs: dict[Need, None] = {}
     edits = 0
     for rule in rules:
-        if rule.type in EDITS:
+        if RULES[rule.type].edit is not None:
             edits += 1
         else:
-            needs |= dict.fromkeys(Need(group, edits) for group in groups_of(rule))
+            needs |= dict.fromkeys(Need(group, edits) for group in RULES[rule.type].groups(rule))
     return list(needs)
+
+
+def files_read_by(rules: Sequence[Rule]) -> list[Path]:
+    """The outside files whose content decides with the settings of `rules`."""
+    return [path for rule in rules for path in RULES[rule.type].files(rule)]

@@ -30,13 +30,14 @@ class Judgement:
 
     `code` (n,) int16 is 0 where the document stays, and k where it goes for `reasons[k - 1]`. `score` (n,) float64 is
     the value that decided, nan where the document stays. A reason may stand in `reasons` more than once, with another
-    `says`.
+    `says`. `bounds` are the tests behind it, in the same order: what a report draws curves of.
     """
 
     reasons: tuple[str, ...]
     says: tuple[str, ...]
     code: npt.NDArray[np.int16]
     score: npt.NDArray[np.float64]
+    bounds: tuple[Bound, ...] = ()
 
 
 def first_missed(count: int, bounds: Sequence[Bound]) -> Judgement:
@@ -49,5 +50,5 @@ def first_missed(count: int, bounds: Sequence[Bound]) -> Judgement:
         code[decided] = number
         score[decided] = bound.value[decided]
     return Judgement(
-        tuple(bound.reason for bound in bounds), tuple(bound.says for bound in bounds), code, score
+        tuple(bound.reason for bound in bounds), tuple(bound.says for bound in bounds), code, score, tuple(bounds)
     )

@@ -20,6 +20,7 @@ class Length(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     needs: ClassVar[tuple[str, ...]] = ("size",)
+    bounds: ClassVar[tuple[str, ...]] = ("min_chars", "max_chars", "min_bytes", "max_bytes")
 
     type: Literal["length"]
     min_chars: int | None = Field(None, ge=1)

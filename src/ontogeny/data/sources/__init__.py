@@ -11,21 +11,47 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field
 
 from ontogeny.data.document import Document, Rejected
-from ontogeny.data.sources import csv, jsonl, parquet, text
+from ontogeny.data.sources import csv, dialogue, jsonl, parquet, text
+from ontogeny.data.sources.books import BooksSource, book_units, read_books
+from ontogeny.data.sources.common_crawl import CommonCrawlSource, read_common_crawl
 from ontogeny.data.sources.csv import CsvSource, read_csv
+from ontogeny.data.sources.dialogue import DialogueSource, read_dialogue
+from ontogeny.data.sources.docx import DocxSource, read_docx
 from ontogeny.data.sources.files import Reading, Unit, units_of
+from ontogeny.data.sources.html import HtmlSource, read_html
 from ontogeny.data.sources.jsonl import JsonlSource, read_jsonl
+from ontogeny.data.sources.mail import MailSource, read_mail
 from ontogeny.data.sources.parquet import ParquetSource, read_parquet
+from ontogeny.data.sources.pdf import PdfSource, read_pdf
 from ontogeny.data.sources.python_docs import (
     PythonDocsSource,
     python_docs_files,
     python_docs_unit,
     read_python_docs,
 )
+from ontogeny.data.sources.stackexchange import StackExchangeSource, read_stackexchange
+from ontogeny.data.sources.streams import whole_files
 from ontogeny.data.sources.text import TextSource, read_text
+from ontogeny.data.sources.warc import WarcSource, read_warc
+from ontogeny.data.sources.wikipedia import WikipediaSource, read_wikipedia
 
 Source: TypeAlias = Annotated[
-    TextSource | JsonlSource | ParquetSource | CsvSource | PythonDocsSource, Field(discriminator="type")
+    TextSource
+    | JsonlSource
+    | ParquetSource
+    | CsvSource
+    | BooksSource
+    | DialogueSource
+    | HtmlSource
+    | WarcSource
+    | CommonCrawlSource
+    | WikipediaSource
+    | StackExchangeSource
+    | PdfSource
+    | DocxSource
+    | MailSource
+    | PythonDocsSource,
+    Field(discriminator="type"),
 ]
 """What a recipe may write under `sources`."""
 
@@ -48,6 +74,16 @@ SOURCES: dict[str, SourceType] = {
     "jsonl": SourceType(partial(units_of, formats=jsonl.FORMATS), read_jsonl),
     "parquet": SourceType(partial(units_of, formats=parquet.FORMATS), read_parquet),
     "csv": SourceType(partial(units_of, formats=csv.FORMATS), read_csv),
+    "books": SourceType(book_units, read_books),
+    "dialogue": SourceType(partial(units_of, formats=dialogue.FORMATS), read_dialogue),
+    "html": SourceType(whole_files, read_html),
+    "warc": SourceType(whole_files, read_warc),
+    "common-crawl": SourceType(whole_files, read_common_crawl),
+    "wikipedia": SourceType(whole_files, read_wikipedia),
+    "stackexchange": SourceType(whole_files, read_stackexchange),
+    "pdf": SourceType(whole_files, read_pdf),
+    "docx": SourceType(whole_files, read_docx),
+    "mail": SourceType(whole_files, read_mail),
     "python-docs": SourceType(lambda source: [python_docs_unit()], read_python_docs, python_docs_files),
 }
 

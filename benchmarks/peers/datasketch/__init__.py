@@ -1,0 +1,1 @@
+"""datasketch, with 5-grams made in Python, as its documentation shows it."""

@@ -1,0 +1,1 @@
+"""datatrove, in an environment of its own."""

@@ -1,0 +1,1 @@
+"""rensa, with 5-grams made in Python, as its README shows it."""

@@ -1,0 +1,206 @@
+"""A classifier to train from two sets of texts, "like these" and "like those", and to apply to any text, on CPU.
+
+It is a linear model over hashed n-grams (`classifier_features.py`), the kind that DCLM and FineWeb-Edu's followers use
+for quality (arXiv:2406.11794, section 4.4), scaled to calibrated probabilities on examples it did not learn from and
+measured on others. Which examples are held out follows from their content, so copies stand on the same side and neither
+order nor number of other examples moves them. No pickle: weights in safetensors, all else in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from blake3 import blake3
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from ontogeny.core.errors import DataError
+from ontogeny.core.files import digest_file, write_atomic
+from ontogeny.core.seeds import numpy_generator
+from ontogeny.data.classifier_features import find_features, fit, linear_scores
+from ontogeny.data.classifier_figures import Figures, fit_scaling, measure, probability
+from ontogeny.data.texts import Texts
+
+WEIGHTS_FILE, SETTINGS_FILE = "classifier.safetensors", "classifier.json"
+FORMAT = "ontogeny-classifier-1"
+FEWEST = 20
+"""Examples of a class that must be there to learn from, to scale by and to measure on."""
+
+
+class Training(BaseModel):
+    """How a classifier is trained; defaults chosen on the benchmark `classifier_quality`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bits: int = Field(18, ge=10, le=26)
+    """2^bits buckets of four bytes."""
+
+    chars: tuple[int, int] | None = None
+    """Fewest and most bytes of n-grams within words, (3, 5) for noisy or unspaced text; None for words and pairs."""
+
+    epochs: int = Field(5, ge=1)
+    learning_rate: float = Field(0.5, gt=0)
+    l2: float = Field(1e-6, ge=0)
+    held_out: float = Field(0.2, gt=0, lt=1)
+    """Part of the examples not learnt from; half of it scales, half of it measures."""
+
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _chars_make_sense(self) -> Training:
+        if self.chars is not None and not 1 <= self.chars[0] <= self.chars[1] <= 16:
+            raise ValueError(
+                f"chars {list(self.chars)}: give the fewest and the most, between 1 and 16, as in [3, 5]"
+            )
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained classifier.
+
+    Attributes:
+        weights: (2^bits,) float32.
+        bias: of the linear model.
+        scale, offset: make its log-odds calibrated ones.
+        training: the settings it was trained with.
+        figures: what was measured on examples it never saw.
+    """
+
+    weights: npt.NDArray[np.float32]
+    bias: float
+    scale: float
+    offset: float
+    training: Training
+    figures: Figures
+
+    def score(self, texts: Texts) -> npt.NDArray[np.float32]:
+        """The probability, (n,), that each text is like the first set."""
+        raw = linear_scores(texts, self.weights, self.bias, self.training.chars or (0, 0))
+        return probability(self.scale * raw + self.offset).astype(np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write it into `folder`, which is made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        about = {
+            "format": FORMAT,
+            "bias": self.bias,
+            "scale": self.scale,
+            "offset": self.offset,
+            "training": self.training.model_dump(mode="json"),
+            "figures": asdict(self.figures),
+        }
+        write_atomic(folder / WEIGHTS_FILE, save({"weights": self.weights}))
+        write_atomic(folder / SETTINGS_FILE, json.dumps(about, indent=2) + "\n")
+
+
+def train_classifier(like: Texts, unlike: Texts, training: Training | None = None) -> Classifier:
+    """A classifier that scores texts like `like` high and texts like `unlike` low.
+
+    Raises:
+        DataError: too few examples of a class to learn from, to scale by or to measure on.
+    """
+    training = training or Training()
+    texts, wanted, side = _examples(like, unlike)
+    learnt, scaled = side >= training.held_out, side < training.held_out / 2
+    measured = ~learnt & ~scaled
+    _refuse_too_few(wanted, {"learn from": learnt, "scale by": scaled, "measure on": measured})
+    buckets, offsets = find_features(texts, training.bits, training.chars or (0, 0))
+    weights = np.zeros(1 << training.bits, dtype=np.float32)
+    squares, bias = np.zeros(1 << training.bits, dtype=np.float32), np.zeros(2)
+    rows = np.flatnonzero(learnt)
+    for epoch in range(training.epochs):
+        order = numpy_generator(training.seed, "classifier", epoch).permutation(rows)
+        fit(
+            buckets,
+            offsets,
+            wanted.astype(np.float64),
+            order,
+            weights,
+            squares,
+            training.learning_rate,
+            training.l2,
+            bias,
+        )
+    raw = linear_scores(texts, weights, float(bias[0]), training.chars or (0, 0))
+    scale, offset = fit_scaling(raw[scaled], wanted[scaled])
+    figures = measure(raw[measured], scale * raw[measured] + offset, wanted[measured])
+    return Classifier(weights, float(bias[0]), scale, offset, training, figures)
+
+
+def load_classifier(folder: Path) -> Classifier:
+    """The classifier in `folder`, as `Classifier.save` wrote it.
+
+    Raises:
+        DataError: a file is missing, of another kind or damaged.
+    """
+    try:
+        about = json.loads((folder / SETTINGS_FILE).read_bytes())
+        weights = load((folder / WEIGHTS_FILE).read_bytes())["weights"]
+        if about["format"] != FORMAT:
+            raise ValueError(f"its format is {about['format']!r}, not {FORMAT!r}")
+        training = Training.model_validate(about["training"])
+        if weights.dtype != np.float32 or weights.shape != (1 << training.bits,):
+            raise ValueError("the weights do not fit the settings")
+        numbers = [float(about[name]) for name in ("bias", "scale", "offset")]
+        figures = TypeAdapter(Figures).validate_python(about["figures"])
+        if not np.isfinite(weights).all() or not np.isfinite(numbers).all():
+            raise ValueError("it holds numbers that are none")
+    except OSError as error:
+        raise DataError(
+            f"no classifier is there: {error.strerror}",
+            where=str(folder),
+            hint="give a folder that training wrote",
+        ) from None
+    except (ValueError, KeyError, TypeError, SafetensorError, ValidationError) as error:
+        raise DataError(
+            f"not a classifier of ours, or damaged: {error}", where=str(folder), hint="train it again"
+        ) from None
+    return Classifier(weights, numbers[0], numbers[1], numbers[2], training, figures)
+
+
+def classifier_files(folder: Path) -> list[Path]:
+    """The files that a classifier consists of."""
+    return [folder / SETTINGS_FILE, folder / WEIGHTS_FILE]
+
+
+def classifier_version(folder: Path) -> int:
+    """31 bits that follow from what its files hold, so that one trained anew is told from the old.
+
+    Raises:
+        DataError: a file is missing.
+    """
+    try:
+        digests = "".join(digest_file(path) for path in classifier_files(folder))
+    except OSError as error:
+        raise DataError(
+            f"no classifier is there: {error.strerror}",
+            where=str(folder),
+            hint="give a folder that training wrote",
+        ) from None
+    return int.from_bytes(blake3(digests.encode()).digest(4), "big") >> 1
+
+
+def _examples(like: Texts, unlike: Texts) -> tuple[Texts, npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """All examples in the order of their digests, whether each is wanted, and where its digest falls in 0..1."""
+    strings = [(text, True) for text in like.strings()] + [(text, False) for text in unlike.strings()]
+    digested = sorted((blake3(text.encode()).digest(16), wanted, text) for text, wanted in strings)
+    side = np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest, _, _ in digested])
+    wanted = np.array([each for _, each, _ in digested], dtype=np.bool_)
+    return Texts.of([text for _, _, text in digested]), wanted, side
+
+
+def _refuse_too_few(wanted: npt.NDArray[np.bool_], parts: dict[str, npt.NDArray[np.bool_]]) -> None:
+    for purpose, part in parts.items():
+        for name, of_class in (("like these", wanted), ("like those", ~wanted)):
+            count = int((part & of_class).sum())
+            if count < FEWEST:
+                raise DataError(
+                    f"of the examples {name!r}, {count} are there to {purpose}; {FEWEST} are needed",
+                    hint="give more examples, some hundreds of each; or another `held_out`",
+                )

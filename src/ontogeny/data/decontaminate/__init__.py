@@ -1,0 +1,7 @@
+"""Finding evaluation items in training text: n-grams propose, a closer look at the place decides.
+
+items      evaluation questions out of files of many forms
+index      the n-grams of items, and where they stand in a text
+match      the closer look: how much of an item stands together at one place
+corpus     over a whole corpus: which documents go, and what an evaluation may want to know of each item
+"""

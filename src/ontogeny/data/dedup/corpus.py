@@ -1,0 +1,130 @@
+"""Near-duplicates among the documents that rules left: from stored signals, with the texts of candidates alone.
+
+`dedup.clusters` decides; here its rows (documents that are still kept, portion by portion) are found in portions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from ontogeny.data.decide import Decisions, Reason
+from ontogeny.data.dedup.clusters import Copies, find_near_duplicates, preference
+from ontogeny.data.dedup.containment import Samples
+from ontogeny.data.dedup.groups import near_groups
+from ontogeny.data.dedup.guards import Alarm, alarms, raise_or_return
+from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.portions import Portion
+from ontogeny.data.signals.shingles import shingles_of
+from ontogeny.data.texts import Texts
+
+NEAR_DUPLICATE = "near_duplicate"
+
+Rows = npt.NDArray[np.int64]
+
+
+def drop_near_duplicates(found: Decisions, settings: NearDedup) -> list[Alarm]:
+    """Drop what `settings` call copies of a better document that stays; what should be looked at first.
+
+    Raises:
+        DataError: too much of a source would go, or a cluster is too large, and the settings say stop.
+    """
+    places = np.flatnonzero(found.kept)
+    places = places[np.lexsort((found.row[places], found.portion[places]))]
+    corpus = _Kept(found, places, settings)
+    sizes, sources, source_names = corpus.sizes_and_sources()
+    copies = Copies(found.digest[places], preference(settings, sizes, corpus.column(settings.score)), sizes)
+    outcome = find_near_duplicates(
+        settings,
+        copies,
+        signatures=corpus.signatures,
+        samples=corpus.samples if settings.containment is not None else None,
+        shingles_of=corpus.shingles,
+    )
+    raised = alarms(
+        settings,
+        removed=outcome.removed,
+        source=sources,
+        source_names=source_names,
+        cluster=outcome.cluster,
+        name_of=corpus.name,
+    )
+    raise_or_return(raised, settings)
+    _drop(found, places, outcome.keeper, outcome.jaccard)
+    return raised
+
+
+def _drop(found: Decisions, places: Rows, keeper: Rows, jaccard: npt.NDArray[np.float32]) -> None:
+    gone = np.flatnonzero(keeper >= 0)
+    which, score = np.zeros(len(found), dtype=np.bool_), np.full(len(found), np.nan)
+    instead = np.full(len(found), -1, dtype=np.int64)
+    which[places[gone]] = True
+    score[places[gone]] = jaccard[gone]
+    instead[places[gone]] = places[keeper[gone]]
+    found.drop(which, Reason(NEAR_DUPLICATE, "near copy of"), score=score, keeper=instead)
+
+
+class _Kept:
+    """The documents at `places` of `found`, which stand in the order of portions and their rows."""
+
+    def __init__(self, found: Decisions, places: Rows, settings: NearDedup) -> None:
+        self._found, self._places, self._settings = found, places, settings
+        self._minhash, *self._sampled = near_groups(settings)
+
+    def signatures(self) -> Iterator[npt.NDArray[np.uint32]]:
+        """MinHash signatures, portion by portion."""
+        for portion, rows in self._portions():
+            yield portion.signals(self._minhash)["minhash"][rows]
+
+    def samples(self) -> Iterator[Samples]:
+        """Sampled shingles, portion by portion."""
+        for portion, rows in self._portions():
+            of_rows = portion.ragged(self._sampled[0], "samples")[rows]
+            yield Samples(of_rows.values, of_rows.offsets)
+
+    def shingles(self, rows: Rows) -> list[npt.NDArray[np.uint64]]:
+        """The shingles of the documents at ascending `rows`."""
+        found: list[npt.NDArray[np.uint64]] = []
+        for portion, here in self._portions(rows):
+            texts = Texts.of_arrow(portion.documents(["text"]).take(here).column("text"))
+            found += shingles_of(texts, self._settings.n_gram)
+        return found
+
+    def sizes_and_sources(self) -> tuple[Rows, npt.NDArray[np.int32], list[str]]:
+        """Bytes of each document, the position of its source in the names, and the names."""
+        sizes, sources = np.empty(len(self._places), np.int64), np.empty(len(self._places), np.int32)
+        names: dict[str, int] = {}
+        start = 0
+        for portion, rows in self._portions():
+            table = portion.documents(["size_bytes", "source"]).take(rows)
+            here = slice(start, start + len(rows))
+            sizes[here] = table.column("size_bytes").to_numpy()
+            sources[here] = [
+                names.setdefault(str(name), len(names)) for name in table.column("source").to_pylist()
+            ]
+            start += len(rows)
+        return sizes, sources, list(names)
+
+    def column(self, name: str | None) -> npt.NDArray[np.float64] | None:
+        """The signal called `name`, as numbers."""
+        if name is None:
+            return None
+        file = self._found.signals[name]
+        return np.concatenate([portion.columns(file)[name][rows] for portion, rows in self._portions()])
+
+    def name(self, row: int) -> str:
+        """The document at `row`, for a person."""
+        place = self._places[row]
+        portion = self._found.portions[self._found.portion[place]]
+        (told,) = portion.documents(["doc_id", "locator"]).slice(int(self._found.row[place]), 1).to_pylist()
+        return f"{told['doc_id']} at {told['locator']}"
+
+    def _portions(self, among: Rows | None = None) -> Iterator[tuple[Portion, npt.NDArray[np.int32]]]:
+        """Each portion with its rows, of all documents or of those `among` them."""
+        places = self._places if among is None else self._places[among]
+        numbers = self._found.portion[places]
+        starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+        for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
+            yield self._found.portions[numbers[start]], self._found.row[places[start:end]]

@@ -1,0 +1,108 @@
+"""C4's rules for lines: what is no sentence, too short, about cookies or JavaScript goes, and so do citation marks.
+
+Raffel et al., arXiv:1910.10683, section 2.2, with the details of the reference implementation
+(tensorflow-datasets, text/c4_utils.py) as datatrove 0.10 has them. What the document as a whole must then have
+(five sentences, no lorem ipsum, no curly bracket) is the rule `c4`, which reads the columns of this edit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ontogeny.data.edits.edited import Edited
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ontogeny.data.texts import Texts
+
+OUTCOMES = ("kept", "too_long_word", "no_terminal_punctuation", "too_few_words", "javascript", "policy")
+"""What became of a line, by its code."""
+COLUMNS = (
+    "c4_lines",
+    *(f"c4_{outcome}_lines" for outcome in OUTCOMES),
+    "c4_lorem_ipsum_lines",
+    "c4_curly_bracket_lines",
+    "c4_citations",
+    "c4_sentences",
+)
+
+
+class C4Lines(BaseModel):
+    """Which lines stay. A bound of None and a switch that is off let every line pass.
+
+    `terminal_punctuation`: only lines that end in . ? ! " or ', and not in an ellipsis (FineWeb, arXiv:2406.17557,
+    section 3.4, turned this off). `citations`: marks such as [1], [edit] and [citation needed] are taken out of the
+    line. `min_words` between spaces (published: 3). `max_word_chars`: no longer word (published: 1,000).
+    `javascript`: no line that names it. `policy`: no line about cookies, terms of use or privacy policy.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["c4-lines"]
+    terminal_punctuation: bool = True
+    citations: bool = True
+    min_words: int | None = Field(3, ge=1)
+    max_word_chars: int | None = Field(1000, ge=1)
+    javascript: bool = True
+    policy: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class EditedLines(Edited):
+    """The outcome, with what became of every line: text i's are `line_codes[line_offsets[i]:line_offsets[i + 1]]`.
+
+    `line_codes` (lines,) uint8 are positions in `OUTCOMES`; `line_offsets` (n + 1,) int64.
+    """
+
+    line_codes: npt.NDArray[np.uint8]
+    line_offsets: npt.NDArray[np.int64]
+
+
+def edit_c4_lines(texts: Texts, settings: C4Lines) -> EditedLines:
+    """The texts with the lines that stay, joined by line feeds, and the columns `COLUMNS`, (n,) int64 each.
+
+    `c4_lines` and, of these, how many had each outcome; lines that hold lorem ipsum or a curly bracket, of those that
+    got so far; citation marks taken out; sentences of the lines that stay.
+    """
+    import numpy as np
+
+    from ontogeny.data.edits.c4_line_pass import NO_BOUND, bound_of_lines, pass_over_c4_lines
+    from ontogeny.data.signals.characters import character_classes
+    from ontogeny.data.signals.special_cases import special_cases
+    from ontogeny.data.texts import Texts
+
+    options = (
+        settings.terminal_punctuation,
+        settings.citations,
+        settings.min_words or 0,
+        settings.max_word_chars or NO_BOUND,
+        settings.javascript,
+        settings.policy,
+    )
+    classes = character_classes()
+    counts = np.zeros((len(texts), len(COLUMNS)), dtype=np.int64)
+    data, offsets = np.empty(len(texts.data), dtype=np.uint8), np.zeros(len(texts) + 1, dtype=np.int64)
+    codes = np.empty(bound_of_lines(texts.data, texts.offsets, classes), dtype=np.uint8)
+    code_offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+    pass_over_c4_lines(
+        texts.data,
+        texts.offsets,
+        classes,
+        special_cases(),
+        options,
+        data,
+        offsets,
+        codes,
+        code_offsets,
+        counts,
+    )
+    columns: dict[str, npt.NDArray[Any]] = {
+        name: counts[:, number].copy() for number, name in enumerate(COLUMNS)
+    }
+    edited = Texts(data[: offsets[-1]].copy(), offsets)
+    return EditedLines(edited, columns, codes[: code_offsets[-1]].copy(), code_offsets)

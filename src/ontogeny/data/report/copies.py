@@ -1,0 +1,155 @@
+"""Duplicate clusters and web domains of a finished corpus, from its columns.
+
+A cluster is a document that stays and those that went for it: `dropped.parquet` names it, in the column `keeper` where
+there is one and otherwise in the detail. Counting is Arrow's; Python sees what is shown only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ontogeny.data.report.scan import files_of, row_groups
+from ontogeny.data.write import DROPPED_FILE
+from ontogeny.records.parts import part_paths
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHOWN_CLUSTERS = 5
+SHOWN_COPIES = 3
+SHOWN_CHARS = 400
+TOP_DOMAINS = 30
+MERGE_ROWS = 1 << 20
+"""Distinct values in waiting before counts are merged."""
+KEEPER = r"(?P<keeper>\b[0-9a-f]{32}\b)"
+
+
+class ValueCounts:
+    """How often each value occurs, as Arrow columns: about its own bytes and 8 more a distinct value."""
+
+    def __init__(self) -> None:
+        self._tables: list[pa.Table] = []
+        self._rows = 0
+
+    def add(self, values: pa.ChunkedArray[Any]) -> None:
+        """Count `values`; nulls are left out."""
+        import pyarrow as pa
+
+        counts = pa.chunked_array([values.drop_null().value_counts()]).flatten()
+        self._tables.append(pa.table(counts, names=["value", "count"]))
+        self._rows += len(counts)
+        if self._rows > MERGE_ROWS:
+            self._tables = [self.table()]
+            self._rows = -len(self._tables[0])  # as much again may come before the next merge
+
+    def table(self) -> pa.Table:
+        """Columns `value` and `count`, most frequent first, then by value."""
+        import pyarrow as pa
+
+        if not self._tables:
+            return pa.table({"value": pa.array([], pa.string()), "count": pa.array([], pa.int64())})
+        merged = pa.concat_tables(self._tables).group_by("value").aggregate([("count", "sum")])
+        merged = merged.rename_columns(["value", "count"])
+        return merged.sort_by([("count", "descending"), ("value", "ascending")])
+
+
+def domain_figures(payload: Path) -> dict[str, Any]:
+    """Documents by their `domain`; empty where no document has one."""
+    from ontogeny.data.diversity import spread
+
+    counts = ValueCounts()
+    for path in part_paths(payload):
+        for table in row_groups(path, ["domain"]):
+            if "domain" not in table.column_names:
+                return {}
+            counts.add(table.column("domain"))
+    ordered = counts.table()
+    if not len(ordered):
+        return {}
+    every = ordered.column("count").to_numpy()
+    names = ordered.column("value").slice(0, TOP_DOMAINS).to_pylist()
+    shares = spread(dict(enumerate(every.tolist()))) if len(every) <= MERGE_ROWS else {"distinct": len(every)}
+    return {**shares, "documents": int(every.sum()), "top": dict(zip(names, every.tolist(), strict=False))}
+
+
+def cluster_figures(payload: Path) -> dict[str, Any]:
+    """How many documents went for another, by the size of the cluster, and the largest with examples."""
+    import numpy as np
+
+    counts = ValueCounts()
+    for table in _with_keeper(payload, ["keeper", "detail", "reason"]):
+        counts.add(table.column("keeper"))
+    ordered = counts.table()
+    if not len(ordered):
+        return {}
+    sizes = ordered.column("count").to_numpy() + 1
+    classes, number = np.unique(np.ceil(np.log2(sizes)).astype(int), return_counts=True)
+    return {
+        "clusters": len(sizes),
+        "copies": int((sizes - 1).sum()),
+        "largest": int(sizes[0]),
+        "sizes": {str(2 ** int(key)): int(count) for key, count in zip(classes, number, strict=True)},
+        "examples": _examples(payload, ordered.slice(0, SHOWN_CLUSTERS).to_pylist()),
+    }
+
+
+def _with_keeper(payload: Path, columns: list[str]) -> Any:
+    """Row groups of the dropped in which documents went for another, with the column `keeper`."""
+    import pyarrow.compute as pc
+
+    dropped = payload / DROPPED_FILE
+    if not dropped.exists():
+        return
+    for table in row_groups(dropped, columns):
+        if "keeper" not in table.column_names:
+            copies = table.filter(pc.match_substring(table.column("reason"), "duplicate"))
+            found = pc.struct_field(pc.extract_regex(copies.column("detail"), KEEPER), "keeper")
+            table = copies.append_column("keeper", found)
+        table = table.filter(pc.is_valid(table.column("keeper")))
+        if len(table):
+            yield table
+
+
+def _examples(payload: Path, largest: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = [row["value"] for row in largest]
+    copies: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
+    columns = ["keeper", "detail", "reason", "doc_id", "source", "locator", "text"]
+    for table in _with_keeper(payload, columns):
+        for row in table.filter(pc.is_in(table.column("keeper"), pa.array(wanted))).to_pylist():
+            if len(copies[row["keeper"]]) < SHOWN_COPIES:
+                copies[row["keeper"]].append(_shown(row) | {"reason": row["reason"], "detail": row["detail"]})
+    keepers: dict[str, dict[str, Any]] = {}
+    for path, kept in files_of(payload):
+        if kept and len(keepers) < len(wanted):
+            for table in row_groups(path, ["doc_id"]):  # ids first: texts are read where one is found only
+                if pc.any(pc.is_in(table.column("doc_id"), pa.array(wanted))).as_py():
+                    keepers |= _keepers_in(path, wanted)
+                    break
+    return [
+        {"documents": row["count"] + 1, "kept": keepers.get(row["value"]), "copies": copies[row["value"]]}
+        for row in largest
+    ]
+
+
+def _keepers_in(path: Path, wanted: list[str]) -> dict[str, dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = {}
+    for table in row_groups(path, ["doc_id", "source", "locator", "text"]):
+        for row in table.filter(pc.is_in(table.column("doc_id"), pa.array(wanted))).to_pylist():
+            found[row["doc_id"]] = _shown(row)
+    return found
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "doc_id": row["doc_id"],
+        "source": row["source"],
+        "locator": row["locator"],
+        "text": (row.get("text") or "")[:SHOWN_CHARS],
+    }

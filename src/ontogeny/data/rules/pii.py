@@ -1,0 +1,40 @@
+"""Drops documents that hold personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from ontogeny.data.pii.kinds import PERSONAL, Kind, count_column
+from ontogeny.data.rules.judgement import Bound, Judgement, first_missed
+
+
+class Pii(BaseModel):
+    """How many of each kind a document may hold; by default none of any kind but addresses of private networks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    needs: ClassVar[tuple[str, ...]] = ("pii",)
+    bounds: ClassVar[tuple[str, ...]] = ("max_found",)
+
+    type: Literal["pii"]
+    kinds: tuple[Kind, ...] = Field(PERSONAL, min_length=1)
+    max_found: int = Field(0, ge=0)
+
+
+def judge_pii(rule: Pii, columns: Mapping[str, npt.NDArray[Any]]) -> Judgement:
+    """`pii_email`, `pii_phone`, ... for the first of the rule's kinds of which there are more than `max_found`."""
+    names = [count_column(kind) for kind in dict.fromkeys(rule.kinds)]
+    bounds = [
+        Bound(
+            name,
+            f"found, more than max_found {rule.max_found:,}",
+            columns[name].astype(np.float64),
+            columns[name] > rule.max_found,
+        )
+        for name in names
+    ]
+    return first_missed(len(columns[names[0]]), bounds)

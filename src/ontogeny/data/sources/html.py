@@ -1,0 +1,37 @@
+"""HTML files: one page each, its encoding told from what the file says and holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from ontogeny.data.document import Document, Rejected
+from ontogeny.data.sources.files import Reading, Unit, rejected
+from ontogeny.data.sources.pages import Page, PageSource, page_document
+from ontogeny.data.sources.streams import open_limited
+from ontogeny.records.formats import DamagedStreamError
+from ontogeny.records.row import BadRow, Fault, byte_locator
+
+
+class HtmlSource(PageSource):
+    """`{type: html, path: ./pages/**/*.html, extract: quality}`"""
+
+    type: Literal["html"]
+
+
+def read_html(source: HtmlSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
+    """The page of one file, compressed or not."""
+    try:
+        with open_limited(unit.path, reading.watch) as stream:
+            data = stream.read(source.max_page_bytes + 1)
+        fault = None if data else (Fault.EMPTY_FILE, "the file is empty")
+    except DamagedStreamError as error:
+        data, fault = b"", (Fault.DAMAGED_COMPRESSION, str(error))
+    locator = byte_locator(unit.path, 0, len(data))
+    if fault is not None:
+        bad = BadRow(*fault, 1, locator)
+        reading.count.add_bad(bad)
+        yield rejected(bad, source.source_name)
+        return
+    reading.count.add_good()
+    yield page_document(source, Page(data=data, locator=locator))

@@ -1,0 +1,239 @@
+"""Near-duplicate removal as a whole: what goes, what stays, and that no order of the input changes it."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from blake3 import blake3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ontogeny.data.dedup.clusters import Copies, NearDuplicates, find_near_duplicates, preference
+from ontogeny.data.dedup.containment import Samples, sample_pairs, sample_shingles
+from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.signals.minhash import minhash_of
+from ontogeny.data.signals.shingles import shingles_of
+from ontogeny.data.texts import Texts
+
+Random = random.Random
+
+
+def prose(count: int, generator: Random) -> list[str]:
+    return ["".join(generator.choices("abcdefghijklmnop", k=generator.randint(2, 9))) for _ in range(count)]
+
+
+def edited(words: list[str], share: float, generator: Random) -> list[str]:
+    """`words` with a share of them replaced, here and there."""
+    places = set(generator.sample(range(len(words)), round(share * len(words))))
+    return [prose(1, generator)[0] if place in places else word for place, word in enumerate(words)]
+
+
+def near_of(
+    texts: list[str],
+    settings: NearDedup | None = None,
+    *,
+    portions: int = 1,
+    scores: list[float] | None = None,
+    read: list[int] | None = None,
+) -> NearDuplicates:
+    settings = settings or NearDedup()
+    edges = np.linspace(0, len(texts), portions + 1).astype(int)
+    parts = [Texts.of(texts[low:high]) for low, high in itertools.pairwise(edges)]
+    digests = [np.frombuffer(blake3(text.encode()).digest(16), dtype=">u8") for text in texts]
+    size_bytes = np.concatenate([part.sizes for part in parts])
+    score = None if scores is None else np.array(scores)
+
+    def signatures() -> Iterator[npt.NDArray[np.uint32]]:
+        for part in parts:
+            yield minhash_of(part, n_gram=settings.n_gram, bands=settings.bands, rows=settings.rows)
+
+    def samples() -> Iterator[Samples]:
+        for part in parts:
+            yield sample_shingles(part, n_gram=settings.n_gram, sample_every=settings.sample_every)
+
+    def shingles(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.uint64]]:
+        if read is not None:
+            read.extend(rows.tolist())
+        return shingles_of(Texts.of([texts[row] for row in rows]), settings.n_gram)
+
+    halves = np.array(digests, dtype=np.uint64).reshape(-1, 2)
+    copies = Copies(halves, preference(settings, size_bytes, score), size_bytes)
+    return find_near_duplicates(
+        settings, copies, signatures=signatures, samples=samples, shingles_of=shingles
+    )
+
+
+def corpus(seed: int) -> list[str]:
+    """Texts of every kind that matters here, in no order."""
+    generator = Random(seed)
+    texts = []
+    for _ in range(generator.randint(1, 5)):
+        words = prose(generator.randint(20, 400), generator)
+        texts.append(words)
+        for _ in range(generator.randint(0, 4)):
+            texts.append(edited(generator.choice(texts), generator.uniform(0, 0.2), generator))
+        if generator.random() < 0.5:
+            texts.append(words[len(words) // 4 : len(words) // 2])
+        if generator.random() < 0.5:
+            texts.append(prose(120, generator) + words + prose(60, generator))
+    unique = list({" ".join(words) for words in texts})
+    generator.shuffle(unique)
+    return unique
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.randoms(), st.integers(1, 4))
+def test_neither_order_nor_portions_change_the_result(seed: int, generator: Random, portions: int) -> None:
+    texts = sorted(corpus(seed))
+    order = generator.sample(range(len(texts)), len(texts))
+    one, other = near_of(texts), near_of([texts[row] for row in order], portions=portions)
+    for place, row in enumerate(order):
+        keeper = other.keeper[place]
+        assert (order[keeper] if keeper >= 0 else -1) == one.keeper[row]
+        for name in ("jaccard", "contained", "cluster", "cluster_size"):
+            assert np.array_equal(getattr(other, name)[place], getattr(one, name)[row], equal_nan=True)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_what_goes_resembles_the_copy_that_stays(seed: int) -> None:
+    texts, limits = corpus(seed), NearDedup()
+    found = near_of(texts, limits)
+    for row in np.flatnonzero(found.removed):
+        keeper = int(found.keeper[row])
+        assert not found.removed[keeper]
+        assert found.cluster[keeper] == found.cluster[row] >= 0
+        left, right = (set(each.tolist()) for each in shingles_of(Texts.of([texts[row], texts[keeper]]), 5))
+        jaccard = len(left & right) / len(left | right)
+        assert found.jaccard[row] == pytest.approx(jaccard, abs=1e-6)
+        assert jaccard >= limits.jaccard or found.contained[row] >= (limits.containment or 1)
+    sizes = np.bincount(found.cluster[found.cluster >= 0])
+    assert (found.cluster_size[found.cluster >= 0] == sizes[found.cluster[found.cluster >= 0]]).all()
+    assert (found.cluster_size[found.cluster < 0] == 1).all()
+
+
+def test_edited_copies_go_and_rewritten_ones_stay() -> None:
+    generator = Random(1)
+    words = prose(600, generator)
+    texts = [
+        words,
+        *(edited(words, share, generator) for share in (0.02, 0.05, 0.08)),
+        edited(words, 0.4, generator),
+    ]
+    found = near_of([" ".join(text) for text in texts])
+    assert found.removed.sum() == 3 and not found.removed[4]
+    assert found.cluster_size.tolist() == [4, 4, 4, 4, 1]
+
+
+def test_an_excerpt_goes_for_the_longer_text_whatever_is_kept() -> None:
+    generator = Random(2)
+    words = prose(3000, generator)
+    texts = [" ".join(words[1000:1200]), " ".join(words)]
+    for limits in (NearDedup(), NearDedup(keep="first"), NearDedup(keep="score", score="s")):
+        found = near_of(texts, limits, scores=[2.0, 1.0])
+        assert found.keeper.tolist() == [1, -1]
+        assert found.contained[0] == 1 and found.jaccard[0] < 0.1
+    assert not near_of(texts, NearDedup(containment=None)).removed.any()
+
+
+def test_pages_of_one_template_say_something_of_their_own() -> None:
+    generator = Random(3)
+    menu, licence = prose(400, generator), prose(400, generator)
+    texts = [" ".join(menu + prose(80, generator) + licence) for _ in range(5)]
+    assert not near_of(texts).removed.any()
+    assert near_of(texts, NearDedup(max_own_words=None)).removed.sum() == 4
+
+
+def test_short_texts_need_to_be_alike_as_a_whole() -> None:
+    generator = Random(4)
+    words = prose(600, generator)
+    texts = [" ".join(words), " ".join(words[:60])]
+    assert not near_of(texts).removed.any()
+    assert near_of(texts, NearDedup(min_contained_words=50)).removed.tolist() == [False, True]
+
+
+def test_the_best_copy_is_the_longest_the_first_or_the_one_of_the_highest_score() -> None:
+    generator = Random(5)
+    words = prose(300, generator)
+    texts = [" ".join(words), " ".join([*words, "end"]), " ".join(words[1:])]
+    assert near_of(texts).keeper.tolist() == [1, -1, 1]
+    scored = near_of(texts, NearDedup(keep="score", score="quality"), scores=[0.1, float("nan"), 0.7])
+    assert scored.keeper.tolist() == [2, 2, -1]
+    for _ in range(5):
+        texts = [f"{texts[0]} {words[0]}", *texts]
+        first = min(range(len(texts)), key=lambda row: blake3(texts[row].encode()).digest())
+        assert near_of(texts, NearDedup(keep="first")).keeper.tolist() == [
+            -1 if row == first else first for row in range(len(texts))
+        ]
+
+
+def test_a_chain_of_resemblance_does_not_take_strangers() -> None:
+    generator = Random(6)
+    chain = [prose(500, generator)]
+    for _ in range(12):
+        chain.append(edited(chain[-1], 0.06, generator))
+    found = near_of([" ".join(words) for words in chain])
+    assert found.cluster_size[0] == 13  # all of one cluster
+    assert 2 <= (~found.removed).sum() <= 7  # and yet its ends are strangers
+    assert (found.contained[found.removed] >= 0.75).all()
+
+
+def test_a_copy_whose_keeper_goes_finds_another_or_stays() -> None:
+    generator = Random(7)
+    words = prose(400, generator)
+    longer = prose(200, generator) + edited(words, 0.05, generator) + prose(200, generator)
+    texts = [" ".join(words), " ".join(edited(words, 0.03, generator)), " ".join(longer)]
+    found = near_of(texts)
+    assert found.keeper.tolist() == [2, 2, -1]
+
+
+def test_a_crowd_is_compared_with_its_leaders_only() -> None:
+    generator = Random(8)
+    words = prose(100, generator)
+    texts = [" ".join([*words, f"{one}", *prose(1, generator)]) for one in "abcdefgh" for _ in range(50)]
+    read: list[int] = []
+    found = near_of(sorted(set(texts)), read=read)
+    assert (~found.removed).sum() == 1
+    assert found.cluster_size.max() == len(set(texts))
+    assert len(read) < 20 * len(texts)
+
+
+def test_only_the_texts_of_candidates_are_read() -> None:
+    generator = Random(9)
+    words = prose(300, generator)
+    texts = [" ".join(prose(300, generator)) for _ in range(50)] + [" ".join(words), " ".join([*words, "x"])]
+    read: list[int] = []
+    assert near_of(texts, read=read).removed.sum() == 1
+    assert set(read) == {50, 51}
+
+
+def test_texts_without_words_are_nobodys_copies() -> None:
+    found = near_of(["...", "!!!", "—", ""])
+    assert not found.removed.any() and (found.cluster == -1).all()
+    assert near_of([]).removed.shape == (0,)
+
+
+def test_samples_are_sorted_in_as_many_ranges_as_memory_needs() -> None:
+    texts = corpus(12) + corpus(13)
+    samples = sample_shingles(Texts.of(texts), n_gram=5, sample_every=8)
+    places = np.arange(len(texts), dtype=np.uint32)
+    whole = sample_pairs(lambda: [samples], places, sample_every=8)
+    assert len(whole)
+    assert np.array_equal(sample_pairs(lambda: [samples], places, sample_every=8, memory_bytes=512), whole)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"keep": "score"}, "keep: score needs the name of a column: give score"),
+        ({"score": "x"}, "score 'x' has no effect with keep: longest; write keep: score, or leave score out"),
+    ],
+)
+def test_settings_that_cannot_be_meant(fields: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NearDedup.model_validate(fields)

@@ -1,0 +1,48 @@
+"""Candidates by shared bands, against every pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ontogeny.data.dedup.lsh import LEADERS, band_pairs, merged
+from ontogeny.data.signals.minhash import EMPTY
+
+
+def signatures_of(count: int, values: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint32]]:
+    """Signatures (count, 12) of so few values that bands are shared by chance."""
+    return np.random.default_rng(seed).integers(0, values, (count, 12), dtype=np.uint32)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_in_small_buckets_every_pair_that_shares_a_band_is_found(seed: int) -> None:
+    signatures = signatures_of(40, 6, seed)
+    places = np.random.default_rng(seed).permutation(40).astype(np.uint32)
+    blocks = [signatures[:13], signatures[13:14], signatures[14:]]
+    found = band_pairs(lambda: iter(blocks), places, bands=4, rows=3)
+    expected = set()
+    for left in range(40):
+        for right in range(left):
+            same = (signatures[left] == signatures[right]).reshape(4, 3).all(axis=1)
+            if same.any():
+                expected.add(tuple(sorted((int(places[left]), int(places[right])))))
+    assert {(pair >> 32, pair & 0xFFFFFFFF) for pair in found.tolist()} == expected
+    assert (np.diff(found.astype(np.int64)) > 0).all()
+
+
+def test_a_large_bucket_grows_by_a_few_pairs_for_each_document() -> None:
+    signatures = np.zeros((1000, 12), dtype=np.uint32)
+    found = band_pairs(lambda: [signatures], np.arange(1000, dtype=np.uint32), bands=4, rows=3)
+    assert 999 <= len(found) <= 1000 * (LEADERS + 1)
+    assert set(range(1, 1000)) == {pair & 0xFFFFFFFF for pair in found.tolist()}
+
+
+def test_documents_without_words_are_in_no_bucket() -> None:
+    signatures = np.full((5, 12), EMPTY, dtype=np.uint32)
+    assert not len(band_pairs(lambda: [signatures], np.arange(5, dtype=np.uint32), bands=4, rows=3))
+
+
+def test_merged_is_a_union() -> None:
+    left, right = np.array([1, 5, 9], dtype=np.uint64), np.array([1, 2, 9], dtype=np.uint64)
+    assert merged(left, right).tolist() == [1, 2, 5, 9]
+    assert merged(left, right[:0]).tolist() == [1, 5, 9]
