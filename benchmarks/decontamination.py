@@ -26,7 +26,7 @@ from ontogeny.data.decontaminate.index import QUESTION, count_hits, n_grams, wor
 from ontogeny.data.decontaminate.items import Item
 from ontogeny.data.decontaminate.match import matches_in
 from ontogeny.data.document import Document, Text, make_doc_id, to_row
-from ontogeny.data.portions import signals_name, stored_schema, write_portion
+from ontogeny.data.portions import stored_schema, write_portion
 from ontogeny.data.rules.decontaminate import Decontaminate
 from ontogeny.data.signals.overlap import group_of, index_of
 from ontogeny.data.texts import Texts

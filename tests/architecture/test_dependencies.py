@@ -43,7 +43,9 @@ def imported(folder: Path) -> set[str]:
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 modules.add(node.module.split(".")[0])
-    outside = modules - set(sys.stdlib_module_names) - {"ontogeny", "_typeshed"}  # the latter only for type checkers
+    outside = (
+        modules - set(sys.stdlib_module_names) - {"ontogeny", "_typeshed"}
+    )  # the latter only for type checkers
     owners = packages_distributions()
     names = {normal(owners[module][0]) if module in owners else module for module in outside}
     return {COMPANIONS.get(name, name) for name in names}

@@ -110,7 +110,7 @@ def curate(
         add = partial(add_signals, intake=treatment.intake)
         for _ in run_tasks(add, portions, workers):
             pass
-    found = decide(portions, treatment.rules)
+    found = decide(portions, treatment.rules, treatment.intake.needs)
     contaminations = _search_items(found, treatment.rules)
     drop_exact_duplicates(found, all_copies=treatment.drop_exact)
     if treatment.near is not None:

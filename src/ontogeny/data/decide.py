@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ontogeny.data.portions import Portion, hex_keys, signals_name
-from ontogeny.data.rules import RULES, Rule, edits_among, judge, needs_of
+from ontogeny.data.portions import EDITS, Portion, hex_keys, signals_name
+from ontogeny.data.rules import RULES, Need, Rule, edits_among, judge
 from ontogeny.data.signals.group import Columns
 
 EMPTY = "empty"
@@ -28,6 +29,13 @@ class Reason:
     says: str = ""
 
 
+class Place(NamedTuple):
+    """A column of a portion: its file, and its name there."""
+
+    file: str
+    column: str
+
+
 NOTHING_LEFT = Reason(EMPTY, "nothing is left after edits")
 
 
@@ -35,14 +43,15 @@ NOTHING_LEFT = Reason(EMPTY, "nothing is left after edits")
 class Decisions:
     """What becomes of n documents, in the order of a corpus: by digest, then doc_id, source and portion.
 
-    `signals` names the columns that rules decided over, and the file of a portion that each is in (`signals_name`).
+    `signals` names the columns that rules decided over, and says where in a portion each is; of a text before its last
+    edits, `NAME@K` is what NAME was after K edits, where NAME itself was needed later too.
     `portion` and `row` (n,) lead to the document; `reason` (n,) int16 is KEPT or a position in `reasons`; `score` (n,)
     float64 is nan where no number decided; `keeper` (n,) int64 is the position of the document that stays in its place,
     or -1; `renamed` (n,) bool marks those kept under a new id.
     """
 
     portions: Sequence[Portion]
-    signals: Mapping[str, str]
+    signals: Mapping[str, Place]
     portion: npt.NDArray[np.int32]
     row: npt.NDArray[np.int32]
     digest: npt.NDArray[np.uint64]
@@ -85,13 +94,16 @@ class Decisions:
         return self.reasons.index(reason)
 
 
-def decide(portions: Sequence[Portion], rules: Sequence[Rule]) -> Decisions:
-    """The documents of `portions` as the first rule of `rules` that drops them decides."""
+def decide(portions: Sequence[Portion], rules: Sequence[Rule], needs: Sequence[Need]) -> Decisions:
+    """The documents of `portions` as the first rule of `rules` that drops them decides.
+
+    `needs` are the signals that stay with the documents.
+    """
     count = [portion.counts["documents"] for portion in portions]
     total = sum(count)
     found = Decisions(
         portions,
-        _signals_of(rules),
+        _signals_of(rules, needs, portions),
         portion=np.repeat(np.arange(len(portions), dtype=np.int32), count),
         row=np.concatenate([np.arange(each, dtype=np.int32) for each in [0, *count]]),
         digest=np.empty((total, 2), dtype=np.uint64),
@@ -109,13 +121,19 @@ def decide(portions: Sequence[Portion], rules: Sequence[Rule]) -> Decisions:
     return in_order(found)
 
 
-def _signals_of(rules: Sequence[Rule]) -> dict[str, str]:
+def _signals_of(
+    rules: Sequence[Rule], needs: Sequence[Need], portions: Sequence[Portion]
+) -> dict[str, Place]:
     last = len(edits_among(rules))
-    return {
-        column: signals_name(need.group, last - need.edits)
-        for need in needs_of(rules)
-        for column in need.group.columns
-    }
+    signals: dict[str, Place] = {}
+    for need in needs:
+        later = any(other.group == need.group and other.edits > need.edits for other in needs)
+        for column in need.group.columns:
+            name = f"{column}@{need.edits}" if later else column
+            signals[name] = Place(signals_name(need.group, last - need.edits), column)
+    if last and portions:
+        signals |= {name: Place(EDITS, name) for name in portions[0].edits()}
+    return signals
 
 
 def _judge_portion(found: Decisions, portion: Portion, here: slice, rules: Sequence[Rule]) -> None:

@@ -34,6 +34,7 @@ from ontogeny.data.document import (
 from ontogeny.data.normalise import Normalise, normalise
 from ontogeny.data.portions import Portion, portions_in, signals_name, stored_schema, write_portion
 from ontogeny.data.rules import Need, Rule, edit, edits_among, needs_of
+from ontogeny.data.signals.size import SIZE
 from ontogeny.data.sources.files import Reading, Unit
 from ontogeny.data.texts import Texts
 from ontogeny.records.accounting import RowCount
@@ -66,11 +67,11 @@ class Intake:
     @property
     def needs(self) -> list[Need]:
         """The signals to be computed, and of which state of the text."""
-        needs = needs_of(self.rules)
-        if self.near is not None:
-            last = len(edits_among(self.rules))
-            needs += [Need(group, last) for group in near_groups(self.near)]
-        return needs
+        if self.shape != "text":
+            return []
+        last = len(edits_among(self.rules))
+        always = [SIZE, *(near_groups(self.near) if self.near is not None else [])]
+        return list(dict.fromkeys([*needs_of(self.rules), *(Need(group, last) for group in always)]))
 
 
 @dataclass(frozen=True)

@@ -209,7 +209,9 @@ def _write_columns(path: Path, columns: Stored) -> None:
     for name, values in columns.items():
         names.append(name)
         if isinstance(values, Ragged):
-            arrays.append(pa.LargeListArray.from_arrays(pa.array(values.offsets, pa.int64()), pa.array(values.values)))
+            arrays.append(
+                pa.LargeListArray.from_arrays(pa.array(values.offsets, pa.int64()), pa.array(values.values))
+            )
             continue
         flat = pa.array(np.ascontiguousarray(values).reshape(-1))
         arrays.append(flat if values.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, values.shape[1]))

@@ -118,12 +118,13 @@ def _documents(found: Decisions, portion: Portion) -> pa.Table:
     import pyarrow as pa
 
     table = portion.documents()
-    for file in dict.fromkeys(found.signals.values()):
-        for name, values in portion.columns(file).items():
-            if name == "language":
-                table = _with_languages(table, values)
-            elif values.ndim == 1:
-                table = table.append_column(name, pa.array(values))
+    files = {file: portion.columns(file) for file in {place.file for place in found.signals.values()}}
+    for name, place in found.signals.items():
+        values = files[place.file].get(place.column)
+        if name == "language" and values is not None:
+            table = _with_languages(table, values)
+        elif values is not None and values.ndim == 1:
+            table = table.append_column(name, pa.array(values))
     return table
 
 

@@ -13,7 +13,8 @@ import pytest
 from ontogeny.data.decide import Decisions, decide
 from ontogeny.data.decontaminate.corpus import contamination_table, drop_contaminated
 from ontogeny.data.document import Document, Text, make_doc_id, to_row
-from ontogeny.data.portions import Portion, signals_name, stored_schema, write_portion
+from ontogeny.data.portions import Portion, stored_schema, write_portion
+from ontogeny.data.rules import Need
 from ontogeny.data.rules.decontaminate import Decontaminate, judge_decontaminate
 from ontogeny.data.signals.overlap import group_of, item_files, overlap_name
 from ontogeny.data.texts import Texts
@@ -69,8 +70,7 @@ def decided(folder: Path, rule: Decontaminate, texts: dict[str, str], *, portion
         table = pa.Table.from_pylist(rows, schema=stored_schema("text"))
         made.append(write_portion(folder / f"portion-{portions}-{number}", "text", table, [], counts))
         made[-1].add_signals(group, group.compute(made[-1].texts()))
-    found = decide(made, ())
-    found.signals = {group.name: signals_name(group)}
+    found = decide(made, (), [Need(group, 0)])
     return found
 
 

@@ -115,7 +115,8 @@ def _candidates(found: Decisions, rule: Decontaminate) -> Iterator[tuple[int, Te
     for number, portion in enumerate(found.portions):
         here = np.flatnonzero(found.portion == number)
         if len(here):
-            proposed[here] = portion.columns(found.signals[name])[name][found.row[here]] >= LEAST_HITS
+            place = found.signals[name]
+            proposed[here] = portion.columns(place.file)[place.column][found.row[here]] >= LEAST_HITS
     places = np.flatnonzero(proposed & found.kept)
     for start in range(0, len(places), READ_AT_ONCE):
         batch = places[start : start + READ_AT_ONCE]

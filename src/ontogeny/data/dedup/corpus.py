@@ -111,8 +111,10 @@ class _Kept:
         """The signal called `name`, as numbers."""
         if name is None:
             return None
-        file = self._found.signals[name]
-        return np.concatenate([portion.columns(file)[name][rows] for portion, rows in self._portions()])
+        place = self._found.signals[name]
+        return np.concatenate(
+            [portion.columns(place.file)[place.column][rows] for portion, rows in self._portions()]
+        )
 
     def name(self, row: int) -> str:
         """The document at `row`, for a person."""

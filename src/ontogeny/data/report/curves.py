@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ontogeny.core.errors import OntogenyError
-from ontogeny.data.rules import RULES, Rule, judge
+from ontogeny.data.rules import RULES, Rule, edits_among, judge
 
 if TYPE_CHECKING:
     from ontogeny.data.rules.judgement import Judgement
@@ -187,7 +187,7 @@ class Curves:
     def begin(self, sample: Batch) -> None:
         """Choose the bins by `sample`; rules whose columns it lacks are skipped."""
         for position, rule in enumerate(self.rules):
-            judgement = _judged(rule, sample.columns)
+            judgement = _judged(rule, self._seen(position, sample.columns))
             if judgement is None:
                 continue
             self.reasons |= set(judgement.reasons)
@@ -203,7 +203,7 @@ class Curves:
         """Count a batch of documents."""
         judged: dict[int, Judgement] = {}
         for position, rule in enumerate(self.rules):
-            if (judgement := _judged(rule, batch.columns)) is not None:
+            if (judgement := _judged(rule, self._seen(position, batch.columns))) is not None:
                 judged[position] = judgement
         missed = np.zeros(len(batch.kept), dtype=np.int64)
         for judgement in judged.values():
@@ -212,6 +212,12 @@ class Curves:
         for curve in self.curves:
             if curve.bound.position in judged:
                 curve.add(batch, judged[curve.bound.position], missed)
+
+    def _seen(self, position: int, columns: Columns) -> Columns:
+        """`columns` as the rule at `position` saw them, before later edits."""
+        mark = f"@{len(edits_among(self.rules[:position]))}"
+        earlier = {name.removesuffix(mark): name for name in columns if name.endswith(mark)}
+        return {**columns, **{name: columns[stored] for name, stored in earlier.items()}}
 
     def figures(self) -> list[dict[str, Any]]:
         """Of every bound, in the order of the recipe."""

@@ -50,5 +50,9 @@ def first_missed(count: int, bounds: Sequence[Bound]) -> Judgement:
         code[decided] = number
         score[decided] = bound.value[decided]
     return Judgement(
-        tuple(bound.reason for bound in bounds), tuple(bound.says for bound in bounds), code, score, tuple(bounds)
+        tuple(bound.reason for bound in bounds),
+        tuple(bound.says for bound in bounds),
+        code,
+        score,
+        tuple(bounds),
     )
