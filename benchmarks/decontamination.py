@@ -20,13 +20,14 @@ import pyarrow as pa
 
 from benchmarks.measure import Json, Neighbours, summary, write_result
 from benchmarks.planted_leaks import LeakSet, leak_set
-from ontogeny.data.decide import Decisions, decide
+from ontogeny.data.decide import decide
 from ontogeny.data.decontaminate.corpus import Contamination, drop_contaminated
 from ontogeny.data.decontaminate.index import QUESTION, count_hits, n_grams, words_of
 from ontogeny.data.decontaminate.items import Item
 from ontogeny.data.decontaminate.match import matches_in
 from ontogeny.data.document import Document, Text, make_doc_id, to_row
 from ontogeny.data.portions import stored_schema, write_portion
+from ontogeny.data.rules import Need
 from ontogeny.data.rules.decontaminate import Decontaminate
 from ontogeny.data.signals.overlap import group_of, index_of
 from ontogeny.data.texts import Texts
@@ -102,8 +103,7 @@ def decided(
     portion = write_portion(folder / "portion-00000", "text", table, [], counts)
     group = group_of(rule)
     portion.add_signals(group, group.compute(portion.texts()))
-    found: Decisions = decide([portion], ())
-    found.signals = {group.name: signals_name(group)}
+    found = decide([portion], (), [Need(group, 0)])
     contamination = drop_contaminated(found, rule)
     names = portion.documents(["doc_id"]).column("doc_id").to_pylist()
     gone = {names[row] for row in found.row[~found.kept]}

@@ -104,6 +104,46 @@ def kills(figures: dict[str, Any]) -> list[Row]:
     ]
 
 
+def rules(figures: dict[str, Any]) -> list[Row]:
+    agree = min(each["agree"] for each in figures["agreement"].values() if "agree" in each)
+    return [
+        (
+            "the four published rule sets",
+            f"{spread(figures['ours: MB for a CPU second'], '.1f')} MB a CPU second",
+        ),
+        (
+            "the same, times fewer CPU seconds than datatrove",
+            f"{figures['times fewer CPU seconds for a MB']:.0f}",
+        ),
+        ("the same decision as datatrove, at least", f"{agree:.2%} of documents for every rule"),
+    ]
+
+
+def end_to_end(figures: dict[str, Any]) -> list[Row]:
+    rows = []
+    for what in ("JSON lines to shards (goal 30)", "WARC to shards (goal 5)", "another threshold (goal 500)"):
+        values = figures[f"times fewer, {what}"]
+        rows.append(
+            (f"{what.partition(' (')[0]}, times fewer CPU seconds than datatrove", spread(values, ",.0f"))
+        )
+    return rows
+
+
+def dedup(figures: dict[str, Any]) -> list[Row]:
+    return [
+        (
+            f"near copies, {TITLES.get(name, name)}",
+            f"precision {figures[name]['precision']:.3f}, recall {figures[name]['recall']:.3f}",
+        )
+        for name in ("ontogeny", "datasketch", "rensa")
+    ]
+
+
+def decontamination(figures: dict[str, Any]) -> list[Row]:
+    found = figures["ontogeny"]
+    return [("planted evaluation items", f"precision {found['precision']:.3f}, recall {found['recall']:.3f}")]
+
+
 TITLES = {
     "ontogeny": "Ontogeny",
     "plain_gpt": "a plain PyTorch GPT loop",
@@ -115,6 +155,10 @@ ROWS: dict[str, Callable[[dict[str, Any]], list[Row]]] = {
     "cli_startup": start_up,
     "overhead": overhead,
     "lifecycle_kills": kills,
+    "rules_datatrove": rules,
+    "curate_end_to_end": end_to_end,
+    "dedup_quality": dedup,
+    "decontamination": decontamination,
 }
 
 

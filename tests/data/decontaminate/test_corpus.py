@@ -70,8 +70,7 @@ def decided(folder: Path, rule: Decontaminate, texts: dict[str, str], *, portion
         table = pa.Table.from_pylist(rows, schema=stored_schema("text"))
         made.append(write_portion(folder / f"portion-{portions}-{number}", "text", table, [], counts))
         made[-1].add_signals(group, group.compute(made[-1].texts()))
-    found = decide(made, (), [Need(group, 0)])
-    return found
+    return decide(made, (), [Need(group, 0)])
 
 
 def gone(found: Decisions) -> set[str]:
