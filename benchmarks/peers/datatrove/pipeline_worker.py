@@ -9,6 +9,7 @@ One task, one process: what is compared is CPU seconds.
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,12 @@ def main() -> None:
     work = {name: str(job.work / name) for name in ("kept", "sigs", "buckets", "removed", "unique", "tokens")}
     config = MinhashConfig()
 
+    stages = itertools.count()
+
     def run(*pipeline: Any, tasks: int = 1) -> None:
-        logs = str(job.work / "logs" / type(pipeline[-1]).__name__)
+        logs = str(
+            job.work / "logs" / str(next(stages))
+        )  # of its own: a stage that logged its end is not run again
         LocalPipelineExecutor(pipeline=list(pipeline), tasks=tasks, workers=1, logging_dir=logs).run()
 
     reading = (
@@ -59,6 +64,8 @@ def main() -> None:
         FineWebQualityFilter(),
         JsonlWriter(work["kept"], compression=None),
     )
+    if not any(Path(work["kept"]).iterdir()):
+        return
     run(JsonlReader(work["kept"]), MinhashDedupSignature(work["sigs"], config=config))
     run(MinhashDedupBuckets(work["sigs"], work["buckets"], config=config), tasks=config.num_buckets)
     run(MinhashDedupCluster(work["buckets"], work["removed"], config=config))

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ontogeny.data.signals.group import Columns, SignalGroup, Stored
 
 EMPTY = "empty"
-PORTION_BYTES = 32 << 20
+PORTION_BYTES = 8 << 20
 """Text of a portion: what a worker holds at once, and what a kill may cost."""
 PORTION_ROWS = 1 << 16
 REPORT_RECORDS = 256

@@ -64,7 +64,7 @@ def checked_row(value: object, number: int, locator: str) -> Row | BadRow:
 def _encodable(value: object) -> bool:
     """Whether UTF-8 can hold every string of `value`: JSON escapes can spell lone surrogates."""
     if isinstance(value, str):
-        return LONE_SURROGATE.search(value) is None
+        return value.isascii() or LONE_SURROGATE.search(value) is None
     if isinstance(value, dict):
         return all(_encodable(key) and _encodable(item) for key, item in value.items())
     return all(map(_encodable, value)) if isinstance(value, list) else True
