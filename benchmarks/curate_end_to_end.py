@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="a folder of folders: books, web-text, ...")
     parser.add_argument("--megabytes", type=float, default=100.0)
     parser.add_argument("--peer-megabytes", type=float, default=3.0)
-    parser.add_argument("--warc-copies", type=int, default=10, help="of each archive, for both")
+    parser.add_argument("--warc-copies", type=int, default=80, help="of each archive, for both")
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, Neighbours() as neighbours:
