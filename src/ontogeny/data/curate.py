@@ -22,7 +22,7 @@ from ontogeny.data.decide import EMPTY, Decisions, decide
 from ontogeny.data.dedup.exact import drop_exact_duplicates, rename_repeated_ids
 from ontogeny.data.dedup.near import NearDedup
 from ontogeny.data.document import HELD_OUT_FRACTION, Shape
-from ontogeny.data.intake import Intake, UnitJob, UnitRead, add_signals, read_unit
+from ontogeny.data.intake import Intake, UnitJob, UnitRead, add_signals, is_read, missing_signals, read_unit
 from ontogeny.data.normalise import Normalise
 from ontogeny.data.portions import Portion, portions_in
 from ontogeny.data.rules import Rule
@@ -33,6 +33,8 @@ from ontogeny.data.write import write_dropped, write_kept
 from ontogeny.records.accounting import RowCount
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ontogeny.data.decontaminate.corpus import Contamination
 
 REMEDIES = {
@@ -91,24 +93,36 @@ def read_units(
 
 
 def _read_each(jobs: Sequence[UnitJob], workers: Workers, watch: _Watch) -> Iterator[tuple[int, UnitRead]]:
-    if not workers.here:
-        yield from run_tasks(read_unit, jobs, workers, waiting=watch.look)
-        return
+    pending = [number for number, job in enumerate(jobs) if not is_read(job)]
+    here = workers.here or len(pending) <= 1
     for number, job in enumerate(jobs):
-        yield number, read_unit(job, watch.of(number))
+        if here or number not in pending:
+            yield number, read_unit(job, watch.of(number))
+    if not here:
+        tasks = [jobs[number] for number in pending]
+        for place, result in run_tasks(read_unit, tasks, workers, waiting=watch.look):
+            yield pending[place], result
 
 
 def curate(
-    portions: Sequence[Portion], treatment: Treatment, *, payload: Path, workers: Workers = ALONE
+    portions: Sequence[Portion],
+    treatment: Treatment,
+    *,
+    payload: Path,
+    workers: Workers = ALONE,
+    advance: Callable[[int], None] = lambda records: None,
 ) -> Tally:
     """Write the documents of `portions` that stay, and everything that does not, into `payload`.
+
+    Args:
+        advance: told of every so many records that are written.
 
     Raises:
         DataError: no document is left, or none for training; or, our own mistake, the sums do not close.
     """
     if treatment.shape == "text":
-        add = partial(add_signals, intake=treatment.intake)
-        for _ in run_tasks(add, portions, workers):
+        lacking = [portion for portion in portions if missing_signals(portion, treatment.intake)]
+        for _ in run_tasks(partial(add_signals, intake=treatment.intake), lacking, workers):
             pass
     found = decide(portions, treatment.rules, treatment.intake.needs)
     contaminations = _search_items(found, treatment.rules)
@@ -125,14 +139,14 @@ def curate(
     tally = Tally(
         contamination=[each.figures() for each in contaminations], repeated_ids=int(found.renamed.sum())
     )
-    write_kept(payload, found, treatment.shape, treatment.held_out_fraction, seen=tally.add_kept)
-    write_dropped(
-        payload,
-        found,
-        treatment.shape,
-        treatment.held_out_fraction,
-        seen=tally.add_dropped,
-    )
+
+    def seen(table: pa.Table, add: Callable[[pa.Table], None]) -> None:
+        add(table)
+        advance(len(table))
+
+    how = (treatment.shape, treatment.held_out_fraction)
+    write_kept(payload, found, *how, seen=partial(seen, add=tally.add_kept))
+    write_dropped(payload, found, *how, seen=partial(seen, add=tally.add_dropped))
     _check(tally, treatment, read=sum(portion.counts["records"] for portion in portions))
     return tally
 

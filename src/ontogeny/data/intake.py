@@ -141,11 +141,21 @@ def unit_key(unit: Unit, content: Sequence[str], settings: object, intake: Intak
     return digest_json([str(unit.path), repr(unit.part), list(content), *how])
 
 
-def add_signals(portion: Portion, intake: Intake) -> None:
-    """Compute what is needed of a portion and no one has computed yet; reads its texts only then."""
+def is_read(job: UnitJob) -> bool:
+    """Whether all of the unit lies in portions."""
+    return (job.folder / SUMMARY).exists()
+
+
+def missing_signals(portion: Portion, intake: Intake) -> list[SignalGroup]:
+    """What is needed of a portion's final text and no one has computed yet."""
     edits = len(edits_among(intake.rules))
     groups = [need.group for need in intake.needs if need.edits == edits]
-    missing = [group for group in groups if not portion.has(group)]
+    return [group for group in groups if not portion.has(group)]
+
+
+def add_signals(portion: Portion, intake: Intake) -> None:
+    """Compute what is missing; reads the texts only then."""
+    missing = missing_signals(portion, intake)
     if missing:
         texts = portion.texts()
         for group, columns in _computed(missing, texts):

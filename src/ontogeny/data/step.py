@@ -169,7 +169,9 @@ def _run(
     workers = Workers(context.workers or (usable_cores() if size > SMALL_BYTES else 1), context.executor)
     with context.progress.bar("reading", total=size, unit="bytes") as bar:
         portions, readings = read_units(jobs, workers, advance=bar.advance)
-    tally = curate(portions, treatment, payload=context.payload, workers=workers)
+    records = sum(portion.counts["records"] for portion in portions)
+    with context.progress.bar("writing", total=records, unit="documents") as bar:
+        tally = curate(portions, treatment, payload=context.payload, workers=workers, advance=bar.advance)
     _tell(tally, readings, context)
     counts = [reading.count for reading in readings.values()]
     detected = {name: reading.detected for name, reading in readings.items()}

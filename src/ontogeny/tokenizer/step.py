@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,9 @@ from ontogeny.core.workers import usable_cores
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
 from ontogeny.tokenizer.config import END_OF_TEXT, LEAST_VOCAB_SIZE, TiktokenPattern
+
+if TYPE_CHECKING:
+    from ontogeny.data.texts import Texts
 
 TRAIN, HELD_OUT = "train", "held_out"
 MAX_VOCAB_SIZE = 1 << 20
@@ -66,11 +69,15 @@ def run_train_tokenizer(
     from ontogeny.tokenizer.train import train_bpe_on_batches
 
     corpus, workers = inputs["corpus"].path, context.workers or usable_cores()
-    tokenizer = train_bpe_on_batches(
-        (batch.texts for batch in corpus_batches(corpus, TRAIN)),
-        vocab_size=config.vocab_size,
-        workers=workers,
-    )
+    total = inputs["corpus"].manifest.metrics.get("bytes_kept")
+    with context.progress.bar("counting words", total=total, unit="bytes") as bar:
+
+        def batches() -> Iterator[Texts]:
+            for batch in corpus_batches(corpus, TRAIN):
+                yield batch.texts
+                bar.advance(len(batch.texts.data))
+
+        tokenizer = train_bpe_on_batches(batches(), vocab_size=config.vocab_size, workers=workers)
     tokenizer.save(context.payload)
     if tokenizer.vocab_size < config.vocab_size:
         context.progress.note(f"the text has pairs for {tokenizer.vocab_size:,} entries only")
