@@ -18,8 +18,8 @@ import numpy as np
 
 from benchmarks.corpora import read_texts
 from benchmarks.measure import Json, bootstrap_median, summary, write_result
-from ontogeny.data.language import SAMPLE_BYTES, detect_languages, language_names
-from ontogeny.data.language_codes import LANGUAGES
+from ontogeny.data.language import SAMPLE_BYTES, detect_languages
+from ontogeny.data.language_codes import LANGUAGES, language_names
 from ontogeny.data.language_model import carried_model
 from ontogeny.data.rules.language import MIN_SCORE
 from ontogeny.data.texts import Texts

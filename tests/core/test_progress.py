@@ -62,6 +62,7 @@ def test_a_bar_appears_though_nothing_advances(monkeypatch: pytest.MonkeyPatch) 
     shown, screen = on_screen()
     with shown.bar("hashing", total=None, unit="files"):
         wait_until(lambda: "hashing" in screen.getvalue())
+    assert "hashing" in screen.getvalue()
 
 
 def test_short_work_shows_no_bar() -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ontogeny.data.language import SAMPLE_BYTES, detect_languages, language_names
-from ontogeny.data.language_codes import LANGUAGES
+from ontogeny.data.language import SAMPLE_BYTES, detect_languages
+from ontogeny.data.language_codes import LANGUAGES, language_names
 from ontogeny.data.language_model import carried_model
 from ontogeny.data.texts import Texts
 

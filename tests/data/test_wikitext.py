@@ -46,7 +46,7 @@ def test_markup_becomes_text(case: str) -> None:
     ["{{", "[[", "{|\n", "<ref>", "<nowiki>", "<!--", "[http://", "{{a|", "}}", "(,", "== x\n", "'", "<"],
 )
 def test_markup_that_never_ends_is_read_to_its_end(piece: str) -> None:
-    plain_text(piece * 20_000)
+    assert len(plain_text(piece * 20_000)) <= len(piece) * 20_000
 
 
 def test_deep_nesting_is_text_below_a_hundred_levels() -> None:

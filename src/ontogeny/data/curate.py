@@ -18,11 +18,20 @@ from typing import TYPE_CHECKING
 
 from ontogeny.core.errors import DataError
 from ontogeny.core.workers import ALONE, Workers, run_tasks
-from ontogeny.data.decide import EMPTY, Decisions, decide
+from ontogeny.data.decide import Decisions, decide
 from ontogeny.data.dedup.exact import drop_exact_duplicates, rename_repeated_ids
 from ontogeny.data.dedup.near import NearDedup
 from ontogeny.data.document import HELD_OUT_FRACTION, Shape
-from ontogeny.data.intake import Intake, UnitJob, UnitRead, add_signals, is_read, missing_signals, read_unit
+from ontogeny.data.intake import (
+    EMPTY,
+    Intake,
+    UnitJob,
+    UnitRead,
+    add_signals,
+    is_read,
+    missing_signals,
+    read_unit,
+)
 from ontogeny.data.normalise import Normalise
 from ontogeny.data.portions import Portion, portions_in
 from ontogeny.data.rules import Rule

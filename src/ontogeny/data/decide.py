@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ontogeny.data.intake import EMPTY
 from ontogeny.data.portions import EDITS, Portion, hex_keys, signals_name
 from ontogeny.data.rules import RULES, Need, Rule, edits_among, judge
 from ontogeny.data.signals.group import Columns
 
-EMPTY = "empty"
 KEPT = -1
 
 

@@ -68,11 +68,6 @@ def detect_languages(
     return position[best], score
 
 
-def language_names(codes: npt.NDArray[np.int16]) -> list[str | None]:
-    """The codes (n,) that `detect_languages` gives, spelled out."""
-    return [LANGUAGES[code] if code >= 0 else None for code in codes.tolist()]
-
-
 @numba.njit(cache=True, nogil=True)
 def _detect(  # type: ignore[no-untyped-def]
     data,

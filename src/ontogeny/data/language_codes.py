@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _CODES = (
     "af als am an ar arz as ast av az azb ba bar bcl be bg bh bn bo bpy br bs bxr ca cbk ce ceb ckb co cs "
     "cv cy da de diq dsb dty dv el eml en eo es et eu fa fi fr frr fy ga gd gl gn gom gu gv he hi hif hr "
@@ -13,3 +15,8 @@ _CODES = (
 
 LANGUAGES: tuple[str, ...] = tuple(_CODES.split())
 """A language's position here is its code in the column `language`; the list may grow at its end, and never moves."""
+
+
+def language_names(codes: Iterable[int]) -> list[str | None]:
+    """The codes that detection gives, spelled out; None for -1, where there was nothing to tell by."""
+    return [LANGUAGES[code] if code >= 0 else None for code in codes]

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ontogeny.data.decide import Decisions
 from ontogeny.data.document import Shape, dropped_schema_of, make_doc_id, schema_of
+from ontogeny.data.language_codes import language_names
 from ontogeny.data.portions import Portion, hex_keys
 from ontogeny.records.parts import COMPRESSION, GROUP_BYTES, PART_BYTES
 
@@ -133,9 +134,7 @@ def _with_languages(table: pa.Table, codes: npt.NDArray[np.int16]) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from ontogeny.data.language_codes import LANGUAGES
-
-    detected = pa.array([LANGUAGES[code] if code >= 0 else None for code in codes.tolist()], pa.string())
+    detected = pa.array(language_names(codes.tolist()), pa.string())
     place = table.column_names.index("language")
     filled: Any = pc.coalesce(table.column("language"), detected)
     return table.set_column(place, "language", filled)
