@@ -52,7 +52,7 @@ help:
 	@echo "make demo      a language model's whole life on this machine, about ten minutes"
 	@echo "make test      the tests"
 	@echo "make lint      ruff (rules and format) and mypy"
-	@echo "make bench     every benchmark, into benchmarks/results/ (hours)"
+	@echo "make bench     every benchmark that needs no data of yours, into benchmarks/results/ (hours)"
 	@echo "make docs      the documentation as a site, into site/"
 	@echo "make install   only what the others call: .venv with everything in it"
 

@@ -1,4 +1,7 @@
-"""Run every benchmark, one after the other, and refresh the table in README.md. Arguments name those wanted."""
+"""Run every benchmark that needs no data of the user's, one after the other, and refresh the table in README.md.
+
+Arguments name those wanted. Those of curation take `--data FOLDER` and are started by themselves.
+"""
 
 from __future__ import annotations
 
