@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,26 @@ def test_every_document_is_found_again(tokenizer: Tokenizer, tmp_path: Path, sha
         assert tokenizer.decode(ids) == document.text
         assert last == tokenizer.end_of_text_id
         assert columns["bytes"][row] == len(document.text.encode())
+
+
+def test_digests_are_read_when_asked_for(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    known = [replace(each, digest=f"blake3:{each.doc_id}") for each in DOCUMENTS]
+    for name, documents in (("known", known), ("unknown", [*known[:3], DOCUMENTS[3]])):
+        (tmp_path / name / "tokenizer").mkdir(parents=True)
+        tokenizer.save(tmp_path / name / "tokenizer")
+        list(write_shards(tmp_path / name, documents, tokenizer))
+    shards = TokenShards.open(tmp_path / "known")
+    assert "digest" not in shards.documents
+    digests = shards.digests()
+    assert digests is not None
+    assert digests.tolist() == [each.digest for each in known]
+    index = pq.read_table(tmp_path / "known" / "index.parquet")
+    assert index.column_names[-1] == "digest"
+    assert TokenShards.open(tmp_path / "unknown").digests() is None
+    pq.write_table(index.drop_columns(["digest"]), tmp_path / "known" / "index.parquet")
+    old = TokenShards.open(tmp_path / "known")
+    assert old.digests() is None
+    assert old.documents["doc_id"].tolist() == shards.documents["doc_id"].tolist()
 
 
 def test_ids_take_as_few_bytes_as_they_can() -> None:

@@ -29,7 +29,7 @@ from tests.tokenizer.conftest import TEXTS
 from tests.tokenizer.formats.test_sentencepiece import PIECES, model
 from tests.tokenizer.formats.test_tiktoken import ENTRIES, write_ranks
 
-COLUMNS = ("doc_id", "text", "split", "source", "group")
+COLUMNS = ("doc_id", "text", "split", "source", "group", "digest")
 
 
 def make_corpus(folder: Path, *, language: bool = True, texts: list[str] = TEXTS) -> Any:
@@ -42,6 +42,7 @@ def make_corpus(folder: Path, *, language: bool = True, texts: list[str] = TEXTS
             "split": "held_out" if n % 4 == 3 else "train",
             "source": "code" if text.startswith("def") else "prose",
             "group": str(n),
+            "digest": f"blake3:{n}",
             "language": None if n == 0 else "en",
         }
         for n, text in enumerate(texts)
@@ -99,6 +100,9 @@ def test_fertility_is_told_by_source_and_language(tmp_path: Path, trained: Any) 
     assert figures["all"]["documents"] == outputs.metrics["documents"] == len(TEXTS)
     assert outputs.metrics["bytes_per_token"] == figures["all"]["bytes_per_token"]
     assert outputs.metrics["tokens"] == documents["length"].sum()
+    digests = TokenShards.open(payload).digests()
+    assert digests is not None
+    assert digests.tolist() == [f"blake3:{n}" for n in range(len(TEXTS))]
     assert outputs.metrics["held_out_tokens"] == documents["length"][documents["split"] == "held_out"].sum()
 
 

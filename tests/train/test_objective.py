@@ -66,6 +66,32 @@ def test_micro_batches_equal_one_batch(
         assert float((value - parts[name]).abs().max()) < 1e-10
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_micro_batches_equal_one_batch_where_a_row_is_short(
+    make_model: Callable[[], Transformer], documents: DocumentSpans, shards: Any, rows: int
+) -> None:
+    """600 tokens in rows of 11: the last row has 6, and what it lacks is neither a target nor counted."""
+    plan = pack_text(documents, seq_len=11, batch_rows=4, seed=2, packing="best-fit")
+    assert plan.row_tokens.tolist() == [12] * 54 + [7]
+    step = int(plan.order.steps_of_rows(np.array([54]))[0])
+    outcomes = []
+    for rows_at_once in (4, rows):
+        model = make_model().double()
+        batches = Batches(plan, shards, micro_batch_rows=rows_at_once)
+        micro = batches.micro_batches(step)
+        run = Run(feed=batches, objective=next_token, steps=1, lr=lambda step: 1.0)
+        optimizer = Optimizer(model, AdamWConfig())
+        loss, norm = train_step(model, optimizer, micro, run)
+        moments = [value for name, value in optimizer.state().items() if name.endswith("/exp_avg")]
+        outcomes.append((loss, norm, torch.cat([value.flatten() for value in moments])))
+        assert sum(batch.tokens for batch in micro) == 3 * 11 + 6
+        assert sum(batch.supervised for batch in micro) == 3 * 11 + 6
+    (loss, norm, whole), (loss_in_parts, norm_in_parts, parts) = outcomes
+    assert abs(loss - loss_in_parts) < 1e-10
+    assert abs(norm - norm_in_parts) < 1e-10
+    assert float((whole - parts).abs().max()) < 1e-10
+
+
 @pytest.mark.skipif(
     not torch.cuda.is_available(), reason="products in bfloat16 are for CUDA, and there is none here"
 )

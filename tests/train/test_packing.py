@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ontogeny.core.errors import ArtifactError, DataError
+from ontogeny.train.config import Packing
 from ontogeny.train.packing import DocumentSpans, PackingPlan, pack_text, pack_whole
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=30)
+packings: st.SearchStrategy[Packing] = st.sampled_from(["end-to-end", "best-fit"])
 
 
 def spans(lengths: list[int]) -> DocumentSpans:
@@ -39,13 +42,21 @@ def tokens_of(plan: PackingPlan, row: int) -> list[tuple[int, int]]:
     return found
 
 
-@given(lengths=lengths, seq_len=st.integers(2, 30), seed=st.integers(0, 2**62))
-@settings(max_examples=80, deadline=None)
-def test_every_token_is_a_target_exactly_once(lengths: list[int], seq_len: int, seed: int) -> None:
+def rows_of_targets(plan: PackingPlan) -> Counter[int]:
+    """By document, the rows in which one of its tokens is a target."""
+    learnt = plan.length > (plan.offset == 0)
+    return Counter(plan.document[learnt].tolist())
+
+
+@given(lengths=lengths, seq_len=st.integers(2, 30), seed=st.integers(0, 2**62), packing=packings)
+@settings(max_examples=160, deadline=None)
+def test_every_token_is_a_target_exactly_once(
+    lengths: list[int], seq_len: int, seed: int, packing: Packing
+) -> None:
     documents = spans(lengths)
     if documents.tokens < seq_len:
         return
-    plan = pack_text(documents, seq_len=seq_len, batch_rows=1, seed=seed)
+    plan = pack_text(documents, seq_len=seq_len, batch_rows=1, seed=seed, packing=packing)
     rows = [tokens_of(plan, row) for row in range(plan.rows)]
     targets = [token for row in rows for token in row[1:]]
     everything = [
@@ -61,13 +72,13 @@ def test_every_token_is_a_target_exactly_once(lengths: list[int], seq_len: int, 
     assert plan.row_tokens.tolist() == [len(row) for row in rows]
 
 
-@given(lengths=lengths, seed=st.integers(0, 2**62))
-@settings(max_examples=40, deadline=None)
-def test_segments_belong_to_their_documents(lengths: list[int], seed: int) -> None:
+@given(lengths=lengths, seed=st.integers(0, 2**62), packing=packings)
+@settings(max_examples=80, deadline=None)
+def test_segments_belong_to_their_documents(lengths: list[int], seed: int, packing: Packing) -> None:
     documents = spans(lengths)
     if documents.tokens < 8:
         return
-    plan = pack_text(documents, seq_len=8, batch_rows=1, seed=seed)
+    plan = pack_text(documents, seq_len=8, batch_rows=1, seed=seed, packing=packing)
     for i in range(len(plan.row)):
         number = int(plan.doc_ids[plan.document[i]], 16)
         assert plan.shard[i] == documents.shard[number]
@@ -75,13 +86,30 @@ def test_segments_belong_to_their_documents(lengths: list[int], seed: int) -> No
         assert plan.start[i] + plan.length[i] <= documents.start[number] + documents.length[number]
 
 
-def test_documents_are_shuffled_by_the_seed() -> None:
+@pytest.mark.parametrize("packing", ["end-to-end", "best-fit"])
+def test_documents_are_shuffled_by_the_seed(packing: Packing) -> None:
     documents = spans([5] * 40)
-    one, same, other = (pack_text(documents, seq_len=8, batch_rows=2, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (
+        pack_text(documents, seq_len=8, batch_rows=2, seed=seed, packing=packing) for seed in (1, 1, 2)
+    )
     assert one.doc_ids == same.doc_ids
     assert one.digest == same.digest
     assert one.doc_ids != other.doc_ids
     assert one.digest != other.digest
+
+
+def test_plans_of_before_are_the_same_to_the_bit() -> None:
+    """Models carry such plans: what an option adds must not move them."""
+    documents = spans([5, 9, 30, 1, 17, 40, 3])
+    plan = pack_text(documents, seq_len=8, batch_rows=2, steps=7, seed=4)
+    assert plan.digest == "blake3:9ac0eeeb9d4657bbee2b9fda9d5a97b61deaf7349ec941897ee11b49a06f501d"
+
+
+def test_best_fit_ends_documents_where_rows_end() -> None:
+    documents = spans([3, 5, 7, 1, 2, 6, 4, 4] * 9)
+    whole = pack_text(documents, seq_len=8, batch_rows=1, seed=1, packing="best-fit")
+    assert set(rows_of_targets(whole).values()) == {1}
+    assert max(rows_of_targets(pack_text(documents, seq_len=8, batch_rows=1, seed=1)).values()) == 2
 
 
 def test_the_digest_knows_the_order() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -62,12 +63,13 @@ def run(
     init: Any = None,
     seed: int = 5,
     parts: list[dict[str, Any]] | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
     **train: Any,
 ) -> Outputs:
     """`tokens` is an artifact, or with `parts` the artifact of each name in their `from`."""
     shape = {"init": "base"} if init is not None else {"model": MODEL}
     config = PretrainConfig.model_validate(
-        {"tokens": parts or "tokens", **shape, "train": {**TRAIN, **train}}
+        {"tokens": parts or "tokens", **shape, "train": {**TRAIN, **train}, **settings}
     )
     payload, scratch = folder / "payload", folder / "scratch"
     payload.mkdir(parents=True)
@@ -271,6 +273,20 @@ def test_a_mixture_with_a_phase_of_its_own_at_the_end(tmp_path: Path) -> None:
     assert again.metrics["packing_digest"] == outputs.metrics["packing_digest"]
 
 
+def test_best_fit_reads_the_same_tokens_in_other_rows(tmp_path: Path) -> None:
+    tokens = make_tokens(tmp_path / "tokens")
+    parts: list[dict[str, Any]] = [{"from": "web", "max_epochs": 9}]
+    for name, read, mixture in (("plain", tokens, None), ("mixed", {"web": tokens}, parts)):
+        plans = []
+        for packing in ("end-to-end", "best-fit"):
+            folder = tmp_path / name / packing
+            run(folder, read, parts=mixture, settings={"packing": packing})
+            plans.append(PackingPlan.load(folder / "payload" / "packing.parquet"))
+        end_to_end, best_fit = plans
+        assert sorted(end_to_end.row_tokens) == sorted(best_fit.row_tokens)
+        assert end_to_end.digest != best_fit.digest
+
+
 def test_two_names_of_one_artifact_are_one_source(tmp_path: Path) -> None:
     tokens = mixed_tokens(tmp_path)
     tokens["alias"] = tokens["web"]
@@ -295,6 +311,7 @@ def test_the_fingerprint_knows_the_mixture_and_not_its_names() -> None:
 
     plain = PretrainConfig.model_validate({"tokens": "a", "model": MODEL, "train": TRAIN})
     assert "tokens" not in material(plain)
+    assert "packing" not in material(plain)
     assert settings() == settings(weight=1.0) != settings(weight=2.0)
     assert "from" not in settings()["tokens"][0]
     config = PretrainConfig.model_validate({"tokens": [{"from": "a"}], "model": MODEL, "train": TRAIN})

@@ -1,17 +1,27 @@
-"""`ontogeny data`: what is in a corpus, what was dropped and why."""
+"""`ontogeny data`: what is in a corpus, what was dropped and why, and what a tokenizer made of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ontogeny.cli.options import JsonOption, WorkspaceOption, open_workspace
+from ontogeny.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ontogeny.lineage.artifact import Artifact
 
 CorpusArgument = Annotated[
     str,
     typer.Argument(metavar="CORPUS", help="A corpus or examples: recipe/step, recipe/step@3 or an alias."),
+]
+ReportArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="CORPUS", help="A corpus, examples or tokens: recipe/step, recipe/step@3 or an alias."
+    ),
 ]
 EXCERPT_CHARS = 160
 
@@ -25,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    corpus: CorpusArgument,
+    corpus: ReportArgument,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where to write; by default among the reports."),
@@ -40,26 +50,46 @@ def report(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a page about a corpus, its figures and its card."""
+    """Write a page about a corpus, its figures and its card; or a page about tokens and their figures."""
     from ontogeny.cli.show import print_json
     from ontogeny.data.report import PAGE_FILE
-    from ontogeny.data.report.finished import report_finished
 
     place = open_workspace(workspace)
     found = place.open(corpus)
     folder = out or place.reports / found.name.replace("/", "-")
-    figures = report_finished(
+    if found.kind == "tokens":
+        figures = _report_tokens(found, folder, reference or [])
+    else:
+        figures = _report_corpus(found, folder, reference or [])
+    if as_json:
+        print_json(figures)
+    else:
+        typer.echo(str(folder / PAGE_FILE))
+
+
+def _report_corpus(found: Artifact, folder: Path, references: list[Path]) -> dict[str, Any]:
+    from ontogeny.data.report.finished import report_finished
+
+    return report_finished(
         found.path,
         folder,
         name=found.name,
         version=found.manifest.version,
         rules=found.manifest.config.get("rules", []),
-        references=reference or [],
+        references=references,
     )
-    if as_json:
-        print_json(figures)
-    else:
-        typer.echo(str(folder / PAGE_FILE))
+
+
+def _report_tokens(found: Artifact, folder: Path, references: list[Path]) -> dict[str, Any]:
+    from ontogeny.tokenizer.report import report_tokens
+    from ontogeny.train.packing_figures import packing_figures
+
+    if references:
+        raise UsageError(
+            f"{found.name} holds tokens, and `--reference` compares the words of a corpus",
+            hint="ask for the report of the corpus that they were made from, or leave `--reference` out",
+        )
+    return report_tokens(found.path, folder, title=found.name, packing=packing_figures)
 
 
 def sample(

@@ -2,7 +2,7 @@
 
 shard-00000.bin    uint16 where the vocabulary allows, else uint32; little-endian
 index.parquet      doc_id, shard, start, length (tokens, the end-of-text included), split, source, group,
-                   language (null where nobody said), bytes
+                   language (null where nobody said), bytes, digest (of the content, as in the corpus)
 
 A shard is closed by the first document that takes it to its limit. So where shards begin follows from the documents and
 their order alone, and the files are the same to the byte however the work is cut up.
@@ -11,6 +11,7 @@ their order alone, and the files are the same to the byte however the work is cu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -31,7 +32,8 @@ SHARD_TOKENS = 1 << 27  # a new shard is begun once one holds this many: 256 MiB
 BATCH_DOCUMENTS = 256
 INDEX_ROWS = 1 << 16  # of a row group of the index
 UINT16_ENTRIES = 1 << 16
-LABELS = ("doc_id", "split", "source", "group", "language")
+LABELS = ("doc_id", "split", "source", "group", "language", "digest")
+DIGEST = "digest"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class TokenDocument:
     source: str
     group: str
     language: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +166,11 @@ def closed(tokens: TokenBatch, end: int, dtype: np.dtype[Any]) -> ClosedTokens:
 
 
 class TokenShards:
-    """Memory-mapped shards and their index. `documents` has a column (numpy array) per name of the index."""
+    """Memory-mapped shards and their index.
+
+    `documents` has a column (numpy array) per name of the index but `digest`, which few read and which is long: see
+    `digests`.
+    """
 
     def __init__(self, folder: Path, documents: dict[str, npt.NDArray[Any]]) -> None:
         self._folder = folder
@@ -179,12 +186,19 @@ class TokenShards:
         Raises:
             ArtifactError: the index or a shard is missing or cannot be read; names the file.
         """
-        table = read_index(folder)
+        table = read_index(folder, [name for name in index_columns(folder) if name != DIGEST])
         return cls(folder, {name: table.column(name).to_numpy() for name in table.column_names})
 
     def read(self, shard: int, start: int, length: int) -> npt.NDArray[Any]:
         """Token ids (length,) of a shard."""
         return self._shards[shard][start : start + length]
+
+    def digests(self) -> npt.NDArray[Any] | None:
+        """The content digest of each document; None where the index lacks one, as that of an older version does."""
+        if DIGEST not in index_columns(self._folder):
+            return None
+        column = read_index(self._folder, [DIGEST]).column(DIGEST)
+        return None if column.null_count else column.to_numpy()
 
 
 def read_index(folder: Path, columns: list[str] | None = None) -> pa.Table:
@@ -193,11 +207,30 @@ def read_index(folder: Path, columns: list[str] | None = None) -> pa.Table:
     Raises:
         ArtifactError: it is missing or cannot be read.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with _index_errors(folder):
         return pq.read_table(folder / INDEX_FILE, columns=columns)
+
+
+def index_columns(folder: Path) -> list[str]:
+    """Names of the columns of an index.
+
+    Raises:
+        ArtifactError: it is missing or cannot be read.
+    """
+    import pyarrow.parquet as pq
+
+    with _index_errors(folder):
+        return list(pq.read_schema(folder / INDEX_FILE).names)
+
+
+@contextmanager
+def _index_errors(folder: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
     except (OSError, pa.ArrowException) as error:
         raise ArtifactError(
             f"not an index of tokens ({error})",
@@ -264,5 +297,5 @@ def _map(path: Path, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
-    names = ("doc_id", "shard", "start", "length", "split", "source", "group", "language", "bytes")
+    names = ("doc_id", "shard", "start", "length", "split", "source", "group", "language", "bytes", DIGEST)
     return pa.schema([(name, pa.string() if name in LABELS else pa.int64()) for name in names])

@@ -181,4 +181,4 @@ IMPORT_TOKENIZER = Step(
     external_files=import_tokenizer_files,
     summary=("vocab_size",),
 )
-TOKENIZE = Step("tokenize", 2, TokenizeConfig, "tokens", run_tokenize, summary=("tokens",))
+TOKENIZE = Step("tokenize", 3, TokenizeConfig, "tokens", run_tokenize, summary=("tokens",))

@@ -16,6 +16,8 @@ from ontogeny.lineage.step import Immaterial, Ref, Settings
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
+Packing = Literal["end-to-end", "best-fit"]
+"""How documents are laid into rows: as the shuffle has them, or so that hardly any that fits in a row is cut."""
 
 
 class AdamWConfig(Settings):
@@ -89,7 +91,7 @@ class MixtureSource(Settings):
     max_epochs: Positive | None = MAX_EPOCHS
     """How often a token may be read in the whole of training, at most. None: any number of times."""
     fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """The part of its documents that may be read, chosen by their ids: a smaller part is within a larger one."""
+    """The part of its documents that may be read, chosen by what they say: a smaller part is within a larger one."""
     sources: dict[str, Positive] | None = Field(None, min_length=1)
     """Weights of the corpus' sources within it; those not named are not read. None: all, as they come."""
 

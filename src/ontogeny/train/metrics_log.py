@@ -13,10 +13,12 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ontogeny.core.files import disk_errors
-from ontogeny.train.loop import StepResult, TrainState
+
+if TYPE_CHECKING:  # torch stands behind it, and reports want the name of the file alone
+    from ontogeny.train.loop import StepResult, TrainState
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -54,6 +56,8 @@ class MetricsLog:
         Raises:
             ValueError: the file is shorter than it was at the checkpoint.
         """
+        from ontogeny.train.loop import StepResult
+
         with disk_errors("writing the metrics"), self._path.open("ab") as file:
             wanted = saved["bytes"] if saved else 0
             if file.tell() < wanted:

@@ -21,12 +21,14 @@ from blake3 import blake3
 from ontogeny.core.errors import DataError, UsageError, nearest
 from ontogeny.core.seeds import derive_seed
 from ontogeny.tokenizer.shards import TokenShards
-from ontogeny.train.config import MixtureSource
-from ontogeny.train.order import PhasedOrder, permute
-from ontogeny.train.packing import DocumentSpans, PackingPlan, cut_into_rows
+from ontogeny.train.config import MixtureSource, Packing
+from ontogeny.train.order import Int64s, PhasedOrder
+from ontogeny.train.packing import DocumentSpans, PackingPlan, closed_circle, cut_into_rows
 
 TRAIN = "train"
-FRACTION = "fraction"  # names the digest that chooses documents, so that it is not the one that splits them
+FRACTION = (
+    "fraction"  # names the hash that chooses documents, so that it is not one that anything else is chosen by
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +123,10 @@ class JoinedShards:
         number = int(np.searchsorted(self.first_shard, shard, side="right")) - 1
         return self._artifacts[number].read(shard - int(self.first_shard[number]), start, length)
 
+    def digests(self, artifact: int) -> npt.NDArray[Any] | None:
+        """The content digest of each document of an artifact, before any was forgotten; None where it has none."""
+        return self._artifacts[artifact].digests()
+
     def keep(self, which: npt.NDArray[np.bool_]) -> None:
         """Forget the documents that are not `which` (n,)."""
         self.documents = {name: values[which] for name, values in self.documents.items()}
@@ -133,7 +139,8 @@ def open_mixture(
     """The sources and phases that `parts` describe; `artifacts` are their shards by the name in `from`.
 
     Raises:
-        DataError: a source has no training documents; a document is trained on here and held out there.
+        DataError: a source has no training documents, or no digests for its fraction; a document is trained on here and
+            held out there.
         UsageError: an artifact has no source of a name, or a source has two caps or fractions.
     """
     names = list(dict.fromkeys(part.tokens for part in parts))
@@ -194,7 +201,9 @@ def take(mixture: Mixture, *, batch_rows: int, seq_len: int) -> Mixture:
     return taken
 
 
-def pack_mixture(mixture: Mixture, *, batch_rows: int, seq_len: int, seed: int) -> PackingPlan:
+def pack_mixture(
+    mixture: Mixture, *, batch_rows: int, seq_len: int, seed: int, packing: Packing = "end-to-end"
+) -> PackingPlan:
     """The packing plan of a mixture whose tokens are known (`take`): every row is read once, and every one is full."""
     read = [0] * len(mixture.sources)
     laid: list[DocumentSpans] = []
@@ -206,7 +215,10 @@ def pack_mixture(mixture: Mixture, *, batch_rows: int, seq_len: int, seed: int) 
             if share.tokens:
                 pieces.append(mixture.sources[share.source].stretch(read[share.source], share.tokens, key))
             read[share.source] += share.tokens
-        circle = _circle(joined(pieces), derive_seed(seed, "pieces", number))
+        shuffled = joined(pieces).shuffled(derive_seed(seed, "pieces", number))
+        if packing == "best-fit":
+            shuffled = shuffled.fitted(seq_len, derive_seed(seed, "fit", number))
+        circle = closed_circle(shuffled)
         cut = cut_into_rows(circle.length, seq_len)
         cuts.append((cut, first_row, first_span))
         first_row, first_span = first_row + cut.rows, first_span + len(circle)
@@ -235,23 +247,11 @@ def joined(parts: Sequence[DocumentSpans]) -> DocumentSpans:
     )
 
 
-def chosen(doc_ids: Sequence[str], fraction: float) -> npt.NDArray[np.bool_]:
-    """(n,) True for the part of the documents that a fraction keeps: a function of each id alone."""
-    if fraction == 1:
-        return np.ones(len(doc_ids), dtype=np.bool_)
+def chosen(digests: Sequence[str], fraction: float) -> npt.NDArray[np.bool_]:
+    """(n,) True for the part of the documents that a fraction keeps: a function of each content digest alone."""
     limit = int(fraction * 2**64)
-    digests = (blake3(f"{FRACTION}\x1f{doc_id}".encode()).digest(8) for doc_id in doc_ids)
-    return np.array([int.from_bytes(digest, "big") < limit for digest in digests], dtype=np.bool_)
-
-
-def _circle(pieces: DocumentSpans, key: int) -> DocumentSpans:
-    """`pieces` shuffled, after the one token that comes before the first: the last one of the last."""
-    count = len(pieces)
-    order = permute(np.arange(count, dtype=np.int64), size=count, key=key)
-    circle = pieces.take(np.concatenate([order[-1:], order]))
-    circle.start[0] += circle.length[0] - 1
-    circle.length[0] = 1
-    return circle
+    hashes = (blake3(f"{FRACTION}\x1f{digest}".encode()).digest(8) for digest in digests)
+    return np.array([int.from_bytes(each, "big") < limit for each in hashes], dtype=np.bool_)
 
 
 def _source(
@@ -259,7 +259,8 @@ def _source(
 ) -> MixedSource:
     index = shards.documents
     here = np.flatnonzero(of_source & (index["split"] == TRAIN) & (index["length"] > 0))
-    here = here[chosen([str(doc_id) for doc_id in index["doc_id"][here]], part.fraction)]
+    if part.fraction < 1:
+        here = here[_of_fraction(shards, here, part)]
     label = part.tokens if name is None else f"{part.tokens}/{name}"
     if not len(here):
         less = " of its fraction" if part.fraction < 1 else ""
@@ -271,6 +272,21 @@ def _source(
     shard, start, length = (index[column][here].astype(np.int64) for column in ("shard", "start", "length"))
     spans = DocumentSpans([str(doc_id) for doc_id in index["doc_id"][here]], shard, start, length)
     return MixedSource(label, spans, part.max_epochs)
+
+
+def _of_fraction(shards: JoinedShards, here: Int64s, part: MixtureSource) -> npt.NDArray[np.bool_]:
+    """(n,) which of the documents `here` (n,), all of one artifact, its fraction keeps."""
+    if not len(here):
+        return np.zeros(0, dtype=np.bool_)
+    artifact = int(shards.artifact[here[0]])
+    digests = shards.digests(artifact)
+    if digests is None:
+        raise DataError(
+            f"{part.tokens} does not know what its documents say, and `fraction` chooses by that",
+            hint="its tokens are of an older version: run their recipe again, or leave `fraction` out",
+        )
+    first = int(np.argmax(shards.artifact == artifact))
+    return chosen(digests[here - first].tolist(), part.fraction)
 
 
 def _documents_of(shards: JoinedShards, artifact: int, label: str, name: str | None) -> npt.NDArray[np.bool_]:

@@ -3,7 +3,8 @@
 For text, the training documents are shuffled and laid end to end in a circle, each ending with its end-of-text token.
 Row r reads tokens r*T - 1 to r*T + T - 1: neighbours share one token, which is a target in the first and only context
 in the second, so that in an epoch every token is a target exactly once. The last row is shorter where T does not
-divide. For conversations a row is one conversation.
+divide. Best fit lays the documents in an order in which hardly any that fits in a row is cut (`fitting`); the rest is
+the same, so no row is padded. For conversations a row is one conversation.
 
 The plan also knows the order of training (`order`), so "which documents were read between two steps" is computed from
 packing.parquet alone; see `train.seen`.
@@ -23,6 +24,7 @@ import numpy as np
 from ontogeny.core.errors import ArtifactError, DataError
 from ontogeny.core.files import canonical_json, digest_bytes
 from ontogeny.core.seeds import derive_seed
+from ontogeny.train.config import Packing
 from ontogeny.train.order import Int64s, PhasedOrder, RowOrder, permute
 
 PACKING_FILE = "packing.parquet"
@@ -61,6 +63,12 @@ class DocumentSpans:
     def shuffled(self, seed: int) -> DocumentSpans:
         """All documents, in an order that depends on `seed` alone."""
         return self.take(permute(np.arange(len(self), dtype=np.int64), size=len(self), key=seed))
+
+    def fitted(self, seq_len: int, seed: int) -> DocumentSpans:
+        """All documents, in an order in which they end with rows of `seq_len` where they can; see `fitting`."""
+        from ontogeny.train.fitting import fitting_order
+
+        return self.take(fitting_order(self.length, seq_len=seq_len, key=seed))
 
 
 @dataclass(frozen=True)
@@ -160,9 +168,17 @@ class PackingPlan:
 
 
 def pack_text(
-    documents: DocumentSpans, *, seq_len: int, batch_rows: int, steps: int | None = None, seed: int
+    documents: DocumentSpans,
+    *,
+    seq_len: int,
+    batch_rows: int,
+    steps: int | None = None,
+    seed: int,
+    packing: Packing = "end-to-end",
 ) -> PackingPlan:
     """Rows of `seq_len` targets over all `documents`; without `steps`, the order covers one epoch.
+
+    `packing` decides the order of the documents in the circle.
 
     Raises:
         DataError: the documents have fewer than `seq_len` tokens.
@@ -174,10 +190,9 @@ def pack_text(
             hint=f"lower `seq_len` to at most {max(tokens, 1):,}, or bring more text",
         )
     shuffled = documents.shuffled(derive_seed(seed, "documents"))
-    circle = shuffled.take(np.concatenate([[len(shuffled) - 1], np.arange(len(shuffled))]))
-    # The circle begins with the token before its first: the last one of the last document.
-    circle.start[0] += circle.length[0] - 1
-    circle.length[0] = 1
+    if packing == "best-fit":
+        shuffled = shuffled.fitted(seq_len, derive_seed(seed, "fit"))
+    circle = closed_circle(shuffled)
     cut = cut_into_rows(circle.length, seq_len)
     return PackingPlan(
         doc_ids=list(shuffled.doc_ids),
@@ -190,6 +205,14 @@ def pack_text(
         seq_len=seq_len,
         order=RowOrder(cut.rows, batch_rows, _steps(steps, cut.rows, batch_rows), derive_seed(seed, "rows")),
     )
+
+
+def closed_circle(spans: DocumentSpans) -> DocumentSpans:
+    """`spans` after the one token that comes before the first: the last one of the last."""
+    circle = spans.take(np.concatenate([[len(spans) - 1], np.arange(len(spans))]))
+    circle.start[0] += circle.length[0] - 1
+    circle.length[0] = 1
+    return circle
 
 
 @dataclass(frozen=True)

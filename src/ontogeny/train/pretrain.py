@@ -22,7 +22,7 @@ from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.shards import TokenShards
 from ontogeny.train.batches import Batches
-from ontogeny.train.config import MixtureSource, TrainConfig
+from ontogeny.train.config import MixtureSource, Packing, TrainConfig
 from ontogeny.train.mixture import JoinedShards, open_mixture, pack_mixture, take
 from ontogeny.train.packing import DocumentSpans, PackingPlan, pack_text
 from ontogeny.train.training import HeldOut, Trained, train
@@ -33,7 +33,9 @@ Shards: TypeAlias = TokenShards | JoinedShards
 """Tokens of one artifact, or of those of a mixture."""
 
 
-def plan_pretraining(shards: TokenShards, *, config: TrainConfig, seq_len: int, seed: int) -> PackingPlan:
+def plan_pretraining(
+    shards: TokenShards, *, config: TrainConfig, seq_len: int, seed: int, packing: Packing = "end-to-end"
+) -> PackingPlan:
     """The rows of the training documents and their order.
 
     Raises:
@@ -46,7 +48,9 @@ def plan_pretraining(shards: TokenShards, *, config: TrainConfig, seq_len: int, 
         steps = config.steps_over(rows)
     except ValueError as error:
         raise UsageError(str(error), where="train") from error
-    return pack_text(documents, seq_len=seq_len, batch_rows=config.batch_rows, steps=steps, seed=seed)
+    return pack_text(
+        documents, seq_len=seq_len, batch_rows=config.batch_rows, steps=steps, seed=seed, packing=packing
+    )
 
 
 def plan_mixture(
@@ -56,6 +60,7 @@ def plan_mixture(
     config: TrainConfig,
     seq_len: int,
     seed: int,
+    packing: Packing = "end-to-end",
 ) -> tuple[PackingPlan, JoinedShards, list[dict[str, Any]]]:
     """The rows of a mixture in their order, the shards they lie in, and what each source gives.
 
@@ -68,7 +73,7 @@ def plan_mixture(
     assert config.steps is not None  # a mixture without steps is refused with the configuration
     mixture, shards = open_mixture(parts, artifacts, steps=config.steps)
     mixture = take(mixture, batch_rows=config.batch_rows, seq_len=seq_len)
-    plan = pack_mixture(mixture, batch_rows=config.batch_rows, seq_len=seq_len, seed=seed)
+    plan = pack_mixture(mixture, batch_rows=config.batch_rows, seq_len=seq_len, seed=seed, packing=packing)
     return plan, shards, mixture.figures()
 
 

@@ -13,7 +13,7 @@ from ontogeny.core.errors import UsageError
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
 from ontogeny.model.config import ModelShape
-from ontogeny.train.config import MixtureSource, TrainConfig, check_mixture
+from ontogeny.train.config import MixtureSource, Packing, TrainConfig, check_mixture
 
 if TYPE_CHECKING:
     from ontogeny.model.transformer import Transformer
@@ -61,6 +61,8 @@ class PretrainConfig(StepConfig):
     """Sizes of a new model."""
     init: Annotated[str, Ref("model")] | None = None
     """A model to go on with; its tokenizer must be that of the tokens."""
+    packing: Packing = "end-to-end"
+    """How documents are laid into rows. best-fit: in an order in which hardly any that fits in a row is cut."""
     train: TrainConfig
     """How it is trained."""
 
@@ -154,14 +156,19 @@ def _plan(
 
     if isinstance(config.tokens, str):
         shards = TokenShards.open(read[config.tokens].path)
-        return plan_pretraining(shards, config=config.train, seq_len=seq_len, seed=seed), shards, {}
+        plan = plan_pretraining(
+            shards, config=config.train, seq_len=seq_len, seed=seed, packing=config.packing
+        )
+        return plan, shards, {}
     # One artifact may go by several names, such as an alias: what counts is what it holds.
     names: dict[str, str] = {}
     for name, artifact in read.items():
         names.setdefault(artifact.digest, name)
     parts = [part.model_copy(update={"tokens": names[read[part.tokens].digest]}) for part in config.tokens]
     artifacts = {name: TokenShards.open(read[name].path) for name in names.values()}
-    plan, joined, mixture = plan_mixture(parts, artifacts, config=config.train, seq_len=seq_len, seed=seed)
+    plan, joined, mixture = plan_mixture(
+        parts, artifacts, config=config.train, seq_len=seq_len, seed=seed, packing=config.packing
+    )
     return plan, joined, {"mixture": mixture}
 
 
