@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks.corpora import read_texts
 from benchmarks.measure import Json, summary, write_result
-from ontogeny.data.classifier import Training, train_classifier
+from ontogeny.data.classifier import train_classifier
 from ontogeny.data.classifier_figures import auc
+from ontogeny.data.classifier_settings import Training
 from ontogeny.data.rules.toxicity import MAX_RATE
 from ontogeny.data.signals.toxicity import TOXIC_WORD_RATE, toxicity_signals
 from ontogeny.data.texts import Texts

@@ -2,9 +2,8 @@
 
 CPU seconds of one process each, in turns, on the same texts: real text with copies planted in it. Signatures hold the
 shingling, which for rensa and datasketch is the usual few lines of Python. The search for copies is LSH, clustering
-and removal. Ours is measured twice: by bands alone, which is what datatrove decides by, and as it is, where documents
-inside longer ones are looked for and the words of every candidate are compared. A peer that takes minutes may get a
-slice of the texts (`--slice-mb`); its rates are then those of the slice.
+and removal as shipped: ours also looks for documents inside longer ones, and compares the words of every candidate;
+no peer looks at a text again. By bands alone, which is what the peers decide by, ours is measured beside it.
 """
 
 from __future__ import annotations
@@ -22,36 +21,29 @@ from benchmarks.measure import Json, Neighbours, summary, write_result
 from benchmarks.planted_copies import labelled_set
 
 PEERS = {"datatrove": "minhash_worker", "rensa": "worker", "datasketch": "worker"}
-SLICED = ("datatrove", "datasketch")
 
 
 def main() -> None:
     wanted = arguments()
     texts = labelled_set(wanted.data, passages=wanted.passages).texts
     with tempfile.TemporaryDirectory() as folder, Neighbours() as neighbours:
-        whole, part = Path(folder) / "texts.jsonl", Path(folder) / "slice.jsonl"
-        megabytes = {"ontogeny": written(whole, texts, None), "rensa": 0.0}
-        megabytes |= dict.fromkeys(PEERS, megabytes["ontogeny"])
-        megabytes |= dict.fromkeys(SLICED, written(part, texts, wanted.slice_mb))
-        contestants = [ours(whole)]
-        contestants += [peer_of(name, part if name in SLICED else whole) for name in wanted.peers]
-        # Ours works on the slice too, so that the search for copies is compared on the same documents.
-        on_slice = ours(part)
+        lines = Path(folder) / "texts.jsonl"
+        megabytes = written(lines, texts)
+        contestants = [ours(lines), *(peer_of(name, lines) for name in wanted.peers)]
         runs: list[dict[str, Any]] = []
         for turn in range(wanted.turns):
-            for contestant in [*contestants, on_slice]:
-                where = "slice" if contestant is on_slice else "own"
-                runs.append({"turn": turn, "name": contestant.name, "texts": where, **contestant.turn()})
+            for contestant in contestants:
+                runs.append({"turn": turn, "name": contestant.name, **contestant.turn()})
                 print(runs[-1], flush=True)
-        for contestant in [*contestants, on_slice]:
+        for contestant in contestants:
             contestant.stop()
     write_result(
         "dedup_speed",
         settings={
             "passages": wanted.passages,
             "turns": wanted.turns,
-            "slice_mb": wanted.slice_mb,
-            "megabytes": dict(megabytes),
+            "megabytes": megabytes,
+            "documents": len(texts),
         },
         runs=list(runs),
         figures=figures_of(runs, megabytes, wanted.peers),
@@ -69,68 +61,52 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, required=True, help="a folder with books, web-text and linux-docs"
     )
-    parser.add_argument("--passages", type=int, default=8000, help="about 5 kB each, with their copies")
     parser.add_argument(
-        "--slice-mb", type=float, default=None, help="text for the slow peers; all of it if not given"
+        "--passages", type=int, default=4500, help="about 5 kB each, with their copies: 32 MB"
     )
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--trial", action="store_true", help="write no result file")
     return parser.parse_args()
 
 
-def figures_of(runs: list[dict[str, Any]], megabytes: dict[str, float], peers: list[str]) -> dict[str, Json]:
-    """Rates in MB per CPU second, and by how much ours are higher."""
-    seconds: dict[tuple[str, str], dict[str, float]] = {}
-    for key in {(run["name"], run["texts"]) for run in runs}:
-        some = [run for run in runs if (run["name"], run["texts"]) == key]
-        fields = [field for field in some[0] if field.endswith("_cpu_seconds")]
-        seconds[key] = {field: statistics.median(run[field] for run in some) for field in fields}
-    own, on_slice = seconds["ontogeny", "own"], seconds["ontogeny", "slice"]
-    rate = megabytes["ontogeny"] / own["signatures_cpu_seconds"]
+def figures_of(runs: list[dict[str, Any]], megabytes: float, peers: list[str]) -> dict[str, Json]:
+    """Rates in MB per CPU second, CPU seconds of the search for copies, and by how much ours is faster (medians)."""
+
+    def seconds(name: str, *fields: str) -> list[float]:
+        return [sum(run.get(field, 0.0) for field in fields) for run in runs if run["name"] == name]
+
+    signing = ("signatures_cpu_seconds", "shingles_cpu_seconds")
+    signed = {name: seconds(name, *signing) for name in ("ontogeny", *peers)}
+    searched = {name: seconds(name, "copies_cpu_seconds") for name in ("ontogeny", *peers)}
+    by_bands = seconds("ontogeny", "bands_cpu_seconds")
+    middle = statistics.median
     figures: dict[str, Json] = {
-        "ontogeny": {
-            "megabytes": megabytes["ontogeny"],
-            "signatures MB/CPU s": summary(
-                [
-                    megabytes["ontogeny"] / run["signatures_cpu_seconds"]
-                    for run in runs
-                    if (run["name"], run["texts"]) == ("ontogeny", "own")
-                ]
-            ),
-            "samples MB/CPU s": megabytes["ontogeny"] / own["samples_cpu_seconds"],
-            "copies by bands alone CPU s": own["bands_cpu_seconds"],
-            "copies with words compared CPU s": own["copies_cpu_seconds"],
+        name: {
+            "megabytes": megabytes,
+            "signatures MB/CPU s": summary([megabytes / each for each in signed[name]]),
+            "copies CPU s": summary(searched[name]),
         }
+        for name in ("ontogeny", *peers)
     }
+    figures["ontogeny, by bands alone"] = {"copies CPU s": summary(by_bands)}
+    samples = middle(seconds("ontogeny", "samples_cpu_seconds"))
+    figures["ontogeny, samples for containment"] = {"samples MB/CPU s": megabytes / samples}
     for peer in peers:
-        theirs = seconds[peer, "own"]
-        signing = theirs["signatures_cpu_seconds"] + theirs.get("shingles_cpu_seconds", 0.0)
-        same = on_slice if peer in SLICED else own
-        figures[peer] = {
-            "megabytes": megabytes[peer],
-            "signatures MB/CPU s": megabytes[peer] / signing,
-            "signatures, ours faster by": rate / (megabytes[peer] / signing),
-            "copies CPU s": theirs["copies_cpu_seconds"],
-            "copies, ours by bands alone, CPU s": same["bands_cpu_seconds"],
-            "copies, ours by bands alone faster by": theirs["copies_cpu_seconds"] / same["bands_cpu_seconds"],
-            "copies, ours with words compared, CPU s": same["copies_cpu_seconds"],
-            "copies, ours with words compared faster by": theirs["copies_cpu_seconds"]
-            / same["copies_cpu_seconds"],
+        figures[f"ours faster than {peer} by"] = {
+            "signatures": middle(signed[peer]) / middle(signed["ontogeny"]),
+            "copies, ours with words compared": middle(searched[peer]) / middle(searched["ontogeny"]),
+            "copies, ours by bands alone": middle(searched[peer]) / middle(by_bands),
         }
     return figures
 
 
-def written(path: Path, texts: list[str], megabytes: float | None) -> float:
-    """Write `texts`, or the first of them up to a size, one JSON object a line; the MB of text written."""
-    total = 0
+def written(path: Path, texts: list[str]) -> float:
+    """Write `texts`, one JSON object a line; the MB of text."""
     with path.open("w") as sink:
         for text in texts:
-            if megabytes is not None and total >= megabytes * 1e6:
-                break
-            total += len(text.encode())
             sink.write(json.dumps({"text": text}) + "\n")
-    return total / 1e6
+    return sum(len(text.encode()) for text in texts) / 1e6
 
 
 def ours(texts: Path) -> Contestant:

@@ -17,9 +17,9 @@ from ontogeny.data.dedup.containment import Samples, sample_shingles
 from ontogeny.data.dedup.lsh import PLACE_BITS, PLACE_MASK, band_pairs
 from ontogeny.data.dedup.near import NearDedup
 from ontogeny.data.dedup.settle import KEPT, settle
+from ontogeny.data.dedup.shingled import Shingled, Slices, shingled
 from ontogeny.data.dedup.verify import Verified
 from ontogeny.data.signals.minhash import minhash_of
-from ontogeny.data.signals.shingles import shingles_of
 from ontogeny.data.texts import Texts
 
 
@@ -27,7 +27,7 @@ def removed_by_us(texts: list[str], settings: NearDedup) -> npt.NDArray[np.bool_
     """Which of `texts` we take for copies."""
     batch = Texts.of(texts)
     signatures, samples = signed(batch, settings)
-    return copies_among(texts, digests_of(texts), signatures, samples, settings)
+    return copies_among(batch, digests_of(texts), signatures, samples, settings)
 
 
 def signed(batch: Texts, settings: NearDedup) -> tuple[npt.NDArray[np.uint32], Samples]:
@@ -43,7 +43,7 @@ def digests_of(texts: list[str]) -> npt.NDArray[np.uint64]:
 
 
 def copies_among(
-    texts: list[str],
+    batch: Texts,
     digests: npt.NDArray[np.uint64],
     signatures: npt.NDArray[np.uint32],
     samples: Samples,
@@ -51,10 +51,10 @@ def copies_among(
 ) -> npt.NDArray[np.bool_]:
     """LSH, samples, comparison of the texts, and the choice of what stays."""
 
-    def shingles(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.uint64]]:
-        return shingles_of(Texts.of([texts[row] for row in rows]), settings.n_gram)
+    def shingles(rows: npt.NDArray[np.int64]) -> Shingled:
+        return shingled([Slices.of(batch, rows)], settings.n_gram)
 
-    sizes = np.array([len(text) for text in texts], dtype=np.int64)
+    sizes = batch.sizes
     found = find_near_duplicates(
         settings,
         Copies(digests, preference(settings, sizes, None), sizes),
@@ -93,7 +93,7 @@ def main() -> None:
     settings = NearDedup(on_alarm="report")
     turns = Turns()
     batch = Texts.of(texts[:200])  # compiles
-    copies_among(texts[:200], digests_of(texts[:200]), *signed(batch, settings), settings)
+    copies_among(batch, digests_of(texts[:200]), *signed(batch, settings), settings)
     copies_by_bands(digests_of(texts[:200]), signed(batch, settings)[0], settings)
     turns.announce()
     while True:
@@ -106,7 +106,7 @@ def main() -> None:
         sampling = time.process_time()
         digests = digests_of(texts)  # a corpus has them anyway
         digesting = time.process_time()
-        removed = copies_among(texts, digests, signatures, samples, settings)
+        removed = copies_among(batch, digests, signatures, samples, settings)
         ended = time.process_time()
         job.removed.write_text(json.dumps(np.flatnonzero(removed).tolist()))
         comparing = time.process_time()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ontogeny.data.decontaminate.items import Item, all_items, read_items
+from ontogeny.data.decontaminate.planted import HALF_OF, edited, half, reformatted, shown
 
 SUITES = (
     "icl-tasks/*.jsonl",
@@ -28,8 +29,6 @@ SUITES = (
 LIKE_QUESTIONS = ("gsm8k-train/train.jsonl", "self-instruct-seeds/user_oriented_instructions.jsonl")
 WORDS_OF_PASSAGE = 300
 LONG_DOCUMENT = 4000  # words around an embedded leak
-EDITED = 0.1
-HALF_OF = 60  # words from which on a half is long enough to be a leak of its own
 
 
 @dataclass(frozen=True)
@@ -107,24 +106,7 @@ def _leaks(
         yield Planted("every tenth word changed", True, text, item)
     long = [item for item in sought if not item.context and len(item.question.split()) >= HALF_OF]
     for item in some(long):
-        words = item.question.split()
-        text = " ".join(words[len(words) // 2 :])
-        yield Planted("half of a long one", True, embedded(text, passages, rng), item)
-
-
-def shown(item: Item) -> str:
-    """The item as a page of exercises has it."""
-    answer = item.answers[0] if item.answers else ""
-    return "\n".join(part for part in (item.context, item.question, answer) if part)
-
-
-def reformatted(item: Item, rng: random.Random) -> str:
-    """Another layout, case and punctuation; no other words."""
-    answer = item.answers[0] if item.answers else ""
-    text = re.sub(r"[,;.\"'“”]", lambda mark: rng.choice(["", mark[0]]), item.question)
-    text = rng.choice([str.upper, str.lower, str.title])(text)
-    wrapped = re.sub(r"((?:\S+\s+){7}\S+)\s+", r"\1\n> ", text)
-    return f"## Exercise 7\n\n> **{wrapped}**\n\n- (i) none of these\n- (ii) {answer}\n"
+        yield Planted("half of a long one", True, embedded(half(item), passages, rng), item)
 
 
 def embedded(text: str, passages: list[str], rng: random.Random) -> str:
@@ -136,18 +118,6 @@ def embedded(text: str, passages: list[str], rng: random.Random) -> str:
         words += len(around[-1].split())
     middle = rng.randrange(len(around) + 1)
     return "\n\n".join([*around[:middle], text, *around[middle:]])
-
-
-def edited(text: str, vocabulary: list[str], rng: random.Random) -> str:
-    """Every tenth word, by chance, replaced, left out or followed by another one."""
-    words: list[str] = []
-    for word in text.split():
-        if rng.random() >= EDITED:
-            words.append(word)
-            continue
-        way = rng.randrange(3)
-        words += [[rng.choice(vocabulary)], [], [word, rng.choice(vocabulary)]][way]
-    return " ".join(words)
 
 
 def ordinary(data: Path) -> Iterator[str]:

@@ -42,8 +42,8 @@ def steps() -> list[str]:
     )
 
 
-@pytest.mark.parametrize("module", [*steps(), "ontogeny.recipe.plan"])
-def test_a_step_or_plan_imports_nothing_heavy(module: str) -> None:
+@pytest.mark.parametrize("module", [*steps(), "ontogeny.recipe.plan", "ontogeny.recipe.report"])
+def test_a_step_plan_or_report_of_a_run_imports_nothing_heavy(module: str) -> None:
     assert heavy_modules_after(module, STEP_HEAVY) == []
 
 

@@ -40,9 +40,20 @@ def test_report(command: Command, life: Life, tmp_path: Path) -> None:
         "croissant.json",
     }
     assert command("verify").code == 0
+    refused = command("data", "report", "smoke/tokens", "--reference", str(reference))
+    assert refused.code == 2
+    assert "holds tokens, and `--reference` compares the words of a corpus" in refused.err
     refused = command("data", "report", "smoke/tokenizer")
     assert refused.code == 1
     assert "no figures of a corpus" in refused.err
+
+
+def test_report_of_tokens(command: Command, life: Life, tmp_path: Path) -> None:
+    said = command("data", "report", "smoke/tokens", "--out", str(tmp_path / "out"), "--json").json
+    assert said["vocabulary"]["size"] == 512
+    assert said["packing"][0]["seq_len"] == 512
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html", "figures.json"}
+    assert "smoke/tokens@1" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_sample(command: Command, life: Life) -> None:

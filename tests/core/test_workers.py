@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +24,16 @@ def die(number: int) -> int:
     os._exit(9)
 
 
+def wait_for_ever(number: int) -> None:
+    sys.stdout.write("at work\n")
+    sys.stdout.flush()
+    threading.Event().wait()
+
+
+def work_for_ever() -> None:
+    list(run_tasks(wait_for_ever, [1, 2], Workers(2)))
+
+
 @pytest.mark.parametrize("workers", [Workers(1), Workers(2)])
 def test_every_task_once_and_errors_as_they_are(workers: Workers) -> None:
     tasks = list(range(12))
@@ -34,6 +47,17 @@ def test_a_dead_worker_is_told_in_words() -> None:
     with pytest.raises(DataError, match="a worker process died") as error:
         list(run_tasks(die, [1, 2], Workers(2)))
     assert "--workers" in str(error.value)
+
+
+def test_workers_end_with_a_process_that_is_killed() -> None:
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import test_workers; test_workers.work_for_ever()"
+    command = [sys.executable, "-c", script, str(Path(__file__).parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        told = [parent.stdout.readline(), parent.stdout.readline()]
+        parent.kill()
+        assert parent.stdout.read() == ""  # ends when the last process that holds it has ended
+    assert told == ["at work\n", "at work\n"]
 
 
 def test_ray_runs_the_same_tasks_on_two_processes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from safetensors.numpy import save
 
 from ontogeny.core.errors import DataError
-from ontogeny.data.classifier import Training, classifier_version, load_classifier, train_classifier
+from ontogeny.data.classifier import classifier_version, load_classifier, train_classifier
 from ontogeny.data.classifier_features import find_features, linear_scores
+from ontogeny.data.classifier_settings import Training
 from ontogeny.data.signals.classifier import classifier_signals
 from ontogeny.data.texts import Texts
 

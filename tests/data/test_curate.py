@@ -60,7 +60,7 @@ def run(folder: Path, records: list[Record], treatment: Treatment | None = None)
     payload = folder / "payload"
     payload.mkdir(exist_ok=True, parents=True)
     unit = Unit(folder, len(records))
-    job = UnitJob("books", unit, lambda unit, reading: iter(records), treatment.intake, folder / "unit")
+    job = UnitJob("books", (unit,), lambda unit, reading: iter(records), treatment.intake, folder / "unit")
     return curate(read_unit(job).portions, treatment, payload=payload)
 
 

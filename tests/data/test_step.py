@@ -14,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from ontogeny.core.errors import DataError, RecipeError
+from ontogeny.data import intake
 from ontogeny.data.document import dropped_schema_of, schema_of
 from ontogeny.data.sources import files
 from ontogeny.data.step import CURATE, EXAMPLES
@@ -93,6 +94,7 @@ def test_workers_resume_and_kept_portions_change_no_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "UNIT_BYTES", 2_000)
+    monkeypatch.setattr(intake, "BUNDLE_BYTES", 1)
     rows: list[dict[str, object]] = [{"text": f"text number {n % 90}"} for n in range(300)]
     path = write_jsonl(tmp_path / "a.jsonl", rows)
     settings: dict[str, object] = {"sources": [{"type": "jsonl", "path": path}]}

@@ -142,6 +142,22 @@ def test_a_folder_that_is_not_there_cannot_be_written(tmp_path: Path) -> None:
     assert "--workspace" in (caught.value.hint or "")
 
 
+def append_beyond_the_last_page(ledger: Ledger) -> None:
+    with ledger.write() as writer:
+        pages = writer._connection.exec_driver_sql("PRAGMA page_count").scalar()
+        writer._connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        writer.append("run", {"number": "x" * 100_000})
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_the_ledger_whole(ledger: Ledger) -> None:
+    fill(ledger, 2)
+    with pytest.raises(ArtifactError, match="cannot be written: database or disk is full") as caught:
+        append_beyond_the_last_page(ledger)
+    assert "free some space" in (caught.value.hint or "")
+    assert [entry.body["number"] for entry in ledger.entries("run")] == [0, 1]
+    assert ledger.problems() == []
+
+
 def test_of_two_entries_for_one_artifact_the_first_counts() -> None:
     body = {**dict.fromkeys(ARTIFACT_COLUMNS, "x"), "name": "a/b@1", "inputs": []}
     twice = [Entry(seq, GENESIS, "blake3:00", "artifact", body) for seq in (3, 5)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ontogeny.core.errors import RecipeError
+from ontogeny.core.remote import RemoteFile
 from ontogeny.records.formats import Format, bare_name, detect_format
 
 
@@ -35,3 +36,6 @@ def test_an_unknown_suffix_names_the_nearest_and_what_there_is() -> None:
 
 def test_the_bare_name_has_no_format_and_no_compression() -> None:
     assert bare_name(Path("x/books.2020.jsonl.gz")) == "books.2020"
+    assert bare_name(Path("x/dewiki.xml.bz2")) == "dewiki"
+    assert bare_name(Path("x/crawl.WARC.GZ")) == "crawl"
+    assert bare_name(RemoteFile("https://x.org/a/notes.csv.zst?raw=1")) == "notes"

@@ -10,15 +10,12 @@ import pytest
 from ontogeny.report import figures
 from ontogeny.report.canvas import Svg
 from ontogeny.report.figures import (
-    Bar,
     Mark,
     Series,
     Stage,
-    bar_chart,
     funnel,
     histogram,
     line_chart,
-    shortened,
 )
 
 NAN = math.nan
@@ -50,7 +47,6 @@ def test_charts_of_nothing_say_so() -> None:
     charts = [
         line_chart([], x_label="x", y_label="y"),
         line_chart([Series("loss", [1], [NAN])], x_label="x", y_label="y"),
-        bar_chart([], x_label="x"),
         histogram([NAN], x_label="x"),
         histogram([0.0, -1.0], x_label="x", log_x=True),
         funnel([], unit="documents"),
@@ -72,18 +68,6 @@ def test_thinning_keeps_spikes_and_ends() -> None:
     assert x == sorted(x)
 
 
-def test_bars_show_value_interval_and_chance() -> None:
-    svg = bar_chart(
-        [Bar("tutor", 0.612, 0.564, 0.658), Bar("base", 0.3, faint=True)],
-        x_label="accuracy", marks=[Mark("chance", 0.25)], percent=True,
-    )  # fmt: skip
-    assert {"tutor", "61.2%", "30.0%", "chance 25.0%", "accuracy (%)"} <= set(texts(svg))
-
-
-def test_negative_bars_are_drawn() -> None:
-    assert "−0.500" in texts(bar_chart([Bar("a", -0.5), Bar("b", 0.5)], x_label="change"))
-
-
 @pytest.mark.parametrize("values", [[3.0], [3.0, 3.0, 3.0], [1.0, 10.0, 1e5]])
 @pytest.mark.parametrize("log_x", [False, True])
 def test_histograms_of_any_spread(values: list[float], log_x: bool) -> None:
@@ -95,11 +79,6 @@ def test_a_funnel_tells_what_each_stage_took() -> None:
     shown = texts(svg)
     assert {"1,200", "1,000"} <= set(shown)
     assert any("−200" in text for text in shown)
-
-
-def test_long_labels_lose_their_middle() -> None:
-    assert shortened("abcdefghij", 5) == "ab…ij"
-    assert shortened("abc", 5) == "abc"
 
 
 def test_ticks_are_told_apart() -> None:

@@ -62,6 +62,7 @@ def run(
     from ontogeny.cli.show import message_console, print_json
     from ontogeny.core.errors import UsageError
     from ontogeny.core.hardware import resolve_device
+    from ontogeny.core.process import keep_arrow_from_pandas
     from ontogeny.core.progress import terminal_progress
     from ontogeny.core.workers import Executor
     from ontogeny.recipe.plan import resolve, select
@@ -81,6 +82,7 @@ def run(
     )
     console = message_console()
     console.print(f"[bold]{checked.name}[/bold]  seed {checked.seed}  on {options.device}  in {place.root}")
+    keep_arrow_from_pandas()
     result = run_recipe(
         checked,
         nodes,

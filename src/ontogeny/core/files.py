@@ -17,6 +17,7 @@ from typing import Any
 from blake3 import blake3
 
 from ontogeny.core.errors import ArtifactError
+from ontogeny.core.remote import AnyPath
 
 CHUNK_BYTES = 1 << 20
 
@@ -38,7 +39,7 @@ def digest_json(value: object) -> str:
     return digest_bytes(canonical_json(value))
 
 
-def digest_file(path: Path) -> str:
+def digest_file(path: AnyPath) -> str:
     """BLAKE3 of a file's content, tagged, read in pieces of 1 MiB."""
     hasher = blake3()
     with path.open("rb") as file:

@@ -1,10 +1,14 @@
-"""Settings of the whole process that make tensors fast and rounding the same; made once, before the first of them."""
+"""Settings of the whole process: fast tensors and the same rounding, made before the first of them; a quick start."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
 import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 # Names of glibc's <malloc.h>.
 M_TRIM_THRESHOLD = -1
@@ -30,3 +34,33 @@ def prepare_process() -> None:
     if hasattr(library, "mallopt"):  # glibc has it, musl does not
         library.mallopt(M_MMAP_MAX, 0)
         library.mallopt(M_TRIM_THRESHOLD, -1)
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is hidden while pyarrow looks for it", name=fullname)
+        return None
+
+
+def keep_arrow_from_pandas() -> None:
+    """Load pyarrow so that it does without pandas for the rest of this process.
+
+    The first time that pyarrow is given a numpy array it imports pandas, where that is installed, to ask whether the
+    array is one of its series, and the first time that it gives one it does so again: half a second of CPU for what
+    nothing here uses. It asks once each, and remembers. For commands only: a program that holds frames of its own has
+    loaded either library, and then nothing is changed.
+    """
+    if "pyarrow" in sys.modules or "pandas" in sys.modules:
+        return
+    hidden = _NoPandas()
+    sys.meta_path.insert(0, hidden)
+    try:
+        import numpy as np
+        import pyarrow as pa
+
+        pa.array(np.zeros(1)).to_numpy(zero_copy_only=False)
+    finally:
+        sys.meta_path.remove(hidden)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from ontogeny.core.errors import DataError, UsageError
+from ontogeny.core.memory import give_memory_back
+from ontogeny.core.process import keep_arrow_from_pandas
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -76,7 +79,7 @@ def _run_in_pool(
 ) -> Iterator[tuple[int, Result]]:
     # Not forked: a fork copies the state of threads that it does not have, and locks may be held for ever.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(count, len(tasks)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(count, len(tasks)), mp_context=context, initializer=_begin_worker) as pool:
         running: dict[Future[Result], int] = {pool.submit(function, task): i for i, task in enumerate(tasks)}
         try:
             while running:
@@ -114,7 +117,26 @@ def _run_on_ray(
 
 def _call(function: Callable[[Any], Any], task: Any) -> Any:
     """What runs on a machine of the cluster: our code is imported there, not sent."""
+    _prepare_worker()
     return function(task)
+
+
+def _begin_worker() -> None:
+    _prepare_worker()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed outright tells its workers nothing; they would wait for tasks for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _prepare_worker() -> None:
+    keep_arrow_from_pandas()
+    give_memory_back()
 
 
 def _connected_ray(count: int) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from blake3 import blake3
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -24,6 +24,7 @@ from ontogeny.core.files import digest_file, write_atomic
 from ontogeny.core.seeds import numpy_generator
 from ontogeny.data.classifier_features import find_features, fit, linear_scores
 from ontogeny.data.classifier_figures import Figures, fit_scaling, measure, probability
+from ontogeny.data.classifier_settings import Training
 from ontogeny.data.texts import Texts
 
 WEIGHTS_FILE, SETTINGS_FILE = "classifier.safetensors", "classifier.json"
@@ -32,32 +33,37 @@ FEWEST = 20
 """Examples of a class that must be there to learn from, to scale by and to measure on."""
 
 
-class Training(BaseModel):
-    """How a classifier is trained; defaults chosen on the benchmark `classifier_quality`."""
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """n examples in the order of their digests: whether each is wanted, and where its digest falls in 0..1, (n,) each.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Which part of training an example has follows from `side`: it is learnt from, scaled by, or measured on.
+    """
 
-    bits: int = Field(18, ge=10, le=26)
-    """2^bits buckets of four bytes."""
+    texts: Texts
+    wanted: npt.NDArray[np.bool_]
+    side: npt.NDArray[np.float64]
 
-    chars: tuple[int, int] | None = None
-    """Fewest and most bytes of n-grams within words, (3, 5) for noisy or unspaced text; None for words and pairs."""
+    @classmethod
+    def of(cls, like: Texts, unlike: Texts) -> Examples:
+        """The examples of both sets."""
+        strings = [(text, True) for text in like.strings()] + [(text, False) for text in unlike.strings()]
+        digested = sorted((blake3(text.encode()).digest(16), wanted, text) for text, wanted in strings)
+        side = np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest, _, _ in digested])
+        wanted = np.array([each for _, each, _ in digested], dtype=np.bool_)
+        return cls(Texts.of([text for _, _, text in digested]), wanted, side)
 
-    epochs: int = Field(5, ge=1)
-    learning_rate: float = Field(0.5, gt=0)
-    l2: float = Field(1e-6, ge=0)
-    held_out: float = Field(0.2, gt=0, lt=1)
-    """Part of the examples not learnt from; half of it scales, half of it measures."""
+    def learnt(self, training: Training) -> npt.NDArray[np.bool_]:
+        """(n,) those that weights are learnt from."""
+        return self.side >= training.held_out
 
-    seed: int = 0
+    def scaled(self, training: Training) -> npt.NDArray[np.bool_]:
+        """(n,) those that probabilities are scaled by."""
+        return self.side < training.held_out / 2
 
-    @model_validator(mode="after")
-    def _chars_make_sense(self) -> Training:
-        if self.chars is not None and not 1 <= self.chars[0] <= self.chars[1] <= 16:
-            raise ValueError(
-                f"chars {list(self.chars)}: give the fewest and the most, between 1 and 16, as in [3, 5]"
-            )
-        return self
+    def measured(self, training: Training) -> npt.NDArray[np.bool_]:
+        """(n,) those that figures are measured on."""
+        return ~self.learnt(training) & ~self.scaled(training)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +111,19 @@ def train_classifier(like: Texts, unlike: Texts, training: Training | None = Non
     Raises:
         DataError: too few examples of a class to learn from, to scale by or to measure on.
     """
-    training = training or Training()
-    texts, wanted, side = _examples(like, unlike)
-    learnt, scaled = side >= training.held_out, side < training.held_out / 2
-    measured = ~learnt & ~scaled
+    return train_on(Examples.of(like, unlike), training or Training())
+
+
+def train_on(examples: Examples, training: Training) -> Classifier:
+    """A classifier that scores wanted examples high and the others low.
+
+    Raises:
+        DataError: too few examples of a class to learn from, to scale by or to measure on.
+    """
+    texts, wanted = examples.texts, examples.wanted
+    learnt, scaled, measured = (
+        part(training) for part in (examples.learnt, examples.scaled, examples.measured)
+    )
     _refuse_too_few(wanted, {"learn from": learnt, "scale by": scaled, "measure on": measured})
     buckets, offsets = find_features(texts, training.bits, training.chars or (0, 0))
     weights = np.zeros(1 << training.bits, dtype=np.float32)
@@ -184,15 +199,6 @@ def classifier_version(folder: Path) -> int:
             hint="give a folder that training wrote",
         ) from None
     return int.from_bytes(blake3(digests.encode()).digest(4), "big") >> 1
-
-
-def _examples(like: Texts, unlike: Texts) -> tuple[Texts, npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """All examples in the order of their digests, whether each is wanted, and where its digest falls in 0..1."""
-    strings = [(text, True) for text in like.strings()] + [(text, False) for text in unlike.strings()]
-    digested = sorted((blake3(text.encode()).digest(16), wanted, text) for text, wanted in strings)
-    side = np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest, _, _ in digested])
-    wanted = np.array([each for _, each, _ in digested], dtype=np.bool_)
-    return Texts.of([text for _, _, text in digested]), wanted, side
 
 
 def _refuse_too_few(wanted: npt.NDArray[np.bool_], parts: dict[str, npt.NDArray[np.bool_]]) -> None:

@@ -22,6 +22,8 @@ START, PRIME, MIX = np.uint64(14695981039346656037), np.uint64(1099511628211), n
 """FNV-1a of 64 bits; and 2^64 over the golden ratio, which spreads its upper bits (Fibonacci hashing)."""
 
 ADAGRAD_EPSILON = 1e-8
+NO_BUCKETS, NO_SPANS = np.zeros(0, dtype=np.int32), np.zeros((0, 2), dtype=np.int64)
+"""Where a pass is to write none."""
 
 
 def find_features(
@@ -33,14 +35,28 @@ def find_features(
         bits: there are 2^bits buckets.
         chars: fewest and most bytes of n-grams within a word; (0, 0) for none.
     """
+    buckets, offsets, _ = _features(texts, bits, chars, spans=False)
+    return buckets, offsets
+
+
+def find_spans(
+    texts: Texts, bits: int, chars: tuple[int, int]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """As `find_features`, and for each bucket of a text where the n-gram begins and ends in `texts.data`, (m, 2)."""
+    return _features(texts, bits, chars, spans=True)
+
+
+def _features(
+    texts: Texts, bits: int, chars: tuple[int, int], *, spans: bool
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-    empty = np.zeros(0, dtype=np.int32)
     weights = np.zeros(1 << bits, dtype=np.float32)
-    _pass(texts.data, texts.offsets, bits, *chars, weights, empty, offsets)
+    _pass(texts.data, texts.offsets, bits, *chars, weights, NO_BUCKETS, NO_SPANS, offsets)
     np.cumsum(offsets, out=offsets)
     buckets = np.empty(offsets[-1], dtype=np.int32)
-    _pass(texts.data, texts.offsets, bits, *chars, weights, buckets, offsets)
-    return buckets, offsets
+    places = np.empty((offsets[-1] if spans else 0, 2), dtype=np.int64)
+    _pass(texts.data, texts.offsets, bits, *chars, weights, buckets, places, offsets)
+    return buckets, offsets, places
 
 
 def linear_scores(
@@ -48,21 +64,37 @@ def linear_scores(
 ) -> npt.NDArray[np.float64]:
     """The model's log-odds for each text, (n,); `bias` alone where a text has no word."""
     bits = len(weights).bit_length() - 1
-    counts, empty = np.zeros(len(texts) + 1, dtype=np.int64), np.zeros(0, dtype=np.int32)
-    sums: npt.NDArray[np.float64] = _pass(texts.data, texts.offsets, bits, *chars, weights, empty, counts)
+    counts = np.zeros(len(texts) + 1, dtype=np.int64)
+    sums: npt.NDArray[np.float64] = _pass(
+        texts.data, texts.offsets, bits, *chars, weights, NO_BUCKETS, NO_SPANS, counts
+    )
     return bias + sums / np.sqrt(np.maximum(counts[1:], 1))
 
 
 @numba.njit(cache=True, nogil=True)
-def _pass(data, offsets, bits, shortest, longest, weights, buckets, found) -> Any:  # type: ignore[no-untyped-def]
-    """The summed weights of each text's n-grams; fills `buckets` at `found`; where it is empty, counts into `found`."""
+def _pass(data, offsets, bits, shortest, longest, weights, buckets, spans, found) -> Any:  # type: ignore[no-untyped-def]
+    """The summed weights of each text's n-grams; fills `buckets` at `found`; where it is empty, counts into `found`.
+
+    Where `spans` is not empty, it gets the places of the same n-grams.
+    """
     count = len(offsets) - 1
     sums = np.zeros(count, np.float64)
     seen = np.full(1 << bits, -1, np.int32)
     for text in range(count):
         at = found[text] if len(buckets) else -1
         sums[text], unique = _visit(
-            data, offsets[text], offsets[text + 1], bits, shortest, longest, weights, seen, text, buckets, at
+            data,
+            offsets[text],
+            offsets[text + 1],
+            bits,
+            shortest,
+            longest,
+            weights,
+            seen,
+            text,
+            buckets,
+            spans,
+            at,
         )
         if not len(buckets):
             found[text + 1] = unique
@@ -71,10 +103,10 @@ def _pass(data, offsets, bits, shortest, longest, weights, buckets, found) -> An
 
 @numba.njit(cache=True, nogil=True)
 def _visit(  # type: ignore[no-untyped-def]
-    data, start, stop, bits, shortest, longest, weights, seen, text, buckets, into
+    data, start, stop, bits, shortest, longest, weights, seen, text, buckets, spans, into
 ) -> Any:
     total, unique, at = 0.0, 0, start
-    before, has_before = np.uint64(0), False
+    before, has_before, earlier = np.uint64(0), False, start
     while at < stop:
         if not _in_word(data[at]):
             at += 3 if data[at] == 0xE2 else 1
@@ -98,8 +130,10 @@ def _visit(  # type: ignore[no-untyped-def]
                 total += weights[bucket]
                 if into >= 0:
                     buckets[into + unique] = bucket
+                    if len(spans):
+                        spans[into + unique, 0], spans[into + unique, 1] = earlier if order else begin, at
                 unique += 1
-        before, has_before = h, True
+        before, has_before, earlier = h, True, begin
         if longest:
             for first in range(begin, at):
                 if (data[first] & 0xC0) == 0x80:
@@ -114,6 +148,8 @@ def _visit(  # type: ignore[no-untyped-def]
                             total += weights[bucket]
                             if into >= 0:
                                 buckets[into + unique] = bucket
+                                if len(spans):
+                                    spans[into + unique, 0], spans[into + unique, 1] = first, last + 1
                             unique += 1
     return total, unique
 

@@ -1,6 +1,6 @@
 """The way of every document: read into portions by workers, decided over, written in the order of digests.
 
-    units -> [intake] -> portions -> rules, duplicates -> part-*.parquet
+    units -> [intake] -> portions -> rules, duplicates, repeated passages -> part-*.parquet
                     every record that leaves on the way -> dropped.parquet, with its reason
 
 Portions are kept between runs, by what they were read from and how, so a rule with another threshold reads no text
@@ -11,19 +11,22 @@ workers nor machines can change the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ontogeny.core.errors import DataError
+from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.core.workers import ALONE, Workers, run_tasks
+from ontogeny.data.batch import EMPTY
 from ontogeny.data.decide import Decisions, decide
 from ontogeny.data.dedup.exact import drop_exact_duplicates, rename_repeated_ids
 from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.dedup.repeated import RepeatedSpans
 from ontogeny.data.document import HELD_OUT_FRACTION, Shape
+from ontogeny.data.edits.took import edit_figures
 from ontogeny.data.intake import (
-    EMPTY,
     Intake,
     UnitJob,
     UnitRead,
@@ -45,12 +48,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ontogeny.data.decontaminate.corpus import Contamination
+    from ontogeny.data.dedup.spans_corpus import Cutting
 
 REMEDIES = {
     EMPTY: "look at the text column: `columns: {text: ...}` may name the wrong one",
     "too_short": "lower `min_chars` or `min_bytes` of the length rule",
     "contaminated": "raise `min_share` or `min_hits` of the decontaminate rule, or look at contamination.parquet",
     "context_only": "write `context: keep` in the decontaminate rule",
+    "repeated_spans": "lower `min_words_left` or raise `min_words` of `spans`",
     "too_long": "raise `max_chars` or `max_bytes` of the length rule",
 }
 
@@ -64,6 +69,7 @@ class Treatment:
     rules: tuple[Rule, ...] = ()
     drop_exact: bool = True
     near: NearDedup | None = None
+    spans: RepeatedSpans | None = None
     held_out_fraction: float = HELD_OUT_FRACTION
 
     @property
@@ -118,17 +124,20 @@ def curate(
     treatment: Treatment,
     *,
     payload: Path,
+    scratch: Path | None = None,
     workers: Workers = ALONE,
-    advance: Callable[[int], None] = lambda records: None,
+    progress: Progress | None = None,
 ) -> Tally:
     """Write the documents of `portions` that stay, and everything that does not, into `payload`.
 
     Args:
-        advance: told of every so many records that are written.
+        scratch: where documents that lose repeated passages lie until they are written; beside `payload` by default.
 
     Raises:
-        DataError: no document is left, or none for training; or, our own mistake, the sums do not close.
+        DataError: no document is left, or none for training; too many would go as copies; or, our own mistake, the
+            sums do not close.
     """
+    progress = progress or QuietProgress()
     if treatment.shape == "text":
         lacking = [portion for portion in portions if missing_signals(portion, treatment.intake)]
         for _ in run_tasks(partial(add_signals, intake=treatment.intake), lacking, workers):
@@ -142,21 +151,31 @@ def curate(
         )  # compiled code, which takes a second to load
 
         drop_near_duplicates(found, treatment.near)
+    folder = (scratch or payload.parent) / "spans"
+    cutting, contaminations = _cut_spans(found, treatment, contaminations, folder, workers, progress)
     rename_repeated_ids(found)
     for number, contamination in enumerate(contaminations):
         _write_contamination(payload, number, contamination, found, treatment.held_out_fraction)
     tally = Tally(
-        contamination=[each.figures() for each in contaminations], repeated_ids=int(found.renamed.sum())
+        contamination=[each.figures() for each in contaminations],
+        repeated_ids=int(found.renamed.sum()),
+        edits=edit_figures(portions, [rule.type for rule in treatment.rules]),
     )
+    if cutting is not None:
+        from ontogeny.data.dedup.spans_table import SPANS_FILE, write_spans
 
-    def seen(table: pa.Table, add: Callable[[pa.Table], None]) -> None:
-        add(table)
-        advance(len(table))
+        tally.spans = write_spans(payload / SPANS_FILE, cutting, found)
+    records = sum(portion.counts["records"] for portion in portions)
+    with progress.bar("writing", total=records, unit="documents") as bar:
 
-    how = (treatment.shape, treatment.held_out_fraction)
-    write_kept(payload, found, *how, seen=partial(seen, add=tally.add_kept))
-    write_dropped(payload, found, *how, seen=partial(seen, add=tally.add_dropped))
-    _check(tally, treatment, read=sum(portion.counts["records"] for portion in portions))
+        def seen(table: pa.Table, add: Callable[[pa.Table], None]) -> None:
+            add(table)
+            bar.advance(len(table))
+
+        how = (treatment.shape, treatment.held_out_fraction)
+        write_kept(payload, found, *how, seen=partial(seen, add=tally.add_kept))
+        write_dropped(payload, found, *how, seen=partial(seen, add=tally.add_dropped))
+    _check(tally, treatment, read=records)
     return tally
 
 
@@ -165,9 +184,38 @@ def _search_items(found: Decisions, rules: Sequence[Rule]) -> list[Contamination
     searches = [rule for rule in rules if isinstance(rule, Decontaminate)]
     if not searches:
         return []
-    from ontogeny.data.decontaminate.corpus import drop_contaminated  # compiled code, as below
+    from ontogeny.data.decontaminate.self_check import search_items  # compiled code, as below
 
-    return [drop_contaminated(found, rule) for rule in searches]
+    return [search_items(found, rule) for rule in searches]
+
+
+def _cut_spans(
+    found: Decisions,
+    treatment: Treatment,
+    contaminations: list[Contamination],
+    folder: Path,
+    workers: Workers,
+    progress: Progress,
+) -> tuple[Cutting | None, list[Contamination]]:
+    """Cut repeated passages, where that is wanted; documents that became equal by it are copies like any other."""
+    if treatment.spans is None:
+        return None, contaminations
+    from ontogeny.data.dedup.spans_corpus import cut_repeated_spans  # compiled code, as above
+
+    cutting, moved = cut_repeated_spans(
+        found,
+        treatment.spans,
+        treatment.intake,
+        held_out_fraction=treatment.held_out_fraction,
+        folder=folder,
+        workers=workers,
+        progress=progress,
+    )
+    drop_exact_duplicates(found, all_copies=treatment.drop_exact)
+    return cutting, [
+        replace(each, findings=tuple(replace(one, place=int(moved[one.place])) for one in each.findings))
+        for each in contaminations
+    ]
 
 
 def _write_contamination(
@@ -191,21 +239,21 @@ class _Watch:
         self._done = [0] * len(jobs)
 
     def of(self, number: int) -> Callable[[int], None]:
-        """Where unit `number` tells its position."""
+        """Where job `number` tells its position."""
         return lambda position: self._move(number, position)
 
     def look(self) -> None:
-        """Look at the folders of units that are being read."""
+        """Look at the folders of jobs that are at work."""
         for number, job in enumerate(self._jobs):
-            if 0 <= self._done[number] < job.unit.size_bytes and (portions := portions_in(job.folder)):
+            if 0 <= self._done[number] < job.size_bytes and (portions := portions_in(job.folder)):
                 self._move(number, portions[-1].counts["position"])
 
     def finish(self, number: int) -> None:
-        """Unit `number` is done."""
-        self._move(number, self._jobs[number].unit.size_bytes)
+        """Job `number` is done."""
+        self._move(number, self._jobs[number].size_bytes)
 
     def _move(self, number: int, position: int) -> None:
-        position = min(position, self._jobs[number].unit.size_bytes)
+        position = min(position, self._jobs[number].size_bytes)
         if position > self._done[number]:
             self._advance(position - self._done[number])
             self._done[number] = position

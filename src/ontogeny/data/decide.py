@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ontogeny.data.intake import EMPTY
+from ontogeny.data.batch import EMPTY
 from ontogeny.data.portions import EDITS, Portion, hex_keys, signals_name
 from ontogeny.data.rules import RULES, Need, Rule, edits_among, judge
 from ontogeny.data.signals.group import Columns
@@ -166,8 +166,18 @@ def _judge_portion(found: Decisions, portion: Portion, here: slice, rules: Seque
 
 def in_order(found: Decisions) -> Decisions:
     """`found` in the order of a corpus; within a portion rows stand in it already, and portions follow their input."""
+    put_in_order(found)
+    return found
+
+
+def put_in_order(found: Decisions) -> npt.NDArray[np.int64]:
+    """Order `found` as a corpus is; the new position (n,) of each document."""
     keys = (found.doc_id[:, 1], found.doc_id[:, 0], found.digest[:, 1], found.digest[:, 0])
     order = np.lexsort(keys)
     for name in ("portion", "row", "digest", "doc_id", "reason", "score", "keeper", "renamed"):
         setattr(found, name, getattr(found, name)[order])
-    return found
+    moved = np.empty(len(order), dtype=np.int64)
+    moved[order] = np.arange(len(order))
+    instead = found.keeper >= 0
+    found.keeper[instead] = moved[found.keeper[instead]]
+    return moved

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.data.document import Content, Conversation, Document, MultipleChoice, Rejected
 from ontogeny.data.python_docs_questions import PythonDocsQuestionsSource, read_python_docs_questions
 from ontogeny.data.sources import csv, jsonl, parquet
@@ -109,10 +110,10 @@ EXAMPLE_SOURCES: dict[str, ExampleSourceType] = {
 }
 
 
-def example_files(source: ExampleSource) -> list[Path]:
+def example_files(source: ExampleSource) -> list[AnyPath]:
     """The files that `source` opens, sorted."""
     known = EXAMPLE_SOURCES[source.type]
-    return known.files() if known.files else sorted({unit.path for unit in known.units(source)})
+    return list(known.files()) if known.files else sorted({unit.path for unit in known.units(source)})
 
 
 def read_examples(

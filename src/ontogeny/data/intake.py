@@ -1,56 +1,51 @@
-"""The worker's side of curation: one unit of input, read once, into portions.
+"""The worker's side of curation: a few units of input, read once, into portions.
 
     records -> normalise -> edits, with signals on the way -> portions, each sorted by digest
 
-A unit whose reading was killed goes on after its last portion. Nothing here depends on which other units there are, so
-neither workers nor machines can change what comes out.
+A job whose reading was killed goes on after its last portion: inside a file, where the file's reader can begin there.
+Nothing here depends on which other jobs there are, so neither workers nor machines can change what comes out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from filelock import FileLock
 
+from ontogeny.core.compiled import start_numba
 from ontogeny.core.files import canonical_json, digest_json, read_json, write_atomic
+from ontogeny.data.batch import Batch
 from ontogeny.data.dedup.groups import near_groups
 from ontogeny.data.dedup.near import NearDedup
-from ontogeny.data.document import (
-    Content,
-    Conversation,
-    Document,
-    MultipleChoice,
-    Rejected,
-    Shape,
-    Text,
-    make_doc_id,
-    side_of,
-    to_row,
-)
-from ontogeny.data.normalise import Normalise, normalise
-from ontogeny.data.portions import Portion, portions_in, signals_name, stored_schema, write_portion
+from ontogeny.data.document import Document, Rejected, Shape, side_of
+from ontogeny.data.normalise import Normalise
+from ontogeny.data.portions import Portion, portions_in, signals_name, write_portion
 from ontogeny.data.rules import Need, Rule, edit, edits_among, needs_of
 from ontogeny.data.signals.size import SIZE
 from ontogeny.data.sources.files import Reading, Unit
+from ontogeny.data.stream import Stream, reading_from_json, reading_to_json
 from ontogeny.data.texts import Texts
-from ontogeny.records.accounting import RowCount
-from ontogeny.records.row import BadRow, Fault
 
 if TYPE_CHECKING:
-    from ontogeny.data.signals.group import Columns, SignalGroup, Stored
+    from ontogeny.data.signals.group import SignalGroup, Stored
 
-EMPTY = "empty"
-PORTION_BYTES = 8 << 20
-"""Text of a portion: what a worker holds at once, and what a kill may cost."""
+PORTION_BYTES = 2 << 20
+"""Text of a portion: what a kill may cost. While its signals are computed a worker holds some thirty times as much."""
 PORTION_ROWS = 1 << 16
 REPORT_RECORDS = 256
 SUMMARY, LOCK = "unit.json", ".lock"
-VERSION = 1
+VERSION = 3
 """Raised whenever reading changes what portions hold."""
+
+BUNDLE_BYTES = 2 << 20
+"""Units smaller than this are read together, about so many bytes a job."""
+BUNDLE_UNITS = 256
+"""And about so many units."""
+BUNDLE_BOUND = 4
+"""No bundle has more than so many times either."""
 
 Read: TypeAlias = Callable[[Unit, Reading], Iterator[Document | Rejected]]
 
@@ -76,54 +71,85 @@ class Intake:
 
 @dataclass(frozen=True)
 class UnitJob:
-    """One unit to be read into `folder`. Everything in it can be sent to another process."""
+    """Units of one source to be read, one after the other, into `folder`. All of it can be sent to another process."""
 
     source: str
-    unit: Unit
+    units: tuple[Unit, ...]
     read: Read
     intake: Intake
     folder: Path
     max_bad_fraction: float = 1.0
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all its units."""
+        return sum(unit.size_bytes for unit in self.units)
+
 
 @dataclass(frozen=True)
 class UnitRead:
-    """What came of a unit: its portions, and the count of its rows."""
+    """What came of a job: its portions, and the count of its rows."""
 
     portions: tuple[Portion, ...]
     reading: Reading
 
 
 def read_unit(job: UnitJob, report: Callable[[int], None] = lambda position: None) -> UnitRead:
-    """Read what is not yet read of a unit; `report` is told how many bytes of it are done.
+    """Read what is not yet read of a job's units; `report` is told how many bytes of them are done.
 
-    A unit whose rows are all bad is given up early where so many are not allowed, and not remembered as read.
+    A source whose rows are all bad is given up early where so many are not allowed, and not remembered as read.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(job.folder / LOCK):
-        done = _read_locked(job, report)
-    done.reading.file = None  # it is read, and no process can send an open file to another
-    return done
+        return _read_locked(job, report)
 
 
 def _read_locked(job: UnitJob, report: Callable[[int], None]) -> UnitRead:
     summary = job.folder / SUMMARY
-    if summary.exists():
-        return UnitRead(tuple(portions_in(job.folder)), _to_reading(read_json(summary)))
     portions = portions_in(job.folder)
-    done = sum(portion.counts["records"] for portion in portions)
-    reading = Reading(RowCount(job.source))
-    records = job.read(job.unit, reading)
-    for _ in islice(records, done):
-        pass
-    while batch := _next_batch(records, job, reading, report):
-        position = reading.position
-        portions.append(_store(job, batch, position, job.folder / f"portion-{len(portions):05d}"))
+    if summary.exists():
+        return UnitRead(tuple(portions), reading_from_json(read_json(summary)))
+    stream = Stream(job.source, job.units, job.read)
+    if portions:
+        stream.go_on(portions[-1].counts["resume"])
+    while (batch := _next_batch(stream, job, report)).records:
+        position = stream.position
+        counts = {"records": batch.records, "position": position, "resume": stream.resume()}
+        portions.append(_store(job, batch, counts, job.folder / f"portion-{len(portions):05d}"))
         report(position)
-        if _is_hopeless(job, reading):
-            return UnitRead(tuple(portions), reading)
-    write_atomic(summary, canonical_json(_to_json(reading)) + b"\n")
-    return UnitRead(tuple(portions), reading)
+        if _is_hopeless(job, stream):
+            return UnitRead(tuple(portions), stream.total())
+    total = stream.total()
+    write_atomic(summary, canonical_json(reading_to_json(total)) + b"\n")
+    return UnitRead(tuple(portions), total)
+
+
+def bundled(units: Sequence[Unit], keys: Sequence[str]) -> Iterator[list[int]]:
+    """The positions of `units` in groups that are read together: small ones, since each group costs some files.
+
+    A unit ends its group by a chance as large as its part of BUNDLE_BYTES, or of BUNDLE_UNITS, told by its key: so a
+    file more or less changes the group where it stands and no other, and what the others hold need not be read again.
+    """
+    group: list[int] = []
+    size = 0
+    for number, (unit, key) in enumerate(zip(units, keys, strict=True)):
+        if unit.size_bytes >= BUNDLE_BYTES and group:
+            yield group
+            group, size = [], 0
+        group.append(number)
+        size += unit.size_bytes
+        chance = unit.size_bytes / BUNDLE_BYTES + 1 / BUNDLE_UNITS
+        full = size >= BUNDLE_BOUND * BUNDLE_BYTES or len(group) >= BUNDLE_BOUND * BUNDLE_UNITS
+        if full or side_of(key) < chance:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def bundle_key(keys: Sequence[str]) -> str:
+    """The name of the portions of units that are read together, by the keys of each."""
+    return keys[0] if len(keys) == 1 else digest_json(list(keys))
 
 
 def unit_key(unit: Unit, content: Sequence[str], settings: object, intake: Intake) -> str:
@@ -142,7 +168,7 @@ def unit_key(unit: Unit, content: Sequence[str], settings: object, intake: Intak
 
 
 def is_read(job: UnitJob) -> bool:
-    """Whether all of the unit lies in portions."""
+    """Whether all of it lies in portions."""
     return (job.folder / SUMMARY).exists()
 
 
@@ -162,79 +188,55 @@ def add_signals(portion: Portion, intake: Intake) -> None:
             portion.add_signals(group, columns)
 
 
-def _next_batch(
-    records: Iterator[Document | Rejected], job: UnitJob, reading: Reading, report: Callable[[int], None]
-) -> list[Document | Rejected]:
+def _next_batch(stream: Stream, job: UnitJob, report: Callable[[int], None]) -> Batch:
     """The next records, up to the size of a portion."""
-    batch: list[Document | Rejected] = []
-    size = 0
-    for record in records:
-        batch.append(record)
-        if isinstance(record, Document) and isinstance(record.content, Text):
-            size += len(record.content.text)
-        if size >= PORTION_BYTES or len(batch) >= PORTION_ROWS or _is_hopeless(job, reading):
+    batch = Batch(job.intake.shape, job.intake.normalise)
+    for record in stream:
+        batch.add(record)
+        if batch.size >= PORTION_BYTES or batch.records >= PORTION_ROWS or _is_hopeless(job, stream):
             break
-        if not len(batch) % REPORT_RECORDS:
-            report(reading.position)
+        if not batch.records % REPORT_RECORDS:
+            report(stream.position)
     return batch
 
 
-def _is_hopeless(job: UnitJob, reading: Reading) -> bool:
-    return job.max_bad_fraction < 1 and reading.count.hopeless
+def _is_hopeless(job: UnitJob, stream: Stream) -> bool:
+    return job.max_bad_fraction < 1 and stream.hopeless
 
 
-def _store(job: UnitJob, records: list[Document | Rejected], position: int, folder: Path) -> Portion:
-    import pyarrow as pa
-
+def _store(job: UnitJob, batch: Batch, counts: dict[str, Any], folder: Path) -> Portion:
     intake = job.intake
-    rejected: list[dict[str, Any]] = []
-    documents: list[Document] = []
-    for record in records:
-        if isinstance(record, Rejected):
-            rejected.append(_rejected_row(record))
-            continue
-        document = replace(record, content=_normalised(record.content, intake.normalise))
-        if isinstance(document.content, Text) and not document.content.text.strip():
-            rejected.append({**to_row(document), **_why(EMPTY, "nothing but white space")})
-        else:
-            documents.append(document)
+    texts = batch.texts()
     signals: dict[str, Stored] = {}
-    edits: Columns = {}
+    edits: Stored = {}
     if intake.shape == "text":
-        documents, signals, edits = _edited(documents, intake)
-    table = pa.Table.from_pylist(
-        [to_row(document) for document in documents], schema=stored_schema(intake.shape)
-    )
-    counts = {"records": len(records), "documents": len(documents), "position": position}
-    return write_portion(folder, intake.shape, table, rejected, counts, signals=signals, edits=edits)
+        texts, signals, edits = _edited(texts, intake)
+    table = batch.table(texts)
+    counts = {**counts, "documents": len(table)}
+    return write_portion(folder, intake.shape, table, batch.rejected, counts, signals=signals, edits=edits)
 
 
-def _edited(documents: list[Document], intake: Intake) -> tuple[list[Document], dict[str, Stored], Columns]:
-    """`documents` after the edits, the signals that are needed at each point, and what edits did."""
+def _edited(texts: Texts, intake: Intake) -> tuple[Texts, dict[str, Stored], Stored]:
+    """`texts` after the edits, the signals that are needed at each point, and what edits did."""
     rules, needs = intake.rules, intake.needs
-    if not (rules or needs):
-        return documents, {}, {}
-    texts = Texts.of([document.content.text for document in documents if isinstance(document.content, Text)])
     last = len(edits_among(rules))
     signals: dict[str, Stored] = {}
-    columns: Columns = {}
+    columns: Stored = {}
     for number, rule in enumerate([None, *edits_among(rules)]):
         if rule is not None:
+            start_numba()
             edited = edit(texts, rule)
             texts, columns = edited.texts, {**columns, **edited.columns}
         groups = [need.group for need in needs if need.edits == number]
         for group, stored in _computed(groups, texts):
             signals[signals_name(group, edits_left=last - number)] = stored
-    if last:
-        documents = [
-            replace(document, content=Text(text))
-            for document, text in zip(documents, texts.strings(), strict=True)
-        ]
-    return documents, signals, columns
+    return texts, signals, columns
 
 
 def _computed(groups: list[SignalGroup], texts: Texts) -> Iterator[tuple[SignalGroup, Stored]]:
     """The columns of each group; those of words and repetition come from one pass."""
+    if any(group != SIZE for group in groups):
+        start_numba()
     together: list[SignalGroup] = []
     if {"words", "repetition"} <= {group.name for group in groups}:
         from ontogeny.data.signals.words import compute_together
@@ -246,74 +248,3 @@ def _computed(groups: list[SignalGroup], texts: Texts) -> Iterator[tuple[SignalG
     for group in groups:
         if group not in together:
             yield group, group.compute(texts)
-
-
-def _normalised(content: Content, config: Normalise) -> Content:
-    match content:
-        case Text(text):
-            return Text(normalise(text, config))
-        case Conversation(messages):
-            return Conversation(
-                tuple(replace(turn, content=normalise(turn.content, config)) for turn in messages)
-            )
-        case MultipleChoice(prompt, context, choices, gold):
-            return MultipleChoice(
-                normalise(prompt, config),
-                normalise(context, config),
-                tuple(normalise(choice, config) for choice in choices),
-                gold,
-            )
-
-
-def _rejected_row(record: Rejected) -> dict[str, Any]:
-    """A row of the rejected; the record's locator stands in for the id it never got."""
-    doc_id = make_doc_id(record.source, record.locator)
-    return {
-        "doc_id": doc_id,
-        "group": doc_id,
-        "source": record.source,
-        "locator": record.locator,
-        "text": record.sample,
-        "side": side_of(doc_id),
-        **_why(record.reason, record.detail),
-    }
-
-
-def _why(reason: str, detail: str) -> dict[str, Any]:
-    return {"reason": reason, "score": None, "detail": detail}
-
-
-def _to_json(reading: Reading) -> dict[str, Any]:
-    count = reading.count
-    return {
-        "source": count.source,
-        "good": count.good,
-        "bad": count.bad,
-        "reasons": dict(count.reasons),
-        "first_bad": [_row_to_json(row) for row in count.first_bad],
-        "cut_short": [_row_to_json(row) for row in count.cut_short],
-        "detected": reading.detected,
-    }
-
-
-def _row_to_json(row: BadRow) -> dict[str, Any]:
-    return {
-        "reason": row.reason.value,
-        "detail": row.detail,
-        "number": row.number,
-        "locator": row.locator,
-        "sample": row.sample,
-    }
-
-
-def _to_reading(data: dict[str, Any]) -> Reading:
-    count = RowCount(data["source"])
-    count.good, count.bad = data["good"], data["bad"]
-    count.reasons.update(data["reasons"])
-    count.first_bad = [_to_row(row) for row in data["first_bad"]]
-    count.cut_short = [_to_row(row) for row in data["cut_short"]]
-    return Reading(count, data["detected"])
-
-
-def _to_row(data: dict[str, Any]) -> BadRow:
-    return BadRow(Fault(data["reason"]), data["detail"], data["number"], data["locator"], data["sample"])

@@ -7,7 +7,7 @@ A portion is a folder that appears whole or not at all:
     signals-NAME-vN.arrow    the columns of one signal group, a row a document; added when a rule first needs them.
                              `-K-edits-left` stands before the suffix where they are of the text as it was then
     edits.arrow              what edits did, a row a document
-    portion.json             counts
+    portion.json             counts, and where in the input it ends (`stream.Stream.resume`)
 
 `side` is where the document's group stands between 0 and 1: held out where it is below the fraction.
 """
@@ -45,7 +45,7 @@ class Portion:
 
     @property
     def counts(self) -> dict[str, Any]:
-        """What was counted while it was read: `records`, `documents`, and what the reader noted."""
+        """What was counted while it was read: `records`, `documents`, bytes of input (`position`), and `resume`."""
         counts: dict[str, Any] = read_json(self.folder / COUNTS)
         return counts
 
@@ -75,18 +75,16 @@ class Portion:
 
     def ragged(self, group: SignalGroup, name: str) -> Ragged:
         """The ragged column `name` of `group`."""
-        import pyarrow as pa
-
-        batch = pa.ipc.open_file(pa.memory_map(str(self.folder / signals_name(group)))).get_batch(0)
-        column = batch.column(name)
-        assert isinstance(column, pa.LargeListArray)
-        values, offsets = column.flatten().to_numpy(), column.offsets.to_numpy()
-        return Ragged(values, offsets - offsets[0])
+        return _read_ragged(self.folder / signals_name(group), name)
 
     def edits(self) -> Columns:
         """What edits did to each document; empty where there were none."""
         path = self.folder / EDITS
         return _read_columns(path) if path.exists() else {}
+
+    def ragged_edits(self, name: str) -> Ragged:
+        """The ragged column `name` of what edits did: a value for each line, or for each match, of a document."""
+        return _read_ragged(self.folder / EDITS, name)
 
     def texts(self) -> Texts:
         """The texts of the documents."""
@@ -101,7 +99,7 @@ def write_portion(
     counts: Mapping[str, Any],
     *,
     signals: Mapping[str, Stored] | None = None,
-    edits: Columns | None = None,
+    edits: Stored | None = None,
 ) -> Portion:
     """Write a portion whose `documents` have the columns of `stored_schema(shape)`; they are sorted here.
 
@@ -230,7 +228,16 @@ def _read_columns(path: Path) -> Columns:
     columns: Columns = {}
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if isinstance(array, pa.FixedSizeListArray):
-            columns[name] = array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), -1)
+            columns[name] = array.flatten().to_numpy(zero_copy_only=False).reshape(-1, array.type.list_size)
         elif not isinstance(array, pa.LargeListArray):
             columns[name] = array.to_numpy(zero_copy_only=False)
     return columns
+
+
+def _read_ragged(path: Path, name: str) -> Ragged:
+    import pyarrow as pa
+
+    column = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0).column(name)
+    assert isinstance(column, pa.LargeListArray)
+    values, offsets = column.flatten().to_numpy(), column.offsets.to_numpy()
+    return Ragged(values, offsets - offsets[0])

@@ -53,15 +53,25 @@ class Profile:
 
 def profile(texts: Sequence[str]) -> Profile:
     """The profile of `texts`."""
-    from ontogeny.data.signals.shingles import shingles_of
-    from ontogeny.data.texts import Texts
+    from ontogeny.data.signals.word_runs import word_runs
 
-    batch = Texts.of(texts)
     shift = np.uint64(64 - BUCKET_BITS)
-    by_order = [shingles_of(batch, order) for order in ORDERS]
-    buckets = [(np.concatenate(grams) >> shift).astype(np.uint16) for grams in zip(*by_order, strict=True)]
-    pairs = np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *by_order[-1]]))
+    buckets: list[npt.NDArray[np.uint16]] = []
+    grams = [np.zeros(0, dtype=np.uint64)]
+    for run in word_runs(texts):
+        by_order = [_by_text(*run.shingles(order)) for order in ORDERS]
+        buckets += [
+            (np.concatenate(of_text) >> shift).astype(np.uint16) for of_text in zip(*by_order, strict=True)
+        ]
+        grams += by_order[-1]
+    pairs = np.sort(np.concatenate(grams))
     return Profile(_counted(buckets), buckets, pairs[np.diff(pairs, prepend=~pairs[:1]) != 0])
+
+
+def _by_text(
+    shingles: npt.NDArray[np.uint64], counts: npt.NDArray[np.int64]
+) -> list[npt.NDArray[np.uint64]]:
+    return np.split(shingles, np.cumsum(counts[:-1]))
 
 
 def _counted(buckets: Sequence[npt.NDArray[np.uint16]]) -> npt.NDArray[np.float64]:
@@ -111,7 +121,7 @@ def _strings(value: object) -> Iterator[str]:
 
 def relevance_figures(sample: TextSample, references: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """For `figures.json`: by reference, then over the corpus, by source, and the nearest documents."""
-    if not sample.texts:
+    if not sample.texts or not references:
         return {}
     corpus = profile(sample.texts)
     return {name: _compared(sample, corpus, profile(texts), len(texts)) for name, texts in references.items()}

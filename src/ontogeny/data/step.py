@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from ontogeny.core.files import digest_file
+from ontogeny.core.remote import AnyPath
 from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.dedup.repeated import RepeatedSpans
 from ontogeny.data.document import HELD_OUT_FRACTION, UNKNOWN
 from ontogeny.data.examples import EXAMPLE_SOURCES, ExampleSource, Task, example_files
 from ontogeny.data.normalise import Normalise
 from ontogeny.data.rules import Rule, files_read_by
+from ontogeny.data.rules.classifier import with_classifiers
 from ontogeny.data.sources import Source, files_read, units_read
 from ontogeny.data.sources.files import Reading, Unit
 from ontogeny.lineage.artifact import Artifact
@@ -24,7 +26,7 @@ from ontogeny.records.accounting import MAX_BAD_FRACTION
 
 if TYPE_CHECKING:
     from ontogeny.data.curate import Treatment
-    from ontogeny.data.intake import Intake, Read
+    from ontogeny.data.intake import Intake, Read, UnitJob
     from ontogeny.data.tally import Tally
 
 UNITS = "units"
@@ -48,6 +50,9 @@ class CurateConfig(StepConfig):
 
     dedup: Literal["exact"] | NearDedup | None = "exact"
     """Which copies are dropped: those equal after normalisation, near ones too (`{type: near, ...}`), or none."""
+
+    spans: RepeatedSpans | None = None
+    """Repeated passages to be cut after that (`{min_words: 50, ...}`, or `{}`), or none."""
 
     held_out_fraction: float = Field(HELD_OUT_FRACTION, ge=0, le=1)
     """Part of the groups that is never trained on."""
@@ -84,7 +89,7 @@ class ExamplesConfig(StepConfig):
     """Part of the rows that may be unreadable before the step fails."""
 
 
-def curate_files(config: CurateConfig) -> list[Path]:
+def curate_files(config: CurateConfig) -> list[AnyPath]:
     """The files that the sources open and that the rules decide with."""
     read = {path for source in config.sources for path in files_read(source)}
     return sorted(read | set(files_read_by(config.rules)))
@@ -93,21 +98,16 @@ def curate_files(config: CurateConfig) -> list[Path]:
 def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
     """Read all sources into one corpus."""
     from ontogeny.data.curate import Treatment
-    from ontogeny.data.sources import read_source
 
     treatment = Treatment(
         normalise=config.normalise,
-        rules=config.rules,
+        rules=with_classifiers(config.rules, inputs),
         drop_exact=config.dedup is not None,
         near=config.dedup if isinstance(config.dedup, NearDedup) else None,
+        spans=config.spans,
         held_out_fraction=config.held_out_fraction,
     )
-    inlets = [
-        _Inlet(
-            source.source_name, units_read(source), files_read(source), partial(read_source, source), source
-        )
-        for source in config.sources
-    ]
+    inlets = inlets_of(config.sources)
     return _run(inlets, treatment, config.max_bad_fraction, context, title="Corpus")
 
 
@@ -120,58 +120,79 @@ def run_examples(config: ExamplesConfig, inputs: Mapping[str, Artifact], context
     source = config.source
     units = EXAMPLE_SOURCES[source.type].units(source)
     read = partial(read_examples, source, asked)
-    inlet = _Inlet(source.source_name, units, example_files(source), read, (source, asked))
+    inlet = Inlet(source.source_name, units, example_files(source), read, (source, asked))
     treatment = Treatment(shape=config.task, held_out_fraction=config.held_out_fraction)
     return _run([inlet], treatment, config.max_bad_fraction, context, title=f"Examples: {config.task}")
 
 
 @dataclass(frozen=True)
-class _Inlet:
+class Inlet:
     """A source as the run needs it. `settings` is whatever decides what `read` gives, beside the files."""
 
     name: str
     units: list[Unit]
-    files: list[Path]
+    files: Sequence[AnyPath]
     read: Read
     settings: object
 
 
-def _folder(inlet: _Inlet, unit: Unit, intake: Intake, context: Context) -> Path:
-    """Where the portions of a unit lie: known by the unit's content and by everything that decides what they hold."""
+def inlets_of(sources: Iterable[Source]) -> list[Inlet]:
+    """The sources of a recipe as a run needs them."""
+    from ontogeny.data.sources import read_source
+
+    return [
+        Inlet(
+            source.source_name, units_read(source), files_read(source), partial(read_source, source), source
+        )
+        for source in sources
+    ]
+
+
+def unit_jobs(
+    inlets: Iterable[Inlet], intake: Intake, max_bad_fraction: float, context: Context
+) -> list[UnitJob]:
+    """What has to be read: large units each by itself, small ones a few together."""
+    from ontogeny.data.intake import UnitJob, bundle_key, bundled
+
+    kept = (context.cache or context.scratch) / UNITS
+    jobs = []
+    for inlet in inlets:
+        keys = [_key(inlet, unit, intake, context) for unit in inlet.units]
+        for group in bundled(inlet.units, keys):
+            units = tuple(inlet.units[number] for number in group)
+            folder = kept / bundle_key([keys[number] for number in group])
+            jobs.append(UnitJob(inlet.name, units, inlet.read, intake, folder, max_bad_fraction))
+    return jobs
+
+
+def _key(inlet: Inlet, unit: Unit, intake: Intake, context: Context) -> str:
+    """What the portions of a unit are known by: its content, and everything that decides what they hold."""
     from ontogeny.data.intake import unit_key
 
     files = [unit.path] if unit.path.is_file() else inlet.files
     content = [context.external.get(str(path)) or digest_file(path) for path in files]
-    return (context.cache or context.scratch) / UNITS / unit_key(unit, content, inlet.settings, intake)
+    return unit_key(unit, content, inlet.settings, intake)
 
 
 def _run(
-    inlets: list[_Inlet], treatment: Treatment, max_bad_fraction: float, context: Context, *, title: str
+    inlets: list[Inlet], treatment: Treatment, max_bad_fraction: float, context: Context, *, title: str
 ) -> Outputs:
+    from ontogeny.core.compiled import start_numba
+    from ontogeny.core.memory import give_memory_back
     from ontogeny.core.workers import Workers, usable_cores
     from ontogeny.data.curate import curate, read_units
-    from ontogeny.data.intake import UnitJob
     from ontogeny.data.report import report_corpus
 
-    jobs = [
-        UnitJob(
-            inlet.name,
-            unit,
-            inlet.read,
-            treatment.intake,
-            _folder(inlet, unit, treatment.intake, context),
-            max_bad_fraction,
-        )
-        for inlet in inlets
-        for unit in inlet.units
-    ]
-    size = sum(job.unit.size_bytes for job in jobs)
+    give_memory_back()
+    if treatment.shape == "text":
+        start_numba()
+    jobs = unit_jobs(inlets, treatment.intake, max_bad_fraction, context)
+    size = sum(job.size_bytes for job in jobs)
     workers = Workers(context.workers or (usable_cores() if size > SMALL_BYTES else 1), context.executor)
     with context.progress.bar("reading", total=size, unit="bytes") as bar:
         portions, readings = read_units(jobs, workers, advance=bar.advance)
-    records = sum(portion.counts["records"] for portion in portions)
-    with context.progress.bar("writing", total=records, unit="documents") as bar:
-        tally = curate(portions, treatment, payload=context.payload, workers=workers, advance=bar.advance)
+    places = {"payload": context.payload, "scratch": context.scratch}
+    tally = curate(portions, treatment, **places, workers=workers, progress=context.progress)
     _tell(tally, readings, context)
     counts = [reading.count for reading in readings.values()]
     detected = {name: reading.detected for name, reading in readings.items()}

@@ -36,7 +36,8 @@ class Tally:
     """Counts of one pass. Lengths are counted in classes: key k for 2**(k-1) <= bytes < 2**k.
 
     `repeated_ids`: documents kept under a new id, since another content of their source has theirs. `years` are those
-    of kept documents' dates, `languages` what is known of theirs; both count UNKNOWN.
+    of kept documents' dates, `languages` what is known of theirs; both count UNKNOWN. `spans` are the figures of
+    repeated passages, where they were cut; `edits` say what rules that edit took, by type, reason and unit.
     """
 
     dropped_by_source: Counter[str] = field(default_factory=Counter)
@@ -53,6 +54,8 @@ class Tally:
     samples: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
     kept_samples: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
     contamination: list[dict[str, Any]] = field(default_factory=list)
+    spans: dict[str, Any] | None = None
+    edits: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     repeated_ids: int = 0
     bytes_kept: int = 0
     held_out_documents: int = 0
@@ -141,6 +144,7 @@ class Tally:
             "dropped": dict(sorted(self.dropped.items())),
             "held_out_documents": self.held_out_documents,
             "held_out_bytes": self.held_out_bytes,
+            **({"bytes_cut": self.spans["bytes_cut"]} if self.spans is not None else {}),
         }
 
     def figures(self, counts: list[RowCount], formats: dict[str, list[str]]) -> dict[str, object]:
@@ -148,6 +152,8 @@ class Tally:
         return {
             **self.metrics(),
             **({"contamination": self.contamination} if self.contamination else {}),
+            **({"spans": self.spans} if self.spans is not None else {}),
+            **({"edits": self.edits} if self.edits else {}),
             "sources": {
                 name: {
                     "read": self.read_by_source[name],

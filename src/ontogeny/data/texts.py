@@ -63,7 +63,32 @@ class Texts:
         buffers = [None, *(pa.py_buffer(part.data) for part in parts)]
         return pa.Array.from_buffers(pa.large_string(), len(self), buffers)
 
+    def to_arrow_strings(self) -> pa.Array[Any]:
+        """The same as an Arrow array of strings, whose buffer Arrow bounds at 2 GiB, over the same memory."""
+        import pyarrow as pa
+
+        parts = (self.offsets.astype(np.int32), np.ascontiguousarray(self.data))
+        buffers = [None, *(pa.py_buffer(part.data) for part in parts)]
+        return pa.Array.from_buffers(pa.string(), len(self), buffers)
+
     def strings(self) -> list[str]:
         """Each text as a string."""
         whole, bounds = self.data.tobytes(), self.offsets.tolist()
         return [whole[start:end].decode() for start, end in pairwise(bounds)]
+
+
+class TextsBuilder:
+    """Gathers texts one by one into one buffer, so that no string needs to stay."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._offsets = [0]
+
+    def add(self, text: str) -> None:
+        """One text more."""
+        self._data += text.encode()
+        self._offsets.append(len(self._data))
+
+    def done(self) -> Texts:
+        """What was gathered, over the builder's own buffer: nothing can be added after."""
+        return Texts(np.frombuffer(self._data, dtype=np.uint8), np.array(self._offsets, dtype=np.int64))

@@ -8,16 +8,17 @@ Rows are fetched from the memory maps of their portions, a row group at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ontogeny.data.decide import Decisions
-from ontogeny.data.document import Shape, dropped_schema_of, make_doc_id, schema_of
+from ontogeny.data.document import Shape, dropped_schema_of, schema_of
+from ontogeny.data.fetch import Rows, fetch, gather, in_groups, with_ids
 from ontogeny.data.language_codes import language_names
 from ontogeny.data.portions import Portion, hex_keys
 from ontogeny.records.parts import COMPRESSION, GROUP_BYTES, PART_BYTES
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 DROPPED_FILE = "dropped.parquet"
 GROUP_ROWS = 4096
 """Rejected records of one row group: their samples are short."""
-
-Rows: TypeAlias = npt.NDArray[np.int64]
 
 
 def write_kept(
@@ -46,7 +45,7 @@ def write_kept(
     import pyarrow.parquet as pq
 
     schema = _with_signals(schema_of(shape), found)
-    groups = _groups(found, np.flatnonzero(found.kept), group_bytes)
+    groups = in_groups(found, np.flatnonzero(found.kept), group_bytes)
     pending = next(groups, None)
     number = 0
     while pending is not None or number == 0:
@@ -55,8 +54,8 @@ def write_kept(
             folder / f"part-{number:05d}.parquet", schema, compression=COMPRESSION
         ) as writer:
             while pending is not None and size < part_bytes:
-                table = _with_split(_fetch(found, pending, partial(_documents, found)), held_out_fraction)
-                table = _renamed(table, found.renamed[pending])
+                table = _with_split(fetch(found, pending, partial(_documents, found)), held_out_fraction)
+                table = with_ids(table, found.renamed[pending])
                 seen(table)
                 writer.write_table(table.select(schema.names).cast(schema))
                 size += int(_sum(table.column("size_bytes")))
@@ -91,27 +90,12 @@ def write_dropped(
         places = np.flatnonzero(~found.kept)
         names = np.array([reason.name for reason in found.reasons] or [""])
         order = np.lexsort((places, names[found.reason[places]]))
-        for rows in _groups(found, places[order], group_bytes):
-            write(_explained(_fetch(found, rows, partial(_documents, found)), found, rows))
+        for rows in in_groups(found, places[order], group_bytes):
+            write(_explained(fetch(found, rows, partial(_documents, found)), found, rows))
         portion, row = _rejected_in_order(found.portions)
         for start in range(0, len(row), GROUP_ROWS):
             here = slice(start, start + GROUP_ROWS)
-            write(_gather(found.portions, portion[here], row[here], Portion.rejected))
-
-
-def _groups(found: Decisions, places: Rows, group_bytes: int) -> Iterator[Rows]:
-    """`places` in their order, cut where the text reaches `group_bytes`."""
-    sizes = np.empty(len(places), dtype=np.int64)
-    for number, here in _by_portion(found.portion[places]):
-        of_portion = found.portions[number].documents(["size_bytes"]).column(0).to_numpy()
-        sizes[here] = of_portion[found.row[places[here]]]
-    ends = np.cumsum(sizes)
-    start = 0
-    while start < len(places):
-        before = ends[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(ends, before + group_bytes, side="right")))
-        yield places[start:end]
-        start = end
+            write(gather(found.portions, portion[here], row[here], Portion.rejected))
 
 
 def _documents(found: Decisions, portion: Portion) -> pa.Table:
@@ -169,51 +153,11 @@ def _rejected_in_order(portions: Sequence[Portion]) -> tuple[npt.NDArray[np.int3
     return portion[order], row[order]
 
 
-def _fetch(found: Decisions, places: Rows, table_of: Callable[[Portion], pa.Table]) -> pa.Table:
-    """The documents at `places`, in their order."""
-    return _gather(found.portions, found.portion[places], found.row[places], table_of)
-
-
-def _gather(
-    portions: Sequence[Portion],
-    portion: npt.NDArray[np.int32],
-    row: npt.NDArray[np.int32],
-    table_of: Callable[[Portion], pa.Table],
-) -> pa.Table:
-    """Row `row[i]` of the table of portion `portion[i]`, for every i."""
-    import pyarrow as pa
-
-    tables, order = [], []
-    for number, here in _by_portion(portion):
-        tables.append(table_of(portions[number]).take(row[here]))
-        order.append(here)
-    return pa.concat_tables(tables).take(np.argsort(np.concatenate(order), kind="stable"))
-
-
-def _by_portion(numbers: npt.NDArray[np.int32]) -> Iterator[tuple[int, Rows]]:
-    """Each portion's number in `numbers` (n,), and where in it that stands."""
-    order = np.argsort(numbers, kind="stable")
-    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
-    for here in np.split(order, starts[1:]) if len(order) else []:
-        yield int(numbers[here[0]]), here
-
-
 def _with_split(table: pa.Table, held_out_fraction: float) -> pa.Table:
     import pyarrow as pa
 
     split = np.where(table.column("side").to_numpy() < held_out_fraction, "held_out", "train")
     return table.append_column("split", pa.array(split, pa.string()))
-
-
-def _renamed(table: pa.Table, renamed: npt.NDArray[np.bool_]) -> pa.Table:
-    import pyarrow as pa
-
-    if not renamed.any():
-        return table
-    ids, digests = (table.column(name).to_pylist() for name in ("doc_id", "digest"))
-    for row in np.flatnonzero(renamed):
-        ids[row] = make_doc_id(str(ids[row]), str(digests[row]))
-    return table.set_column(table.column_names.index("doc_id"), "doc_id", pa.array(ids, pa.string()))
 
 
 def _explained(table: pa.Table, found: Decisions, rows: Rows) -> pa.Table:
@@ -245,8 +189,8 @@ def _keepers(found: Decisions, keeper: Rows) -> list[str]:
     told = [""] * len(keeper)
     has = np.flatnonzero(keeper >= 0)
     if len(has):
-        kept = _fetch(found, keeper[has], lambda portion: portion.documents(["doc_id", "locator", "digest"]))
-        ids = _renamed(kept, found.renamed[keeper[has]]).column("doc_id").to_pylist()
+        kept = fetch(found, keeper[has], lambda portion: portion.documents(["doc_id", "locator", "digest"]))
+        ids = with_ids(kept, found.renamed[keeper[has]]).column("doc_id").to_pylist()
         for row, doc_id, locator in zip(has, ids, kept.column("locator").to_pylist(), strict=True):
             told[row] = f"{doc_id} at {locator}"
     return told

@@ -9,16 +9,18 @@ from typing import TypeGuard
 
 from ontogeny.core.errors import ArtifactError, RecipeError
 from ontogeny.core.files import canonical_json, digest_file, disk_errors, read_json, write_atomic
+from ontogeny.core.remote import AnyPath
 
 CACHE_FILE = "digests.json"
 DIGEST = re.compile(r"blake3:[0-9a-f]{64}")
 
 
-def external_digests(paths: Sequence[Path], cache_folder: Path) -> dict[str, str]:
+def external_digests(paths: Sequence[AnyPath], cache_folder: Path) -> dict[str, str]:
     """Path -> digest of its content. The memory in `cache_folder` is used, and kept where the folder exists.
 
     Raises:
         RecipeError: a file is missing or unreadable; names it.
+        DataError: a store refuses access or cannot be reached.
     """
     if not paths:
         return {}

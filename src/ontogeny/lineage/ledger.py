@@ -177,9 +177,15 @@ class Ledger:
                 _metadata.create_all(connection)
                 yield LedgerWriter(connection, self.place)
             except BaseException:
-                connection.exec_driver_sql("ROLLBACK") if self._sqlite else connection.rollback()
+                self._roll_back(connection)
                 raise
             connection.exec_driver_sql("COMMIT") if self._sqlite else connection.commit()
+
+    def _roll_back(self, connection: sql.Connection) -> None:
+        if not self._sqlite:
+            connection.rollback()
+        elif (raw := connection.connection.dbapi_connection) is not None and raw.in_transaction:
+            connection.exec_driver_sql("ROLLBACK")  # on a full disk SQLite has rolled back already
 
     def exists(self) -> bool:
         """Whether anything was ever written."""

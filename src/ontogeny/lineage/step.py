@@ -16,7 +16,7 @@ The runner hands over the artifacts by the path of the field: `inputs["corpus"]`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 from ontogeny.core.progress import Progress
+from ontogeny.core.remote import AnyPath
 from ontogeny.core.workers import Executor
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.manifest import Verdict
@@ -33,7 +34,7 @@ from ontogeny.lineage.manifest import Verdict
 class Settings(BaseModel):
     """Base of everything a user writes: frozen, and unknown keys and numbers that are not finite are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class StepConfig(Settings):
@@ -129,7 +130,7 @@ class Outputs:
     spent: dict[str, float] = field(default_factory=dict)
 
 
-def no_external_files(config: Any) -> list[Path]:
+def no_external_files(config: Any) -> list[AnyPath]:
     """A step that reads nothing but its inputs."""
     return []
 
@@ -148,7 +149,7 @@ class Step:
     config: type[StepConfig]
     output: str
     run: Callable[[Any, Mapping[str, Artifact], Context], Outputs]
-    external_files: Callable[[Any], list[Path]] = no_external_files
+    external_files: Callable[[Any], Sequence[AnyPath]] = no_external_files
     summary: tuple[str, ...] = ()
     limited: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ontogeny.data.classifier_step import TRAIN_CLASSIFIER
 from ontogeny.data.step import CURATE, EXAMPLES
 from ontogeny.evaluate.step import EVALUATE
 from ontogeny.finetune.step import FINETUNE
@@ -15,6 +16,7 @@ STEPS: dict[str, Step] = {
     for step in (
         CURATE,
         EXAMPLES,
+        TRAIN_CLASSIFIER,
         TRAIN_TOKENIZER,
         IMPORT_TOKENIZER,
         TOKENIZE,

@@ -51,20 +51,24 @@ class RowCount:
         self.first_bad = [*self.first_bad, *other.first_bad][:SHOWN_BAD_ROWS]
 
     @property
+    def total(self) -> int:
+        """How many rows there were, good and bad."""
+        return self.good + self.bad
+
+    @property
     def hopeless(self) -> bool:
         """Whether so many rows in a row were bad, and none good, that the rest need not be read."""
         return self.good == 0 and self.bad >= HOPELESS_BAD_ROWS
 
     def check(self, max_bad_fraction: float) -> None:
         """Raises DataError when more than `max_bad_fraction` of the rows were bad; it shows the first of them."""
-        total = self.good + self.bad
-        if not self.bad or self.bad <= max_bad_fraction * total:
+        if not self.bad or self.bad <= max_bad_fraction * self.total:
             return
         shown = "\n".join(f"  {describe(row)}" for row in self.first_bad)
         more = f"\n  and {self.bad - len(self.first_bad):,} more" if self.bad > len(self.first_bad) else ""
         allowed = f"more than the {max_bad_fraction:.2%} allowed"
         raise DataError(
-            f"{self.bad:,} of {total:,} rows cannot be read, {allowed}:\n{shown}{more}",
+            f"{self.bad:,} of {self.total:,} rows cannot be read, {allowed}:\n{shown}{more}",
             where=f"source {self.source}",
             hint=self._hint(),
         )

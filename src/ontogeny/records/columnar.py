@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from ontogeny.core.remote import AnyPath, RemoteFile
 from ontogeny.records.row import BadRow, Fault, Row, Value, record_locator
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 BATCH_ROWS = 256
 """Rows decoded at once: enough to amortise a batch, few enough that books stay in memory."""
 
 
-def read_parquet(path: Path, *, start: int = 0, end: int | None = None) -> Iterator[Row | BadRow]:
-    """The rows of a parquet file, all columns; with bounds, those of row groups `start` to `end`, excluded."""
+def read_parquet(
+    path: AnyPath, *, start: int = 0, end: int | None = None, skip: int = 0
+) -> Iterator[Row | BadRow]:
+    """The rows of a parquet file, all columns; with bounds, those of row groups `start` to `end`, excluded.
+
+    The first `skip` of these rows are passed over, whole row groups of them unread.
+    """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
-            metadata = file.metadata
-            number = sum(metadata.row_group(group).num_rows for group in range(start))
-            groups = list(range(start, metadata.num_row_groups if end is None else end))
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=groups):
-                for values in _rows_of(batch):
+        with _open(path) as file:
+            rows = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+            end = len(rows) if end is None else end
+            first = number = sum(rows[:start]) + skip
+            while start < end and sum(rows[: start + 1]) <= first:
+                start += 1
+            left = first - sum(rows[:start])
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=list(range(start, end))):
+                wanted = batch.slice(min(left, batch.num_rows))
+                left -= batch.num_rows - wanted.num_rows
+                for values in _rows_of(wanted):
                     number += 1
                     locator = record_locator(path, number)
                     if isinstance(values, UnicodeDecodeError):
@@ -38,13 +49,13 @@ def read_parquet(path: Path, *, start: int = 0, end: int | None = None) -> Itera
         yield BadRow(Fault.DAMAGED_FILE, str(error), number + 1, record_locator(path, number + 1))
 
 
-def group_spans(path: Path, span_bytes: int) -> list[tuple[int, int]]:
+def group_spans(path: AnyPath, span_bytes: int) -> list[tuple[int, int]]:
     """Spans of row groups that take about `span_bytes` in memory each; none of a file that is no Parquet."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_metadata(path)
+        with _open(path) as file:
+            metadata = file.metadata
     except (pa.ArrowException, OSError):
         return []
     spans: list[tuple[int, int]] = []
@@ -55,6 +66,16 @@ def group_spans(path: Path, span_bytes: int) -> list[tuple[int, int]]:
             spans.append((start, group + 1))
             start, size = group + 1, 0
     return spans
+
+
+@contextmanager
+def _open(path: AnyPath) -> Iterator[pq.ParquetFile]:
+    import pyarrow.parquet as pq
+
+    # Arrow opens files of the disk itself, which is quicker.
+    opened = path.open() if isinstance(path, RemoteFile) else nullcontext(path)
+    with opened as source, pq.ParquetFile(source) as file:
+        yield file
 
 
 def _rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Value] | UnicodeDecodeError]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.records.formats import Watch, open_bytes
 from ontogeny.records.lines import read_lines
 from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, record_locator, sample_of
@@ -16,7 +16,7 @@ REPLACEMENT = "\ufffd"
 class _Decoder:
     """Feeds decoded lines to the csv module and remembers what was wrong with those of the current row."""
 
-    def __init__(self, path: Path, watch: Watch | None) -> None:
+    def __init__(self, path: AnyPath, watch: Watch | None) -> None:
         self._path, self._watch = path, watch
         self.faults: list[tuple[Fault, str]] = []
 
@@ -43,13 +43,18 @@ class _Decoder:
         return fault
 
 
-def read_delimited(path: Path, watch: Watch | None = None, *, delimiter: str) -> Iterator[Row | BadRow]:
-    """The rows of a CSV or TSV file, values as strings; a first row says which columns there are."""
+def read_delimited(
+    path: AnyPath, watch: Watch | None = None, *, delimiter: str, skip: int = 0
+) -> Iterator[Row | BadRow]:
+    """The rows of a CSV or TSV file, values as strings, but for the first `skip`.
+
+    A row before them says which columns there are.
+    """
     csv.field_size_limit(MAX_RECORD_BYTES)  # a setting of the whole process; nothing else of ours reads CSV
     decoder = _Decoder(path, watch)
     reader = csv.reader(decoder.lines(), delimiter=delimiter, strict=True)
     header: list[str] | None = None
-    number = 0
+    number = seen = 0
     while True:
         try:
             fields = next(reader)
@@ -57,8 +62,10 @@ def read_delimited(path: Path, watch: Watch | None = None, *, delimiter: str) ->
             return
         except csv.Error as error:
             number += header is not None
+            seen += 1
             decoder.take_fault()
-            yield BadRow(Fault.NOT_CSV, str(error), number, record_locator(path, number))
+            if seen > skip:
+                yield BadRow(Fault.NOT_CSV, str(error), number, record_locator(path, number))
             continue
         if not fields:
             continue
@@ -66,7 +73,10 @@ def read_delimited(path: Path, watch: Watch | None = None, *, delimiter: str) ->
             header = [name.strip() for name in fields]
             continue
         number += 1
-        yield _row(fields, header, decoder.take_fault(), number=number, locator=record_locator(path, number))
+        seen += 1
+        fault = decoder.take_fault()
+        if seen > skip:
+            yield _row(fields, header, fault, number=number, locator=record_locator(path, number))
 
 
 def _row(

@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
+from pathlib import PurePath
 from typing import BinaryIO, TypeAlias, cast
 
 from ontogeny.core.errors import RecipeError, nearest
+from ontogeny.core.remote import AnyPath, RemoteFile
 
 
 class Format(StrEnum):
@@ -35,6 +36,9 @@ SUFFIXES: dict[str, Format] = {
     ".txt": Format.TEXT,
     ".md": Format.TEXT,
 }
+OTHER_SUFFIXES = (".xml", ".warc", ".wet", ".html", ".htm", ".pdf", ".docx", ".mbox", ".eml", ".cdxj")
+"""Of files that do not divide into rows and have readers of their own."""
+
 COMPRESSIONS: dict[str, str] = {".gz": "gzip", ".zst": "zstd"}
 
 
@@ -46,14 +50,14 @@ class DamagedStreamError(Exception):
     """A compressed stream that ends early or does not decompress; the message says which."""
 
 
-def detect_format(path: Path) -> Format:
+def detect_format(path: AnyPath) -> Format:
     """The format that the suffix of `path` names, a compression suffix set aside.
 
     Raises:
         RecipeError: no format has this suffix.
     """
-    bare = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
-    suffix = bare.suffix.lower()
+    bare = PurePath(path.name)
+    suffix = (bare.with_suffix("") if is_compressed(path) else bare).suffix.lower()
     if suffix in SUFFIXES:
         return SUFFIXES[suffix]
     raise RecipeError(
@@ -63,22 +67,21 @@ def detect_format(path: Path) -> Format:
     )
 
 
-def is_compressed(path: Path) -> bool:
+def is_compressed(path: AnyPath) -> bool:
     """Whether the name of `path` says that it is compressed."""
     return path.suffix.lower() in COMPRESSIONS
 
 
-def bare_name(path: Path) -> str:
+def bare_name(path: PurePath | RemoteFile) -> str:
     """The name of `path` without the suffixes of its format and compression."""
     name = path.name
-    for known in (COMPRESSIONS, SUFFIXES):
-        for suffix in known:
-            name = name.removesuffix(suffix)
+    for known in ((*COMPRESSIONS, ".bz2"), (*SUFFIXES, *OTHER_SUFFIXES)):
+        name = next((name[: -len(suffix)] for suffix in known if name.lower().endswith(suffix)), name)
     return name
 
 
 @contextmanager
-def open_bytes(path: Path, watch: Watch | None = None) -> Iterator[BinaryIO]:
+def open_bytes(path: AnyPath, watch: Watch | None = None) -> Iterator[BinaryIO]:
     """The decompressed bytes of `path`, as a stream.
 
     Raises:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.records.formats import Watch, open_bytes
 from ontogeny.records.jsonl import checked_row, read_jsonl
 from ontogeny.records.lines import BYTE_ORDER_MARK
@@ -19,17 +19,17 @@ MAX_ARRAY_BYTES = 256 << 20
 """Largest array; as Python objects it takes about five times that."""
 
 
-def read_json(path: Path, watch: Watch | None = None) -> Iterator[Row | BadRow]:
-    """The rows of a `.json` file, compressed or not."""
+def read_json(path: AnyPath, watch: Watch | None = None, *, skip: int = 0) -> Iterator[Row | BadRow]:
+    """The rows of a `.json` file, compressed or not, but for the first `skip`."""
     with open_bytes(path) as stream:
         start = stream.read(1024).removeprefix(BYTE_ORDER_MARK).lstrip()
     if start.startswith(b"["):
-        yield from _read_array(path, watch)
+        yield from _read_array(path, watch, skip)
     else:
-        yield from read_jsonl(path, watch)
+        yield from read_jsonl(path, watch, skip=skip)
 
 
-def _read_array(path: Path, watch: Watch | None) -> Iterator[Row | BadRow]:
+def _read_array(path: AnyPath, watch: Watch | None, skip: int) -> Iterator[Row | BadRow]:
     def bad(reason: Fault, detail: str) -> BadRow:
         return BadRow(reason, detail, 1, record_locator(path, 1), sample_of(data))
 
@@ -48,5 +48,5 @@ def _read_array(path: Path, watch: Watch | None) -> Iterator[Row | BadRow]:
     except (ValueError, RecursionError) as error:
         yield bad(Fault.NOT_JSON, f"the array does not parse: {error}")
         return
-    for number, value in enumerate(values, start=1):
+    for number, value in enumerate(values[skip:], start=skip + 1):
         yield checked_row(value, number, record_locator(path, number))

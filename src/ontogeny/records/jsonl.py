@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import islice
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.records.formats import Watch, open_bytes
 from ontogeny.records.lines import Line, read_lines
 from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, byte_locator, sample_of
@@ -15,16 +16,17 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_jsonl(
-    path: Path, watch: Watch | None = None, *, start: int = 0, end: int | None = None
+    path: AnyPath, watch: Watch | None = None, *, start: int = 0, end: int | None = None, skip: int = 0
 ) -> Iterator[Row | BadRow]:
     """The rows of a `.jsonl` file, compressed or not; `number` is the line's.
 
     Of a file that is not compressed, those whose lines begin at byte `start` or later and before `end`.
+    The first `skip` rows are passed over unparsed.
     """
     with open_bytes(path, watch) as stream:
-        for line in read_lines(stream, start=start, end=end):
-            if line.data.strip():
-                yield _parse(line, byte_locator(path, line.start, line.end))
+        lines = (line for line in read_lines(stream, start=start, end=end) if line.data.strip())
+        for line in islice(lines, skip, None):
+            yield _parse(line, byte_locator(path, line.start, line.end))
 
 
 def _parse(line: Line, locator: str) -> Row | BadRow:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.records.columnar import group_spans, read_parquet
 from ontogeny.records.delimited import read_delimited
 from ontogeny.records.formats import DamagedStreamError, Format, Watch, detect_format, is_compressed
@@ -26,7 +26,7 @@ class Part:
 WHOLE = Part()
 
 
-def parts_of(path: Path, format: Format, *, part_bytes: int) -> list[Part]:
+def parts_of(path: AnyPath, format: Format, *, part_bytes: int) -> list[Part]:
     """Parts of about `part_bytes` that can be read apart: lines of plain JSON lines, row groups of Parquet.
 
     Any other file is one part.
@@ -40,12 +40,13 @@ def parts_of(path: Path, format: Format, *, part_bytes: int) -> list[Part]:
 
 
 def read_rows(
-    path: Path,
+    path: AnyPath,
     *,
     columns: Mapping[str, str] | None = None,
     format: Format | None = None,
     part: Part = WHOLE,
     watch: Watch | None = None,
+    skip: int = 0,
 ) -> Iterator[Row | BadRow]:
     """Every record of `path`, good or bad, in the order of the file, in bounded memory.
 
@@ -54,15 +55,18 @@ def read_rows(
         format: how to read the file; by default told from its name.
         part: what to read of it.
         watch: told of the file that is read, where it is read from its beginning to its end.
+        skip: how many rows of the part, good or bad, are passed over.
 
     Raises:
         RecipeError: no format goes with the file's name.
     """
-    count, number = 0, 0
+    passed = max(skip - 1, 0)  # the last one is read: it tells which number the next one has
+    count, number = passed, 0
     try:
-        for row in _reader(path, format or detect_format(path), part, watch):
+        for row in _reader(path, format or detect_format(path), part, watch, passed):
             count, number = count + 1, row.number
-            yield _rename(row, columns) if columns and isinstance(row, Row) else row
+            if count > skip:
+                yield _rename(row, columns) if columns and isinstance(row, Row) else row
     except DamagedStreamError as error:
         yield BadRow(Fault.DAMAGED_COMPRESSION, str(error), number + 1, record_locator(path, number + 1))
         return
@@ -70,18 +74,20 @@ def read_rows(
         yield BadRow(Fault.EMPTY_FILE, "there is no row in this file", 0, record_locator(path, 0))
 
 
-def _reader(path: Path, format: Format, part: Part, watch: Watch | None) -> Iterator[Row | BadRow]:
+def _reader(
+    path: AnyPath, format: Format, part: Part, watch: Watch | None, skip: int
+) -> Iterator[Row | BadRow]:
     match format:
         case Format.JSONL:
-            return read_jsonl(path, watch, start=part.start, end=part.end)
+            return read_jsonl(path, watch, start=part.start, end=part.end, skip=skip)
         case Format.JSON:
-            return read_json(path, watch)
+            return read_json(path, watch, skip=skip)
         case Format.CSV:
-            return read_delimited(path, watch, delimiter=",")
+            return read_delimited(path, watch, delimiter=",", skip=skip)
         case Format.TSV:
-            return read_delimited(path, watch, delimiter="\t")
+            return read_delimited(path, watch, delimiter="\t", skip=skip)
         case Format.PARQUET:
-            return read_parquet(path, start=part.start, end=part.end)
+            return read_parquet(path, start=part.start, end=part.end, skip=skip)
         case Format.TEXT:
             return read_whole(path, watch)
 

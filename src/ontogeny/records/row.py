@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TypeAlias
+
+from ontogeny.core.remote import AnyPath
 
 Value: TypeAlias = object
 """A value as JSON, CSV or Arrow gives it; readers of a column check its type."""
@@ -63,17 +64,17 @@ class BadRow:
     sample: str = ""
 
 
-def byte_locator(file: Path | str, start: int, end: int) -> str:
+def byte_locator(file: AnyPath | str, start: int, end: int) -> str:
     """`FILE#bytes=START-END`, end excluded."""
     return f"{file}#bytes={start}-{end}"
 
 
-def offset_locator(file: Path | str, start: int, end: int) -> str:
+def offset_locator(file: AnyPath | str, start: int, end: int) -> str:
     """`FILE#offset=START-END`: bytes of the file as it lies on disk, end excluded, e.g. one member of a WARC."""
     return f"{file}#offset={start}-{end}"
 
 
-def record_locator(file: Path | str, number: int) -> str:
+def record_locator(file: AnyPath | str, number: int) -> str:
     """`FILE#record=N`, counted from 1."""
     return f"{file}#record={number}"
 

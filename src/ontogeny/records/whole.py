@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.records.formats import Watch, open_bytes
 from ontogeny.records.lines import BYTE_ORDER_MARK
 from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, byte_locator, sample_of
 
 
-def read_whole(path: Path, watch: Watch | None = None) -> Iterator[Row | BadRow]:
+def read_whole(path: AnyPath, watch: Watch | None = None) -> Iterator[Row | BadRow]:
     """The one row of a text file, compressed or not."""
     with open_bytes(path, watch) as stream:
         data = stream.read(MAX_RECORD_BYTES + 1)

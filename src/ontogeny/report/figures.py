@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ontogeny.report import numbers
-from ontogeny.report.canvas import BAD, FAINT, GRID, INK, SERIES, TICK_PT, Svg, canvas, to_svg
+from ontogeny.report.bars import LABEL_CHARS, TICK_DIGITS, Bar, Mark, bar_chart
+from ontogeny.report.canvas import FAINT, GRID, INK, SERIES, TICK_PT, Svg, canvas, to_svg
+from ontogeny.report.shapes import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,9 +25,9 @@ LINE_HEIGHT_IN = 2.9
 BAR_HEIGHT_IN = 0.34
 FRAME_HEIGHT_IN = 0.75
 MAX_POINTS = 600
-LABEL_CHARS = 44
-TICK_DIGITS = 6  # ticks are round numbers: this only hides the noise of floats
 LEAST_STRETCHES = 4  # a running mean over less than this many of its widths shows its ends, not the trend
+
+__all__ = ["Bar", "Mark", "Series", "Stage", "bar_chart", "funnel", "histogram", "line_chart"]
 
 
 @dataclass(frozen=True)
@@ -37,25 +39,6 @@ class Series:
     y: Sequence[float]
     style: Literal["line", "dashed", "points"] = "line"
     smooth: int | None = None
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A value to compare with, drawn as a thin line across the chart."""
-
-    label: str
-    value: float
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A value with its interval, where it has one."""
-
-    label: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,46 +94,6 @@ def _draw_series(axes: Axes, item: Series, x: list[float], y: list[float], colou
         axes.plot(*_thinned(x, y), color=colour, linewidth=0.8, alpha=0.28)
         y = _running_mean(y, item.smooth)
     axes.plot(*_thinned(x, y), style, color=colour, linewidth=1.7, label=item.label)
-
-
-def bar_chart(
-    bars: Sequence[Bar],
-    *,
-    x_label: str,
-    marks: Sequence[Mark] = (),
-    percent: bool = False,
-    from_zero: bool = True,
-) -> Svg:
-    """Horizontal bars, first on top, with their intervals and values; fractions as percentages if `percent`."""
-    description = f"{x_label}: " + ", ".join(f"{bar.label} {bar.value:.4g}" for bar in bars)
-    if not bars:
-        return _empty(description)
-    scale = 100.0 if percent else 1.0
-    write = numbers.percent if percent else numbers.measure
-    with canvas(FRAME_HEIGHT_IN + BAR_HEIGHT_IN * len(bars) + (0.2 if marks else 0)) as (figure, axes):
-        for row, bar in enumerate(bars):
-            end = scale * max(bar.value, bar.high if bar.high is not None else bar.value)
-            alpha = 0.45 if bar.faint else 1.0
-            axes.barh(row, scale * bar.value, height=0.58, color=SERIES[0], alpha=alpha, linewidth=0)
-            if bar.low is not None and bar.high is not None:
-                axes.plot([scale * bar.low, scale * bar.high], [row, row], color=INK, linewidth=1.2)
-            axes.annotate(
-                write(bar.value), (end, row), xytext=(5, 0), textcoords="offset points", va="center",
-                color=INK, fontsize=TICK_PT, annotation_clip=False,
-            )  # fmt: skip
-        for mark in marks:
-            axes.axvline(scale * mark.value, color=BAD, linewidth=1.0, linestyle=(0, (4, 3)))
-            axes.annotate(
-                f"{mark.label} {write(mark.value)}", (scale * mark.value, 1), xycoords=("data", "axes fraction"),
-                xytext=(0, 3), textcoords="offset points", ha="center", va="bottom", color=BAD, fontsize=TICK_PT,
-            )  # fmt: skip
-        _name_rows(axes, [bar.label for bar in bars])
-        axes.margins(x=0.12)
-        if from_zero:
-            axes.set_xlim(left=min(0.0, *(scale * bar.value for bar in bars)))
-        axes.grid(axis="x", color=GRID, linewidth=0.8)
-        _name_axes(axes, f"{x_label} (%)" if percent else x_label, None)
-        return to_svg(figure, description)
 
 
 def histogram(
@@ -250,14 +193,6 @@ def _name_axes(axes: Axes, x_label: str, y_label: str | None) -> None:
         axis.set_label_text(label, color=FAINT, fontsize=TICK_PT)
         axis.set_major_formatter(FuncFormatter(lambda value, _: numbers.compact(value, TICK_DIGITS)))
         axis.set_minor_formatter(NullFormatter())
-
-
-def shortened(text: str, limit: int) -> str:
-    """`text` with its middle left out where it is longer than `limit` characters."""
-    if len(text) <= limit:
-        return text
-    head = (limit - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
 
 
 def _empty(description: str) -> Svg:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from html import escape
 
 from ontogeny.report.canvas import Svg, series_colour
-from ontogeny.report.figures import shortened
 from ontogeny.report.layout import Layout, layered
+from ontogeny.report.shapes import shortened
 
 NODE_WIDTH = 164.0
 NODE_HEIGHT = 62.0
@@ -31,6 +31,7 @@ ARROW = 7.0
 # The colour of a kind, as the number of a series; kinds of one family share one.
 KIND_COLOURS = {
     "corpus": 1, "examples": 1, "feedback": 1,
+    "quality-classifier": 4,
     "tokenizer": 5, "tokens": 5,
     "model": 0, "adapter": 0, "classifier": 0, "reward-model": 0,
     "evaluation": 3, "drift-report": 3,

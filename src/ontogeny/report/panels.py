@@ -14,16 +14,22 @@ from html import escape
 
 from ontogeny.report import numbers
 from ontogeny.report.canvas import Svg, series_colour
-from ontogeny.report.figures import shortened
+from ontogeny.report.shapes import (
+    BAD,
+    CHARACTER_EM,
+    GRID,
+    MUTED,
+    SMALL_PX,
+    TEXT_PX,
+    WIDTH,
+    drawing,
+    rect,
+    shortened,
+    text,
+)
 
-WIDTH = 832.0
-"""Of the page's text, in CSS pixels at 16 px type."""
 GAP = 28.0
-TITLE_PX, TEXT_PX, SMALL_PX = 14.0, 12.0, 10.5
-CHARACTER_EM = 0.56  # mean width of a letter in a sans-serif face, on the wide side
-
-INK, MUTED, GRID = "currentColor", "var(--muted, #666b74)", "var(--rule, #e2e3e7)"
-BAD = "var(--bad, #b83c43)"
+TITLE_PX = 14.0
 KEPT, DROPPED, CURVE = series_colour(0), series_colour(1), series_colour(2)
 
 
@@ -73,12 +79,12 @@ def panel_grid(panels: Sequence[Panel], *, title: str = "", columns: int = 3, he
     rows = math.ceil(len(panels) / columns)
     width = (WIDTH - GAP * (columns - 1)) / columns
     step, head = height + 62, 30.0 if title else 0.0
-    parts = [_text(0, 14, escape(title), size=TITLE_PX, weight=600) + _rule(22)] if title else []
+    parts = [text(0, 14, escape(title), size=TITLE_PX, weight=600) + _rule(22)] if title else []
     for number, panel in enumerate(panels):
         x, y = (number % columns) * (width + GAP), head + 6 + (number // columns) * step
         parts.append(f'<g transform="translate({x:.1f} {y:.1f})">{_panel(panel, width, height)}</g>')
     said = "; ".join(f"{panel.title}: {panel.subtitle}" for panel in panels) or "nothing to draw"
-    return _svg(parts, max(head + step * rows - 2, 20), said)
+    return drawing(parts, max(head + step * rows - 2, 20), said)
 
 
 def loss_chart(groups: Sequence[LossGroup], *, read: int, kept: int, unit: str) -> Svg:
@@ -88,12 +94,12 @@ def loss_chart(groups: Sequence[LossGroup], *, read: int, kept: int, unit: str) 
     y, left = 0.0, read
 
     def bar(before: int, after: int) -> str:
-        return _rect(230, y + 3, before * scale, 16, GRID) + _rect(230, y + 3, after * scale, 16, KEPT)
+        return rect(230, y + 3, before * scale, 16, GRID) + rect(230, y + 3, after * scale, 16, KEPT)
 
     def line(label: str, value: str, note: str = "") -> str:
         aside = f'  <tspan style="fill:{MUTED}">{escape(note)}</tspan>' if note else ""
-        name = _text(0, y + 15, escape(shortened(label, 30)), weight=600)
-        return name + _text(230 + left_before * scale + 10, y + 15, f"{escape(value)}{aside}")
+        name = text(0, y + 15, escape(shortened(label, 30)), weight=600)
+        return name + text(230 + left_before * scale + 10, y + 15, f"{escape(value)}{aside}")
 
     left_before = read
     parts += [bar(read, read), line("read", f"{numbers.count(read)} {unit}")]
@@ -104,11 +110,11 @@ def loss_chart(groups: Sequence[LossGroup], *, read: int, kept: int, unit: str) 
         parts += [bar(left_before, left), line(group.label, numbers.count(left), note)]
         y += 22
         for loss in sorted(group.losses, key=lambda each: -each.count):
-            parts.append(_text(14, y + 12, escape(shortened(loss.label, 34)), size=SMALL_PX, fill=MUTED))
-            parts.append(_rect(230 + left * scale, y + 4, max(loss.count * scale, 0.8), 8, DROPPED))
+            parts.append(text(14, y + 12, escape(shortened(loss.label, 34)), size=SMALL_PX, fill=MUTED))
+            parts.append(rect(230 + left * scale, y + 4, max(loss.count * scale, 0.8), 8, DROPPED))
             said = f"{numbers.count(loss.count)}{' · ' + loss.note if loss.note else ''}"
             x = 230 + (left + loss.count) * scale + 10
-            parts.append(_text(x, y + 12, escape(said), size=SMALL_PX, fill=MUTED))
+            parts.append(text(x, y + 12, escape(said), size=SMALL_PX, fill=MUTED))
             y += 16
         y += 8
     left_before = left
@@ -117,7 +123,7 @@ def loss_chart(groups: Sequence[LossGroup], *, read: int, kept: int, unit: str) 
     said = ", ".join(
         [f"read {read}", *(f"{group.label} took {group.count}" for group in groups), f"kept {kept}"]
     )
-    return _svg(parts, y, said)
+    return drawing(parts, y, said)
 
 
 def _panel(panel: Panel, width: float, height: float) -> str:
@@ -125,8 +131,8 @@ def _panel(panel: Panel, width: float, height: float) -> str:
     top, most = 40.0, max(*panel.total, 1.0)
     bar = width / bins
     parts = [
-        _text(0, 12, escape(shortened(panel.title, int(width / (TEXT_PX * CHARACTER_EM)))), weight=600),
-        _text(
+        text(0, 12, escape(shortened(panel.title, int(width / (TEXT_PX * CHARACTER_EM)))), weight=600),
+        text(
             0, 28, escape(shortened(panel.subtitle, int(width / (SMALL_PX * CHARACTER_EM * 0.92)))),
             size=SMALL_PX, fill=MUTED,
         ),
@@ -135,13 +141,13 @@ def _panel(panel: Panel, width: float, height: float) -> str:
         # Edge k lies between bins k and k + 1: the threshold is one of them.
         at = bar * (1 + _nearest(panel.edges, panel.threshold))
         start, stop = (0.0, at) if panel.shade_left else (at, width)
-        parts.append(_rect(start, top, stop - start, height - 18, GRID, opacity=0.45))
+        parts.append(rect(start, top, stop - start, height - 18, GRID, opacity=0.45))
     for number, (total, kept) in enumerate(zip(panel.total, panel.kept, strict=True)):
         for value, colour in ((total, DROPPED), (kept, KEPT)):
             if value > 0:
                 tall = (height - 18) * value / most
                 parts.append(
-                    _rect(
+                    rect(
                         number * bar,
                         top + height - 18 - tall,
                         max(bar - 0.8, 0.6),
@@ -173,10 +179,10 @@ def _ticks(panel: Panel, width: float, bar: float, base: float) -> Iterable[str]
         at = bar * (1 + _nearest(panel.edges, panel.threshold))
         anchor = "start" if at < 30 else "end" if at > width - 30 else "middle"
         label = panel.threshold_label or numbers.compact(panel.threshold)
-        yield _text(at, base + 14, escape(label), size=SMALL_PX, fill=BAD, anchor=anchor)
+        yield text(at, base + 14, escape(label), size=SMALL_PX, fill=BAD, anchor=anchor)
     for place, anchor, x in ends:
         if at is None or abs(x - at) > 62:
-            yield _text(
+            yield text(
                 x, base + 14, numbers.compact(panel.edges[place]), size=SMALL_PX, fill=MUTED, anchor=anchor
             )
 
@@ -187,35 +193,3 @@ def _nearest(edges: Sequence[float], value: float) -> int:
 
 def _rule(y: float) -> str:
     return f'<path d="M0 {y:.1f}H{WIDTH:.1f}" style="stroke:{GRID}" stroke-width="1"/>'
-
-
-def _rect(x: float, y: float, width: float, height: float, fill: str, opacity: float = 1.0) -> str:
-    seen = f' fill-opacity="{opacity}"' if opacity < 1 else ""
-    box = f'x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}"'
-    return f'<rect {box} style="fill:{fill}"{seen}/>'
-
-
-def _text(
-    x: float,
-    y: float,
-    markup: str,
-    *,
-    size: float = TEXT_PX,
-    fill: str = INK,
-    anchor: str = "start",
-    weight: int = 400,
-) -> str:
-    """`markup` must be escaped."""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}"'
-        f' style="fill:{fill}">{markup}</text>'
-    )
-
-
-def _svg(parts: Sequence[str], height: float, description: str) -> Svg:
-    label = escape(description)
-    return Svg(
-        f'<svg class="chart" viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" aria-label="{label}"'
-        ' xmlns="http://www.w3.org/2000/svg" style="font-family:var(--sans, sans-serif)">'
-        f"<title>{label}</title>{''.join(parts)}</svg>"
-    )

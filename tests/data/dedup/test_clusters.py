@@ -13,9 +13,11 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ontogeny.data.dedup import clusters
 from ontogeny.data.dedup.clusters import Copies, NearDuplicates, find_near_duplicates, preference
-from ontogeny.data.dedup.containment import Samples, sample_pairs, sample_shingles
+from ontogeny.data.dedup.containment import MIN_SHARED, PROBES, Samples, sample_pairs, sample_shingles
 from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.dedup.shingled import Shingled, Slices, shingled
 from ontogeny.data.signals.minhash import minhash_of
 from ontogeny.data.signals.shingles import shingles_of
 from ontogeny.data.texts import Texts
@@ -56,10 +58,12 @@ def near_of(
         for part in parts:
             yield sample_shingles(part, n_gram=settings.n_gram, sample_every=settings.sample_every)
 
-    def shingles(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.uint64]]:
+    whole = Texts.of(texts)
+
+    def shingles(rows: npt.NDArray[np.int64]) -> Shingled:
         if read is not None:
             read.extend(rows.tolist())
-        return shingles_of(Texts.of([texts[row] for row in rows]), settings.n_gram)
+        return shingled([Slices.of(whole, rows)], settings.n_gram)
 
     halves = np.array(digests, dtype=np.uint64).reshape(-1, 2)
     copies = Copies(halves, preference(settings, size_bytes, score), size_bytes)
@@ -200,7 +204,24 @@ def test_a_crowd_is_compared_with_its_leaders_only() -> None:
     found = near_of(sorted(set(texts)), read=read)
     assert (~found.removed).sum() == 1
     assert found.cluster_size.max() == len(set(texts))
-    assert len(read) < 20 * len(texts)
+    assert len(read) < 2 * len(texts)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.booleans())
+def test_comparing_every_candidate_changes_nothing(seed: int, own_passages: bool) -> None:
+    generator = Random(seed)
+    texts = [text.split() for text in corpus(seed)]
+    for _ in range(25):  # copies of copies: chains whose ends are strangers, in crowds
+        texts.append(edited(generator.choice(texts[-8:]), generator.uniform(0, 0.12), generator))
+    lines, limits = [" ".join(words) for words in texts], NearDedup()
+    limits = limits if own_passages else limits.model_copy(update={"max_own_words": None})
+    found = near_of(lines, limits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clusters, "_first_of_each", lambda pairs, counts: np.ones(len(pairs), dtype=np.bool_))
+        every = near_of(lines, limits)
+    for name in ("keeper", "jaccard", "contained", "cluster"):
+        assert np.array_equal(getattr(found, name), getattr(every, name), equal_nan=True)
 
 
 def test_only_the_texts_of_candidates_are_read() -> None:
@@ -225,6 +246,32 @@ def test_samples_are_sorted_in_as_many_ranges_as_memory_needs() -> None:
     whole = sample_pairs(lambda: [samples], places, sample_every=8)
     assert len(whole)
     assert np.array_equal(sample_pairs(lambda: [samples], places, sample_every=8, memory_bytes=512), whole)
+
+
+def reference_sample_pairs(samples: Samples, places: npt.NDArray[np.uint32]) -> set[tuple[int, int]]:
+    """By counting the probes of each that each other one has."""
+    texts = [samples.values[low:high] for low, high in itertools.pairwise(samples.offsets)]
+    found = set()
+    for one, text in enumerate(texts):
+        probes = set(text[:PROBES].tolist())
+        for other, samples_of_other in enumerate(texts):
+            shared = len(probes & set(samples_of_other.tolist()))
+            if one != other and shared and shared >= MIN_SHARED * len(probes):
+                left, right = sorted([int(places[one]), int(places[other])])
+                found.add((left, right))
+    return found
+
+
+@pytest.mark.parametrize("memory_bytes", [512, 1 << 20])
+def test_pairs_by_samples_are_those_of_counting(memory_bytes: int) -> None:
+    texts = corpus(14) + corpus(15) + corpus(16)
+    samples = sample_shingles(Texts.of(texts), n_gram=5, sample_every=8)
+    places = np.random.default_rng(0).permutation(len(texts)).astype(np.uint32)
+    found = sample_pairs(lambda: [samples], places, sample_every=8, memory_bytes=memory_bytes)
+    assert {(int(pair) >> 32, int(pair) & 0xFFFFFFFF) for pair in found} == reference_sample_pairs(
+        samples, places
+    )
+    assert (np.diff(found.astype(np.int64)) > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from ontogeny.data.dedup import verify as module
 from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.dedup.shingled import Shingled
 from ontogeny.data.dedup.verify import Verified, verify
 
 LOOSE = NearDedup(jaccard=1e-9, containment=None, max_own_words=None)
@@ -19,9 +20,11 @@ def compared(texts: list[list[int]], pairs: list[tuple[int, int]], settings: Nea
     """`pairs` of `texts`, whose numbers stand for shingles."""
     packed = np.array(sorted(better << 32 | worse for better, worse in pairs), dtype=np.uint64)
 
-    def shingles_of(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.uint64]]:
+    def shingles_of(rows: npt.NDArray[np.int64]) -> Shingled:
         assert (np.diff(rows) > 0).all()
-        return [np.array(texts[row], dtype=np.uint64) for row in rows]
+        offsets = np.cumsum([0, *(len(texts[row]) for row in rows)])
+        values = [value for row in rows for value in texts[row]]
+        return Shingled(np.array(values, dtype=np.uint64), offsets.astype(np.int64))
 
     return verify(
         packed,
@@ -42,9 +45,14 @@ def share_and_own(text: list[int], other: list[int]) -> tuple[float, int]:
     return sum(words) / len(words), max(map(len, runs))
 
 
-def test_measures_are_those_of_sets_and_words() -> None:
-    generator = random.Random(0)
-    texts = [[generator.randrange(60) for _ in range(generator.randint(1, 80))] for _ in range(30)]
+@pytest.mark.parametrize("different", [10, 60, 100_000])
+def test_measures_are_those_of_sets_and_words(different: int) -> None:
+    generator = random.Random(different)
+    texts = [[generator.randrange(different) for _ in range(generator.randint(1, 80))] for _ in range(15)]
+    for _ in range(15):  # copies with gaps, repeats and passages moved
+        text = generator.choice(texts)
+        place = generator.randrange(len(text))
+        texts.append(text[place:] + text[: generator.randrange(len(text) + 1)])
     pairs = [(left, right) for left in range(30) for right in range(left + 1, 30)]
     found = compared(texts, pairs, LOOSE)
     at = {
@@ -60,6 +68,13 @@ def test_measures_are_those_of_sets_and_words() -> None:
         assert found.jaccard[number] == pytest.approx(len(one & two) / len(one | two))
         assert found.better_share[number] == pytest.approx(share_and_own(texts[left], texts[right])[0])
         assert found.worse_share[number] == pytest.approx(share_and_own(texts[right], texts[left])[0])
+
+
+def test_the_table_of_a_short_text_grows_for_a_long_one() -> None:
+    texts = [list(range(50)), list(range(40)), list(range(20, 5000)), list(range(60)), list(range(30, 9000))]
+    found = compared(texts, [(0, other) for other in range(1, 5)], LOOSE)
+    expected = [len({*texts[0]} & {*text}) / len({*texts[0]} | {*text}) for text in texts[1:]]
+    assert found.jaccard == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("limit", [1, 20, 40, 60])

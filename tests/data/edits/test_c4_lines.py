@@ -7,14 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ontogeny.data.edits.c4_lines import COLUMNS, OUTCOMES, C4Lines, edit_c4_lines
+from ontogeny.data.edits.c4_lines import COLUMNS, LINE_COLUMNS, OUTCOMES, C4Lines, edit_c4_lines
+from ontogeny.data.edits.edited import Edited
+from ontogeny.data.signals.group import Ragged
 from ontogeny.data.texts import Texts
 
 ALL = C4Lines(type="c4-lines")
 
 
 def outcomes(text: str, rule: C4Lines = ALL) -> list[str]:
-    return [OUTCOMES[code] for code in edit_c4_lines(Texts.of([text]), rule).line_codes]
+    return [OUTCOMES[code] for code in lines_of(edit_c4_lines(Texts.of([text]), rule), "c4_line_codes")]
+
+
+def lines_of(edited: Edited, name: str) -> list[int]:
+    column = edited.columns[name]
+    assert isinstance(column, Ragged)
+    values: list[int] = column.values.tolist()
+    return values
 
 
 @pytest.mark.parametrize(
@@ -65,7 +74,11 @@ def test_text_and_counts_after_the_edit() -> None:
         "First line is here.\nIt has lorem ipsum { in it. So?\nLast one stays!",
         "",
     ]
-    assert {name: edited.columns[name].tolist() for name in COLUMNS if edited.columns[name].any()} == {
+    assert {
+        name: np.asarray(edited.columns[name]).tolist()
+        for name in COLUMNS
+        if np.asarray(edited.columns[name]).any()
+    } == {
         "c4_lines": [6, 0],
         "c4_kept_lines": [3, 0],
         "c4_no_terminal_punctuation_lines": [2, 0],
@@ -75,7 +88,8 @@ def test_text_and_counts_after_the_edit() -> None:
         "c4_citations": [4, 0],
         "c4_sentences": [4, 0],
     }
-    assert edited.line_offsets.tolist() == [0, 6, 6]
+    codes = edited.columns["c4_line_codes"]
+    assert isinstance(codes, Ragged) and codes.offsets.tolist() == [0, 6, 6]
 
 
 def test_citation_marks_stay_when_they_are_wanted() -> None:
@@ -105,7 +119,11 @@ def test_batches_do_not_matter_and_lines_close(strings: list[str]) -> None:
     together = edit_c4_lines(Texts.of(strings), ALL)
     apart = [edit_c4_lines(Texts.of([string]), ALL) for string in strings]
     assert together.texts.strings() == [one.texts.strings()[0] for one in apart]
-    assert together.line_codes.tolist() == [code for one in apart for code in one.line_codes]
+    for name in LINE_COLUMNS:
+        assert lines_of(together, name) == [value for one in apart for value in lines_of(one, name)]
+    lines = [line for string in strings for line in string.splitlines()]
+    assert lines_of(together, "c4_line_bytes") == [len(line.encode()) for line in lines]
+    assert lines_of(together, "c4_line_words") == [len(line.split()) for line in lines]
     assert together.columns["c4_lines"].tolist() == [len(string.splitlines()) for string in strings]
     outcome_counts = [together.columns[f"c4_{outcome}_lines"] for outcome in OUTCOMES]
     assert np.array_equal(sum(outcome_counts), together.columns["c4_lines"])

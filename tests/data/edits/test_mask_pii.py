@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ontogeny.data.edits.mask_pii import MaskPii, mask_pii
+from ontogeny.data.edits.mask_pii import MATCH_COLUMNS, MaskPii, mask_pii
+from ontogeny.data.pii.kinds import KINDS
+from ontogeny.data.signals.group import Ragged
 from ontogeny.data.texts import Texts
 
 
@@ -10,10 +13,21 @@ def test_texts_are_masked_and_counted() -> None:
         Texts.of(["a@b.de and 8.8.8.8", "none"]), MaskPii(type="mask-pii", kinds=("email", "phone"))
     )
     assert edited.texts.strings() == ["<EMAIL> and 8.8.8.8", "none"]
-    assert {name: column.tolist() for name, column in edited.columns.items()} == {
+    counts = {name: edited.columns[name] for name in edited.columns if name not in MATCH_COLUMNS}
+    assert {name: np.asarray(column).tolist() for name, column in counts.items()} == {
         "masked_pii_email": [1, 0],
         "masked_pii_phone": [0, 0],
     }
+
+
+def test_each_match_keeps_its_kind_and_place() -> None:
+    texts = Texts.of(["none", "é a@b.de, call 555-123-4567 now", "", "mail c@d.com"])
+    edited = mask_pii(texts, MaskPii(type="mask-pii"))
+    kinds, starts, sizes = (edited.columns[name] for name in MATCH_COLUMNS)
+    assert isinstance(kinds, Ragged) and isinstance(starts, Ragged) and isinstance(sizes, Ragged)
+    assert kinds.offsets.tolist() == starts.offsets.tolist() == sizes.offsets.tolist() == [0, 0, 2, 2, 3]
+    assert [KINDS[kind] for kind in kinds.values] == ["email", "phone", "email"]
+    assert starts.values.tolist() == [3, 16, 5] and sizes.values.tolist() == [6, 12, 7]
 
 
 def test_private_addresses_stay_unless_named() -> None:

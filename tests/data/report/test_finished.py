@@ -89,8 +89,11 @@ def test_rules_of_another_age_give_no_curves(mixed: Made, tmp_path: Path) -> Non
 
 
 def test_a_folder_without_a_corpus_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no figures of a corpus"):
-        report_finished(tmp_path, tmp_path / "out", name="a/b@1", version=1, rules=[], references=[])
+    for figures in (None, '{"training": {}}'):
+        if figures is not None:
+            (tmp_path / "figures.json").write_text(figures)
+        with pytest.raises(DataError, match="no figures of a corpus"):
+            report_finished(tmp_path, tmp_path / "out", name="a/b@1", version=1, rules=[], references=[])
 
 
 def test_a_reference_that_is_not_there_is_refused(mixed: Made, tmp_path: Path) -> None:

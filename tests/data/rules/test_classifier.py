@@ -1,10 +1,14 @@
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ontogeny.data.rules.classifier import ClassifierRule, judge_classifier
+from ontogeny.data.rules.classifier import ClassifierRule, judge_classifier, with_classifiers
+from ontogeny.data.rules.length import Length
+from ontogeny.lineage.artifact import Artifact
 
 COLUMNS = {"quality:news": np.array([0.1, 0.3, 0.9], dtype=np.float32)}
 
@@ -25,3 +29,27 @@ def test_bounds_must_make_sense() -> None:
         ClassifierRule(type="classifier", name="news", path=Path("x"), min_score=0.8, max_score=0.3)
     with pytest.raises(ValidationError, match="name"):
         ClassifierRule(type="classifier", name="News!", path=Path("x"), min_score=0.8)
+
+
+def test_a_rule_names_a_step_or_a_folder() -> None:
+    common: dict[str, Any] = {"type": "classifier", "name": "news", "min_score": 0.5}
+    with pytest.raises(
+        ValidationError, match="the classifier rule 'news' has neither of `classifier` and `path`"
+    ):
+        ClassifierRule(**common)
+    with pytest.raises(ValidationError, match="has both of `classifier` and `path`: name a step"):
+        ClassifierRule(**common, path=Path("x"), classifier="good")
+    assert ClassifierRule(**common, classifier="good").needs == ("quality:news",)
+
+
+def test_a_step_is_replaced_by_its_folder(tmp_path: Path) -> None:
+    common: dict[str, Any] = {"type": "classifier", "name": "news", "min_score": 0.5}
+    rules = (
+        Length(type="length", min_chars=3),
+        ClassifierRule(**common, path=Path("x")),
+        ClassifierRule(**common, classifier="good"),
+    )
+    manifest = SimpleNamespace(name="r/good@1")
+    found = with_classifiers(rules, {"rules.2.classifier": Artifact(tmp_path, manifest)})  # type: ignore[arg-type]
+    assert found[:2] == rules[:2]
+    assert found[2] == ClassifierRule(**common, path=tmp_path)

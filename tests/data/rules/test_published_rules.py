@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from ontogeny.data.edits.c4_lines import C4Lines
+from ontogeny.data.rules import files_read_by, needs_of
 from ontogeny.data.rules.c4 import C4, judge_c4
 from ontogeny.data.rules.fineweb import FineWeb, judge_fineweb
 from ontogeny.data.rules.gopher_quality import GopherQuality, judge_gopher_quality
@@ -114,6 +117,7 @@ def test_a_rule_without_bounds_drops_only_what_is_empty(name: str) -> None:
     off = {
         field: False if field in ("lorem_ipsum", "curly_bracket") else None
         for field in type(default).model_fields
+        if field != "bad_words_keep_fraction"
     }
     rule = type(default).model_validate({**off, "type": default.type})
     assert reason(judge(name, dict.fromkeys(columns, 7), rule)) is None
@@ -126,3 +130,46 @@ def test_bounds_that_keep_nothing_are_refused() -> None:
         GopherQuality(type="gopher-quality", min_words=9, max_words=8)
     with pytest.raises(ValidationError, match="min_word_chars 9 is above max_word_chars 8"):
         GopherQuality(type="gopher-quality", min_word_chars=9, max_word_chars=8)
+
+
+def test_c4_drops_what_holds_a_bad_word_but_for_the_fraction_that_stays() -> None:
+    columns = {name: np.full(4, value) for name, value in C4_COLUMNS.items()}
+    columns |= {"bad_words": np.array([0, 1, 3, 1]), "bad_words_lot": np.array([0.0, 0.05, 0.5, 0.9])}
+    rule = C4(type="c4", bad_words=Path("list.txt"))
+    judgement = judge_c4(rule, columns)
+    assert judgement.code.tolist() == [0, 4, 4, 4] and judgement.score[2] == 3
+    assert judgement.reasons[3] == "c4_bad_words"
+    kept = judge_c4(rule.model_copy(update={"bad_words_keep_fraction": 0.1}), columns)
+    assert kept.code.tolist() == [0, 0, 4, 4]
+
+
+def test_c4_asks_for_bad_words_only_with_a_list(tmp_path: Path) -> None:
+    assert needs_of([C4Lines(type="c4-lines"), C4(type="c4")]) == [] == files_read_by([C4(type="c4")])
+    path = tmp_path / "list.txt"
+    path.write_text("foul\n")
+    rule = C4(type="c4", bad_words=path)
+    (need,) = needs_of([C4Lines(type="c4-lines"), rule])
+    assert need.group.name == "bad_words" and need.edits == 1
+    assert files_read_by([rule]) == [path]
+    with pytest.raises(ValidationError, match="bad_words_keep_fraction has no effect without a list"):
+        C4(type="c4", bad_words_keep_fraction=0.5)
+
+
+def test_stop_words_of_the_users_own() -> None:
+    rule = GopherQuality(type="gopher-quality", stop_words=("der", "und"), min_stop_words=1)
+    assert [need.group.name for need in needs_of([rule])] == ["words", "lines", "stop_words"]
+    assert reason(judge("quality", {"stop_words": 0, "listed_stop_words": 1}, rule)) is None
+    assert reason(judge("quality", {"stop_words": 8, "listed_stop_words": 0}, rule)) == "gopher_stop_words"
+
+
+@pytest.mark.parametrize("word", ["two words", "don't", "", "3", "cannot"])
+def test_stop_words_that_no_text_can_hold_are_refused(word: str) -> None:
+    with pytest.raises(ValidationError, match="is not one word of letters"):
+        GopherQuality(type="gopher-quality", stop_words=("der", word))
+
+
+def test_more_stop_words_than_there_are_is_refused() -> None:
+    with pytest.raises(ValidationError, match="min_stop_words 9 is more than the 8 different stop words"):
+        GopherQuality(type="gopher-quality", min_stop_words=9)
+    with pytest.raises(ValidationError, match="min_stop_words 2 is more than the 1 different stop words"):
+        GopherQuality(type="gopher-quality", stop_words=("der", "der"))

@@ -1,10 +1,8 @@
 from pathlib import Path
 
-import pytest
-
-from ontogeny.core.errors import DataError
-from ontogeny.data.signals.toxicity import TOXIC_WORD_RATE, own_list, read_words, toxicity_signals
+from ontogeny.data.signals.toxicity import TOXIC_WORD_RATE, own_list, toxicity_signals
 from ontogeny.data.texts import Texts
+from ontogeny.data.word_files import read_words
 
 
 def rates(strings: list[str], path: Path) -> list[float]:
@@ -34,18 +32,3 @@ def test_our_list_is_short_and_in_order() -> None:
     assert 50 < len(words) < 200
     lines = [line for line in own_list().read_text().splitlines() if not line.startswith("#")]
     assert lines == list(words), "alphabetical, small letters, each once"
-
-
-def test_bad_lists_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "list.txt"
-    with pytest.raises(DataError, match="the word list cannot be read"):
-        read_words(path)
-    path.write_text("fine\ntwo words\n")
-    with pytest.raises(DataError, match=r"line 2: 'two words' is not one word"):
-        read_words(path)
-    path.write_text("# nothing\n")
-    with pytest.raises(DataError, match="holds no word"):
-        read_words(path)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_words(path)

@@ -171,11 +171,27 @@ def test_files_read_are_listed_and_missing_ones_refused(tmp_path: Path) -> None:
         ("./books/*.txt", "books"),
         ("*.txt", "files"),
         ("web-*.csv", "web"),
+        ("s3://bucket/books/*.jsonl.gz", "books"),
+        ("https://example.org/data/notes.jsonl.gz?download=1", "notes"),
     ],
 )
 def test_a_source_is_named_after_its_files(path: str, name: str) -> None:
     kind = "csv" if path.endswith("csv") else "text" if path.endswith("txt") else "jsonl"
     assert source(type=kind, path=path).source_name == name
+
+
+@pytest.mark.parametrize(
+    ("type", "path", "name"),
+    [
+        ("wikipedia", "dewiki-pages.xml.bz2", "dewiki-pages"),
+        ("stackexchange", "coffee/Posts.xml", "Posts"),
+        ("warc", "crawl/*.warc.gz", "crawl"),
+        ("wet", "a.WARC.wet.GZ", "a.WARC"),
+        ("html", "pages/*.html", "pages"),
+    ],
+)
+def test_names_of_dumps_and_archives_keep_no_suffix_either(type: str, path: str, name: str) -> None:
+    assert source(type=type, path=path).source_name == name
 
 
 @pytest.mark.parametrize(
@@ -198,5 +214,6 @@ def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, object], 
 
 
 def test_the_table_knows_every_type() -> None:
-    kinds = {each.model_fields["type"].annotation.__args__[0] for each in get_args(get_args(Source)[0])}
+    sources = get_args(get_args(Source)[0])
+    kinds = {kind for each in sources for kind in get_args(each.model_fields["type"].annotation)}
     assert set(SOURCES) == kinds

@@ -7,8 +7,8 @@ question of which most stands together counts however many documents hold it: co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,11 +48,17 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Contamination:
-    """What was found of the items of `index`, in the order of items and documents."""
+    """What was found of the items of `index`, in the order of items and documents.
+
+    `uncommon` (n-grams,) tells the n-grams that few enough documents share; `self_check` is what planting items into
+    this corpus gave.
+    """
 
     index: OverlapIndex
     findings: tuple[Finding, ...]
     candidates: int
+    uncommon: npt.NDArray[np.bool_]
+    self_check: dict[str, Any] = field(default_factory=dict)
 
     def figures(self) -> dict[str, Any]:
         """By suite: items, those found (`contaminated`, or `context_only`), and how many documents hold one."""
@@ -67,6 +73,7 @@ class Contamination:
         return {
             "candidates": self.candidates,
             "items_too_short_to_tell": self.index.unmatched,
+            **({"self_check": self.self_check} if self.self_check else {}),
             "suites": {
                 suite: {
                     "items": count,
@@ -97,35 +104,51 @@ def drop_contaminated(found: Decisions, rule: Decontaminate) -> Contamination:
             spread[np.unique(np.concatenate([match.grams for match in here]))] += 1
         last = digest
     uncommon = spread <= rule.max_documents
-    findings = _best(
-        finding
-        for place, match in matches
-        if (finding := _judged(place, match, rule, index, uncommon)) is not None
-    )
-    contamination = Contamination(index, findings, candidates)
+    findings = judge_matches(matches, rule, index, uncommon)
+    contamination = Contamination(index, findings, candidates, uncommon)
     if rule.action == "drop":
         _drop(found, rule, contamination)
     return contamination
 
 
+def judge_matches(
+    matches: Iterable[tuple[int, Match]],
+    rule: Decontaminate,
+    index: OverlapIndex,
+    uncommon: npt.NDArray[np.bool_],
+) -> tuple[Finding, ...]:
+    """What `matches`, each with the place of its document, come to by the settings of `rule`."""
+    return _best(
+        finding
+        for place, match in matches
+        if (finding := _judged(place, match, rule, index, uncommon)) is not None
+    )
+
+
 def _candidates(found: Decisions, rule: Decontaminate) -> Iterator[tuple[int, Texts, int]]:
     """Documents that are kept and have enough hits, by position: the position, a batch of texts, the row in it."""
-    name = overlap_name(rule)
-    proposed = np.zeros(len(found), dtype=np.bool_)
-    for number, portion in enumerate(found.portions):
-        here = np.flatnonzero(found.portion == number)
-        if len(here):
-            place = found.signals[name]
-            proposed[here] = portion.columns(place.file)[place.column][found.row[here]] >= LEAST_HITS
-    places = np.flatnonzero(proposed & found.kept)
+    places = np.flatnonzero((proposals(found, rule) >= LEAST_HITS) & found.kept)
     for start in range(0, len(places), READ_AT_ONCE):
         batch = places[start : start + READ_AT_ONCE]
-        texts = _texts(found, batch)
+        texts = texts_at(found, batch)
         for row, place in enumerate(batch.tolist()):
             yield place, texts, row
 
 
-def _texts(found: Decisions, places: npt.NDArray[np.int64]) -> Texts:
+def proposals(found: Decisions, rule: Decontaminate) -> npt.NDArray[np.int32]:
+    """How many n-grams of items each document holds, (n,): the column of the rule."""
+    name = overlap_name(rule)
+    hits = np.zeros(len(found), dtype=np.int32)
+    for number, portion in enumerate(found.portions):
+        here = np.flatnonzero(found.portion == number)
+        if len(here):
+            place = found.signals[name]
+            hits[here] = portion.columns(place.file)[place.column][found.row[here]]
+    return hits
+
+
+def texts_at(found: Decisions, places: npt.NDArray[np.int64]) -> Texts:
+    """The texts of the documents at `places`, in their order."""
     import pyarrow as pa
 
     columns, order = [], []

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ontogeny.core.errors import DataError
+from ontogeny.core.remote import AnyPath
 from ontogeny.records.formats import bare_name
 from ontogeny.records.reading import read_rows
 from ontogeny.records.row import BadRow, Fault, Row
@@ -64,12 +64,12 @@ class Item:
 class ItemFile:
     """What a file gave. `bad` are the rows without anything that could be a question."""
 
-    path: Path
+    path: AnyPath
     items: list[Item] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
 
 
-def read_items(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -> list[ItemFile]:
+def read_items(paths: Sequence[AnyPath], columns: Mapping[str, str] | None = None) -> list[ItemFile]:
     """The items of each file.
 
     Args:
@@ -81,7 +81,7 @@ def read_items(paths: Sequence[Path], columns: Mapping[str, str] | None = None) 
     return [_read_file(path, columns or {}) for path in paths]
 
 
-def _read_file(path: Path, columns: Mapping[str, str]) -> ItemFile:
+def _read_file(path: AnyPath, columns: Mapping[str, str]) -> ItemFile:
     found = ItemFile(path)
     there: dict[str, None] = {}
     for row in read_rows(path):

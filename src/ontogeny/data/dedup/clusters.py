@@ -7,14 +7,16 @@ gone before; where two rows have one digest all the same, the first counts as th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from ontogeny.data.dedup.containment import SampleBlocks, sample_pairs
-from ontogeny.data.dedup.lsh import Blocks, Pairs, band_pairs, merged
+from ontogeny.data.dedup.lsh import LEADERS, PLACE_BITS, PLACE_MASK, Blocks, Pairs, band_pairs, merged
 from ontogeny.data.dedup.near import NearDedup
 from ontogeny.data.dedup.settle import KEPT, Settled, proposals, settle
 from ontogeny.data.dedup.verify import ShinglesOf, Verified, verify
@@ -93,7 +95,9 @@ def find_near_duplicates(
     rows, as often as asked; without `samples`, documents inside longer ones are not looked for. `shingles_of` reads
     the texts of candidates only.
 
-    Memory: 32 bytes a document, about 40 a pair of copies, and what one block of compared texts takes.
+    Memory: at most 64 bytes a document, and 16 a candidate pair; beside them a fixed budget, for the samples in hand
+    (`containment.MEMORY_BYTES`, the rest waits on disk) and a block of compared texts. A document has about as many
+    verified pairs as there are copies that stay for it, not as its cluster has members.
     """
     row_of = _best_first(settings, copies)
     place_of = np.empty(len(copies), dtype=np.uint32)
@@ -108,16 +112,61 @@ def find_near_duplicates(
     def size_of(places: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
         return copies.size_bytes[row_of[places]]
 
-    verified = compare(pairs)
-    settled = settle(verified, size_of)
+    now = _first_of_each(pairs, np.zeros(len(copies), dtype=np.uint32))
+    waiting, verified = pairs[~now], compare(pairs[now])
     for _ in range(MAX_ROUNDS):
+        settled, verified, waiting = _settle_all(verified, waiting, compare, size_of)
         fresh = np.setdiff1d(proposals(verified, settled), pairs, assume_unique=True)
         if not len(fresh):
             break
         pairs = merged(pairs, fresh)
         verified = verified.and_also(compare(fresh))
+    else:
+        settled, verified, waiting = _settle_all(verified, waiting, compare, size_of)
+    labels = _components(verified, settled.members)
+    better, worse = (np.searchsorted(settled.members, places) for places in _ends(waiting))
+    linked = verified.and_also(compare(waiting[labels[better] != labels[worse]]))
+    return _in_rows(verified, settled, _components(linked, settled.members), row_of)
+
+
+@njit(cache=True, nogil=True)
+def _first_of_each(pairs: Pairs, counts: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which pairs to compare first: of a document with many candidates, the pair with the best of them only.
+
+    In a crowd of copies that is all it takes. `counts` (n,) are zeros.
+    """
+    first = np.empty(len(pairs), dtype=np.bool_)
+    for number in range(len(pairs)):
+        worse = pairs[number] & PLACE_MASK
+        first[number] = counts[worse] == 0
+        counts[worse] += 1
+    for number in range(len(pairs)):
+        first[number] |= counts[pairs[number] & PLACE_MASK] <= LEADERS
+    return first
+
+
+def _settle_all(
+    verified: Verified,
+    waiting: Pairs,
+    compare: Callable[[Pairs], Verified],
+    size_of: Callable[[npt.NDArray[np.uint32]], npt.NDArray[np.int64]],
+) -> tuple[Settled, Verified, Pairs]:
+    """Settle, and compare what of `waiting` can change the outcome, until nothing can.
+
+    The outcome is that of comparing all: the first turn looks only at pairs of which one stands it, the others only at
+    pairs of which one stays or stood it.
+    """
+    while True:
         settled = settle(verified, size_of)
-    return _in_rows(verified, settled, row_of)
+        better, worse = _ends(waiting)
+        now = settled.matter(better) | settled.matter(worse)
+        if not now.any():
+            return settled, verified, waiting
+        verified, waiting = verified.and_also(compare(waiting[now])), waiting[~now]
+
+
+def _ends(pairs: Pairs) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    return (pairs >> PLACE_BITS).astype(np.uint32), (pairs & PLACE_MASK).astype(np.uint32)
 
 
 def _best_first(settings: NearDedup, copies: Copies) -> npt.NDArray[np.uint32]:
@@ -128,8 +177,13 @@ def _best_first(settings: NearDedup, copies: Copies) -> npt.NDArray[np.uint32]:
     return np.lexsort(keys).astype(np.uint32)
 
 
-def _in_rows(verified: Verified, settled: Settled, row_of: npt.NDArray[np.uint32]) -> NearDuplicates:
-    """The outcome by row instead of by place."""
+def _in_rows(
+    verified: Verified,
+    settled: Settled,
+    cluster: npt.NDArray[np.int64],
+    row_of: npt.NDArray[np.uint32],
+) -> NearDuplicates:
+    """The outcome by row instead of by place; `cluster` (k,) is that of each member."""
     count = len(row_of)
     result = NearDuplicates(
         keeper=np.full(count, KEPT),
@@ -145,7 +199,7 @@ def _in_rows(verified: Verified, settled: Settled, row_of: npt.NDArray[np.uint32
     result.contained[rows] = np.where(
         verified.worse[why] == places, verified.worse_share[why], verified.better_share[why]
     )
-    result.cluster[row_of[settled.members]] = _components(verified, settled.members)
+    result.cluster[row_of[settled.members]] = cluster
     return result
 
 

@@ -5,8 +5,10 @@ same shingles in every document, so that of an excerpt's samples all stand among
 smallest of a document are looked up among the samples of all; where another document has `MIN_SHARED` of them, the two
 are a candidate.
 
-The samples are sorted one range of hashes at a time, as many ranges as the memory given needs. A hash that more than
-`MAX_SHARING` documents have (a licence, a menu, a turn of phrase) pairs them with the best few only.
+One range of hashes is looked at at a time, as many ranges as the memory given needs: a bit says which hashes are looked
+up, another which of these occur twice, and only samples of those are sorted. A hash that more than `MAX_SHARING`
+documents have (a licence, a menu, a turn of phrase) pairs them with the best few only. Where the hits are more than the
+memory given, they wait on disk, by parts of the documents.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy.typing as npt
 from numba import njit
 
 from ontogeny.data.dedup.lsh import LEADERS, PLACE_BITS, PLACE_MASK, Pairs
+from ontogeny.data.dedup.spill import SpilledPairs
 from ontogeny.data.signals.shingles import BLOCK_WORDS, folding_table, next_shingles
 from ontogeny.data.texts import Texts
 
@@ -113,31 +116,84 @@ def sample_pairs(
 ) -> Pairs:
     """Pairs of documents of which one has at least `MIN_SHARED` of the other's probes."""
     total = sum(len(block.values) for block in samples())
+    highest = (HASH_RANGE - 1) // sample_every
     ranges = max(1, -(-2 * total * SAMPLE_BYTES // memory_bytes))
-    bounds = np.linspace(0, (HASH_RANGE - 1) // sample_every + 1, ranges + 1).astype(np.int64)
+    bounds = np.linspace(0, highest + 1, ranges + 1).astype(np.int64)
     probes = np.zeros(len(places), dtype=np.uint8)
-    hits = [np.empty(0, dtype=np.uint64)]
-    for low, high in itertools.pairwise(bounds.tolist()):
-        hits.append(_hits_of_range(samples, places, low, high, probes))
-    every = np.concatenate(hits)
-    every.sort()
-    return _shared_enough(every, probes, MIN_SHARED)
+    with SpilledPairs(len(places), memory_bytes) as hits:
+        for low, high in itertools.pairwise(bounds.tolist()):
+            hits.add(_hits_of_range(samples, places, low, high, probes))
+        parts = [np.empty(0, dtype=np.uint64)]
+        parts += [_shared_enough(part, probes, MIN_SHARED) for part in hits.sorted_parts()]
+    return np.unique(np.concatenate(parts))
 
 
 def _hits_of_range(
     samples: SampleBlocks, places: npt.NDArray[np.uint32], low: int, high: int, probes: npt.NDArray[np.uint8]
 ) -> Pairs:
     """Every probe of a document that another one has too, as (the document's place, the other's), for one range."""
+    asked = np.zeros(_bits_for(PROBES * len(places), high - low) // 64, dtype=np.uint64)
+    seen, twice = np.zeros_like(asked), np.zeros_like(asked)
     parts, row = [np.empty(0, dtype=np.uint64)], 0
     for block in samples():
+        _ask(block.values, block.offsets, places[row : row + len(block)], low, high, probes, asked)
+        row += len(block)
+    for block in samples():
+        _see(block.values, low, high, asked, seen, twice)
+    row = 0
+    for block in samples():
         parts.append(
-            _pack_samples(block.values, block.offsets, places[row : row + len(block)], low, high, probes)
+            _pack_samples(block.values, block.offsets, places[row : row + len(block)], low, high, twice)
         )
         row += len(block)
     packed = np.concatenate(parts)
-    del parts
+    del parts, asked, seen, twice
     packed.sort()
     return _hits(packed, np.zeros(_count_hits(packed), dtype=np.uint64))
+
+
+def _bits_for(count: int, span: int) -> int:
+    """Bits of a set of `count` hashes out of `span`, a power of two: at most one in eight will be set."""
+    return int(1 << max(6, min(8 * count, span).bit_length()))
+
+
+@njit(cache=True, nogil=True)
+def _ask(
+    values: npt.NDArray[np.uint32],
+    offsets: npt.NDArray[np.int64],
+    places: npt.NDArray[np.uint32],
+    low: int,
+    high: int,
+    probes: npt.NDArray[np.uint8],
+    asked: npt.NDArray[np.uint64],
+) -> None:
+    """Put the probes in [low, high) into the set `asked`; counts `probes` by place."""
+    mask = np.uint32(64 * len(asked) - 1)
+    for text in range(len(offsets) - 1):
+        for number in range(offsets[text], min(offsets[text + 1], offsets[text] + PROBES)):
+            if low <= values[number] < high:
+                probes[places[text]] += 1
+                bit = values[number] & mask
+                asked[bit >> 6] |= np.uint64(1) << np.uint64(bit & 63)
+
+
+@njit(cache=True, nogil=True)
+def _see(
+    values: npt.NDArray[np.uint32],
+    low: int,
+    high: int,
+    asked: npt.NDArray[np.uint64],
+    seen: npt.NDArray[np.uint64],
+    twice: npt.NDArray[np.uint64],
+) -> None:
+    """Put the samples in [low, high) that are in the set `asked` into `seen`, those that were there into `twice`."""
+    mask = np.uint32(64 * len(asked) - 1)
+    for value in values:
+        bit = value & mask
+        place, which = bit >> 6, np.uint64(1) << np.uint64(bit & 63)
+        if asked[place] & which and low <= value < high:
+            twice[place] |= seen[place] & which
+            seen[place] |= which
 
 
 @njit(cache=True, nogil=True)
@@ -147,20 +203,20 @@ def _pack_samples(
     places: npt.NDArray[np.uint32],
     low: int,
     high: int,
-    probes: npt.NDArray[np.uint8],
+    chosen: npt.NDArray[np.uint64],
 ) -> npt.NDArray[np.uint64]:
-    """Samples in [low, high) as hash << 33 | place << 1 | whether it is a probe; counts `probes` by place.
+    """Samples in [low, high) and in the set `chosen`, as hash << 33 | place << 1 | whether it is a probe.
 
     Samples lie below 2^31, since at least every second shingle is left out.
     """
     packed = np.empty(len(values), dtype=np.uint64)
-    filled = 0
+    filled, mask = 0, np.uint32(64 * len(chosen) - 1)
     for text in range(len(offsets) - 1):
         for number in range(offsets[text], offsets[text + 1]):
-            value = np.int64(values[number])
-            if low <= value < high:
+            value = values[number]
+            bit = value & mask
+            if chosen[bit >> 6] >> np.uint64(bit & 63) & 1 and low <= value < high:
                 probe = number - offsets[text] < PROBES
-                probes[places[text]] += probe
                 packed[filled] = np.uint64(value) << 33 | np.uint64(places[text]) << 1 | np.uint64(probe)
                 filled += 1
     return packed[:filled].copy()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,9 +17,9 @@ from ontogeny.data.dedup.containment import Samples
 from ontogeny.data.dedup.groups import near_groups
 from ontogeny.data.dedup.guards import Alarm, alarms, raise_or_return
 from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.dedup.shingled import Shingled, Slices, shingled
+from ontogeny.data.fetch import sizes_of, sources_of
 from ontogeny.data.portions import Portion
-from ontogeny.data.signals.shingles import shingles_of
-from ontogeny.data.texts import Texts
 
 NEAR_DUPLICATE = "near_duplicate"
 
@@ -32,9 +33,11 @@ def drop_near_duplicates(found: Decisions, settings: NearDedup) -> list[Alarm]:
         DataError: too much of a source would go, or a cluster is too large, and the settings say stop.
     """
     places = np.flatnonzero(found.kept)
+    if not len(places):
+        return []
     places = places[np.lexsort((found.row[places], found.portion[places]))]
     corpus = _Kept(found, places, settings)
-    sizes, sources, source_names = corpus.sizes_and_sources()
+    sizes, (source, source_names) = sizes_of(found, places), sources_of(found, places)
     copies = Copies(found.digest[places], preference(settings, sizes, corpus.column(settings.score)), sizes)
     outcome = find_near_duplicates(
         settings,
@@ -46,7 +49,7 @@ def drop_near_duplicates(found: Decisions, settings: NearDedup) -> list[Alarm]:
     raised = alarms(
         settings,
         removed=outcome.removed,
-        source=sources,
+        source=source,
         source_names=source_names,
         cluster=outcome.cluster,
         name_of=corpus.name,
@@ -72,6 +75,7 @@ class _Kept:
     def __init__(self, found: Decisions, places: Rows, settings: NearDedup) -> None:
         self._found, self._places, self._settings = found, places, settings
         self._minhash, *self._sampled = near_groups(settings)
+        self._texts_of = functools.cache(Portion.texts)  # memory maps, opened once for many blocks of candidates
 
     def signatures(self) -> Iterator[npt.NDArray[np.uint32]]:
         """MinHash signatures, portion by portion."""
@@ -84,28 +88,10 @@ class _Kept:
             of_rows = portion.ragged(self._sampled[0], "samples")[rows]
             yield Samples(of_rows.values, of_rows.offsets)
 
-    def shingles(self, rows: Rows) -> list[npt.NDArray[np.uint64]]:
+    def shingles(self, rows: Rows) -> Shingled:
         """The shingles of the documents at ascending `rows`."""
-        found: list[npt.NDArray[np.uint64]] = []
-        for portion, here in self._portions(rows):
-            texts = Texts.of_arrow(portion.documents(["text"]).take(here).column("text"))
-            found += shingles_of(texts, self._settings.n_gram)
-        return found
-
-    def sizes_and_sources(self) -> tuple[Rows, npt.NDArray[np.int32], list[str]]:
-        """Bytes of each document, the position of its source in the names, and the names."""
-        sizes, sources = np.empty(len(self._places), np.int64), np.empty(len(self._places), np.int32)
-        names: dict[str, int] = {}
-        start = 0
-        for portion, rows in self._portions():
-            table = portion.documents(["size_bytes", "source"]).take(rows)
-            here = slice(start, start + len(rows))
-            sizes[here] = table.column("size_bytes").to_numpy()
-            sources[here] = [
-                names.setdefault(str(name), len(names)) for name in table.column("source").to_pylist()
-            ]
-            start += len(rows)
-        return sizes, sources, list(names)
+        parts = (Slices.of(self._texts_of(portion), here) for portion, here in self._portions(rows))
+        return shingled(parts, self._settings.n_gram)
 
     def column(self, name: str | None) -> npt.NDArray[np.float64] | None:
         """The signal called `name`, as numbers."""

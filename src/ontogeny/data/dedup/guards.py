@@ -1,4 +1,4 @@
-"""Alarms over what near-duplicate removal would take: a source that empties, a cluster that swallows everything."""
+"""Alarms over what would be removed: a source that empties, a cluster that swallows everything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that near-duplicate removal should not do unasked, and the setting that allows it."""
+    """Something that should not be removed unasked, and the setting that allows it."""
 
     message: str
     setting: str
@@ -44,15 +44,20 @@ def alarms(
 
 def raise_or_return(found: list[Alarm], settings: NearDedup) -> list[Alarm]:
     """`found`, for the report. DataError where the settings say stop and there is anything."""
-    if not found or settings.on_alarm == "report":
-        return found
-    also = f" ({len(found) - 1} more alarms)" if len(found) > 1 else ""
-    raise DataError(
-        found[0].message + also,
-        hint="look at these documents first. If they are duplicates indeed, raise dedup.near."
-        f"{found[0].setting} or set dedup.near.on_alarm to report; if not, raise dedup.near.containment or "
-        "lower dedup.near.max_own_words",
-    )
+    if settings.on_alarm == "stop":
+        stop_for(
+            found,
+            "look at these documents first. If they are duplicates indeed, raise dedup.near.{setting} or set "
+            "dedup.near.on_alarm to report; if not, raise dedup.near.containment or lower dedup.near.max_own_words",
+        )
+    return found
+
+
+def stop_for(found: list[Alarm], hint: str) -> None:
+    """DataError where there is anything; `{setting}` in `hint` stands for what allows it."""
+    if found:
+        also = f" ({len(found) - 1} more alarms)" if len(found) > 1 else ""
+        raise DataError(found[0].message + also, hint=hint.format(setting=found[0].setting))
 
 
 def _source_alarms(

@@ -1,9 +1,10 @@
 """Candidates for near copies: pairs of documents whose signatures share a band.
 
-One band at a time: the key of each document's band and its place are packed into one 64-bit integer, all are sorted in
-place, and equal keys are neighbours. That is 8 bytes a document, and no more than one portion's signatures at once. A
-key keeps 64 bits less those of the place (40 of them for ten million documents); the few pairs that this brings
-together by chance are refused when they are verified, like all others that are not duplicates.
+One band at a time: the key of each document's band and its place are packed into one 64-bit integer, those whose key
+seems to occur twice are sorted in place, and equal keys are neighbours. That is 12 bytes a document, and no more than
+one portion's signatures at once. A key keeps 64 bits less those of the place (40 of them for ten million documents);
+the few pairs that this brings together by chance are refused when they are verified, like all others that are not
+duplicates.
 
 Documents are called by their place in the order of preference (0 is the best), so that nothing depends on the order
 in which they were read. In a bucket of many, each is paired with the best few and with its neighbour, never with all.
@@ -50,7 +51,7 @@ def band_pairs(signatures: Blocks, places: npt.NDArray[np.uint32], *, bands: int
             band_keys(block, band, rows, keys)
             filled = _pack(keys, places[row : row + len(block)], place_mask, packed, filled)
             row += len(block)
-        found = packed[:filled]
+        found = packed[: _keep_repeated(packed[:filled], place_mask)]
         found.sort()
         pairs = merged(pairs, _pairs_of_buckets(found, place_mask, _count_pairs(found, place_mask)))
     return pairs
@@ -81,6 +82,28 @@ def _pack(
             packed[filled] = (keys[number] & ~place_mask) | np.uint64(places[number])
             filled += 1
     return filled
+
+
+@njit(cache=True, nogil=True)
+def _keep_repeated(packed: npt.NDArray[np.uint64], place_mask: np.uint64) -> int:
+    """Move those forward whose key occurs twice, and a few others, and say how many: most documents are alone."""
+    bits = 6  # of a set of which at most one in eight is taken; the highest of a key choose the place
+    while 1 << bits < 8 * len(packed):
+        bits += 1
+    seen, twice = np.zeros(1 << bits - 6, dtype=np.uint64), np.zeros(1 << bits - 6, dtype=np.uint64)
+    shift = np.uint64(64 - bits)
+    for value in packed:
+        bit = (value & ~place_mask) >> shift
+        word, which = bit >> np.uint64(6), np.uint64(1) << (bit & np.uint64(63))
+        twice[word] |= seen[word] & which
+        seen[word] |= which
+    kept = 0
+    for value in packed:
+        bit = (value & ~place_mask) >> shift
+        if twice[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1):
+            packed[kept] = value
+            kept += 1
+    return kept
 
 
 @njit(cache=True, nogil=True)

@@ -24,16 +24,27 @@ class Settled:
     """What becomes of the `members` (k,) of any verified pair, by their places, ascending.
 
     `keeper` (k,) is the place of the copy that stays for each, and `pair` (k,) the number of the verified pair that
-    says so; both are -1 for members that stay.
+    says so; both are -1 for members that stay. `stood` (k,) says which stood the first turn.
     """
 
     members: npt.NDArray[np.uint32]
     keeper: npt.NDArray[np.int64]
     pair: npt.NDArray[np.int64]
+    stood: npt.NDArray[np.bool_]
 
     def keeper_of(self, places: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
         """The keeper of each of `places`, all of them members."""
         return self.keeper[np.searchsorted(self.members, places)]
+
+    def matter(self, places: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+        """Whether each of `places` stays, or did after the first turn: a pair of two others can change nothing."""
+        if not len(self.members):
+            return np.ones(len(places), dtype=np.bool_)
+        at = np.minimum(np.searchsorted(self.members, places), len(self.members) - 1)
+        result: npt.NDArray[np.bool_] = (
+            (self.members[at] != places) | self.stood[at] | (self.keeper[at] == KEPT)
+        )
+        return result
 
 
 def settle(verified: Verified, size_of: Callable[[npt.NDArray[np.uint32]], npt.NDArray[np.int64]]) -> Settled:
@@ -54,11 +65,11 @@ def settle(verified: Verified, size_of: Callable[[npt.NDArray[np.uint32]], npt.N
     largest_first = np.lexsort((np.arange(count), -size_of(members)))
     turn = np.empty(count, dtype=np.int64)
     turn[largest_first] = np.arange(count)
-    keeper, pair = np.full(count, KEPT), np.full(count, KEPT)
+    keeper, pair, stood = np.full(count, KEPT), np.full(count, KEPT), np.ones(count, dtype=np.bool_)
     goes = verified.better_goes, verified.worse_goes
-    _settle(largest_first, turn, starts, numbers, better, worse, *goes, keeper, pair)
+    _settle(largest_first, turn, starts, numbers, better, worse, *goes, keeper, pair, stood)
     keeper[keeper != KEPT] = members[keeper[keeper != KEPT]]
-    return Settled(members, keeper, pair)
+    return Settled(members, keeper, pair, stood)
 
 
 def proposals(verified: Verified, settled: Settled) -> Pairs:
@@ -102,12 +113,13 @@ def _settle(
     worse_goes: npt.NDArray[np.bool_],
     keeper: npt.NDArray[np.int64],
     pair: npt.NDArray[np.int64],
+    stood: npt.NDArray[np.bool_],
 ) -> None:
     for place in range(len(keeper)):
         for number in numbers[starts[place] : starts[place + 1]]:
             other = better[number]
             if other != place and better_goes[number] and worse_goes[number] and keeper[other] == -1:
-                keeper[place], pair[place] = other, number
+                keeper[place], pair[place], stood[place] = other, number, False
                 break
     for place in largest_first:
         if keeper[place] != -1:

@@ -16,12 +16,18 @@ from numba import njit
 
 from ontogeny.data.dedup.lsh import PLACE_BITS, PLACE_MASK, Pairs
 from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.dedup.shingled import Shingled
 
-ShinglesOf = Callable[[npt.NDArray[np.int64]], list[npt.NDArray[np.uint64]]]
-"""Gives the shingles of the documents at ascending rows, each in the order of its text (`signals.shingles`)."""
+ShinglesOf = Callable[[npt.NDArray[np.int64]], Shingled]
+"""Gives the shingles of the documents at ascending rows (`dedup.shingled`)."""
 
-BLOCK_BYTES = 32 << 20
-"""Text compared at once: its shingles and their order take about three times that."""
+BLOCK_BYTES = 4 << 20
+"""Text compared at once: its shingles take about as much, and are still in the cache when they are compared."""
+
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, of evenly mixed bits (Knuth 6.4): the highest bits of its product with a shingle are a place in a table."""
+
+ONE = np.uint64(1)
 
 MEASURES = 7
 """Of a pair: Jaccard; then words, share in the other and longest own run of the worse, and of the better document."""
@@ -94,15 +100,9 @@ def _measure_block(
     better, worse = row_of[pairs >> PLACE_BITS], row_of[pairs & PLACE_MASK]
     rows = np.unique(np.concatenate([better, worse])).astype(np.int64)
     texts = shingles_of(rows)
-    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum([len(text) for text in texts], out=offsets[1:])
-    order = np.concatenate([np.argsort(text) for text in texts])
-    ascending = np.concatenate(
-        [text[order[start:end]] for text, start, end in zip(texts, offsets[:-1], offsets[1:], strict=True)]
-    )
     measures = np.empty((len(pairs), MEASURES), dtype=np.float32)
     left, right = np.searchsorted(rows, better), np.searchsorted(rows, worse)
-    _compare_all(left, right, ascending, order, offsets, n_gram, measures)
+    _compare_all(left, right, texts.values, texts.offsets, n_gram, measures)
     return measures
 
 
@@ -110,56 +110,118 @@ def _measure_block(
 def _compare_all(
     left: npt.NDArray[np.int64],
     right: npt.NDArray[np.int64],
-    ascending: npt.NDArray[np.uint64],
-    order: npt.NDArray[np.int64],
+    values: npt.NDArray[np.uint64],
     offsets: npt.NDArray[np.int64],
     n_gram: int,
     measures: npt.NDArray[np.float32],
 ) -> None:
-    """Write the measures of each pair to `measures` (m, MEASURES); `right` holds the worse documents."""
+    """Write the measures of each pair to `measures` (m, MEASURES); `right` holds the worse documents.
+
+    The shingles of the left document stand in a table, for all its pairs in a row.
+    """
     longest = np.max(offsets[1:] - offsets[:-1])
-    shared_left, shared_right = np.empty(longest, dtype=np.bool_), np.empty(longest, dtype=np.bool_)
+    table = np.zeros(1 << _table_bits(2 * longest), dtype=np.int32)
+    slots = np.empty(longest, dtype=np.uint64)
+    firsts = np.empty(longest, dtype=np.int32)
+    shared, marks = np.empty(longest, dtype=np.bool_), np.empty(longest, dtype=np.bool_)
+    before, bits, taken = np.int64(-1), 0, 0
     for pair in range(len(left)):
-        a, b = offsets[left[pair]], offsets[right[pair]]
-        a_end, b_end = offsets[left[pair] + 1], offsets[right[pair] + 1]
-        both, either = _mark_shared(ascending, order, a, a_end, b, b_end, shared_left, shared_right)
-        measures[pair, 0] = both / max(either, 1)
-        measures[pair, 1], measures[pair, 4] = b_end - b + n_gram - 1, a_end - a + n_gram - 1
-        measures[pair, 2], measures[pair, 3] = _coverage(shared_right[: b_end - b], n_gram)
-        measures[pair, 5], measures[pair, 6] = _coverage(shared_left[: a_end - a], n_gram)
+        a = values[offsets[left[pair]] : offsets[left[pair] + 1]]
+        b = values[offsets[right[pair]] : offsets[right[pair] + 1]]
+        wanted = _table_bits(len(a) + len(b))
+        if left[pair] != before or bits < wanted:
+            before, bits, taken = left[pair], wanted, _enter(a, table, wanted, firsts)
+        other = _look_up(a, b, table, bits, slots, taken == len(a), firsts, marks[: len(a)], shared)
+        both = np.sum(marks[: len(a)])
+        measures[pair, 0] = both / max(taken + other, 1)
+        measures[pair, 1], measures[pair, 4] = len(b) + n_gram - 1, len(a) + n_gram - 1
+        measures[pair, 2], measures[pair, 3] = _coverage(shared[: len(b)], n_gram)
+        if taken < len(a):
+            for number in range(len(a)):
+                marks[number] = marks[firsts[number]]
+        measures[pair, 5], measures[pair, 6] = _coverage(marks[: len(a)], n_gram)
 
 
 @njit(cache=True, nogil=True)
-def _mark_shared(
-    ascending: npt.NDArray[np.uint64],
-    order: npt.NDArray[np.int64],
-    a: int,
-    a_end: int,
-    b: int,
-    b_end: int,
-    shared_left: npt.NDArray[np.bool_],
-    shared_right: npt.NDArray[np.bool_],
-) -> tuple[int, int]:
-    """Mark the shingles, in the order of the text, that both have; the sizes of intersection and union."""
-    shared_left[: a_end - a] = False
-    shared_right[: b_end - b] = False
-    both = either = 0
-    while a < a_end and b < b_end:
-        either += 1
-        value, other = ascending[a], ascending[b]
-        least = min(value, other)
-        both += value == other
-        while a < a_end and ascending[a] == least:
-            shared_left[order[a]] = other == value
-            a += 1
-        while b < b_end and ascending[b] == least:
-            shared_right[order[b]] = other == value
-            b += 1
-    for number in range(a, a_end):
-        either += number == a or ascending[number] != ascending[number - 1]
-    for number in range(b, b_end):
-        either += number == b or ascending[number] != ascending[number - 1]
-    return both, either
+def _table_bits(count: int) -> int:
+    """Of a table that is at most half full with `count` entries."""
+    bits = 1
+    while 1 << bits < 2 * count:
+        bits += 1
+    return bits
+
+
+@njit(cache=True, nogil=True)
+def _enter(
+    text: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.int32],
+    bits: int,
+    firsts: npt.NDArray[np.int32],
+) -> int:
+    """Put the shingles of `text` into the first 2^bits places of `table`; how many different ones there are.
+
+    An entry is 1 more than the place of a shingle's first occurrence, which `firsts` says of each shingle.
+    """
+    table[: 1 << bits] = 0
+    taken, mask, shift = 0, np.uint64((1 << bits) - 1), np.uint64(64 - bits)
+    for number in range(len(text)):
+        slot = (text[number] * SPREAD) >> shift
+        while table[slot] != 0 and text[np.uint32(table[slot] - 1)] != text[number]:
+            slot = (slot + ONE) & mask
+        if table[slot] == 0:
+            table[slot] = number + 1
+            taken += 1
+        firsts[number] = table[slot] - 1
+    return taken
+
+
+@njit(cache=True, nogil=True)
+def _look_up(
+    a: npt.NDArray[np.uint64],
+    b: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.int32],
+    bits: int,
+    slots: npt.NDArray[np.uint64],
+    no_repeats: bool,
+    firsts: npt.NDArray[np.int32],
+    marks: npt.NDArray[np.bool_],
+    shared: npt.NDArray[np.bool_],
+) -> int:
+    """Mark the first occurrences in `a` of what `b` has too; how many different shingles of `b` are not in `a`.
+
+    `shared` says it of each shingle of `b`. Those that are not in `a` go into the table while this counts, as negative
+    entries, and out of it in the end (`slots`). What follows in both texts after a shared one needs no table.
+    """
+    mask, shift = np.uint64((1 << bits) - 1), np.uint64(64 - bits)
+    marks[:] = False
+    extra = number = 0
+    while number < len(b):
+        slot = (b[number] * SPREAD) >> shift
+        entry = np.int64(table[slot])
+        while entry != 0 and (a[entry - 1] if entry > 0 else b[-entry - 1]) != b[number]:
+            slot = (slot + ONE) & mask
+            entry = np.int64(table[slot])
+        if entry == 0:
+            table[slot] = -(number + 1)
+            slots[extra] = slot
+            extra += 1
+        if entry <= 0:
+            shared[number] = False
+            number += 1
+            continue
+        start, first = number, int(entry) - 1
+        run = min(len(a) - first, len(b) - start)
+        while number - start < run and a[first + number - start] == b[number]:
+            number += 1
+        shared[start:number] = True
+        if no_repeats:
+            marks[first : first + number - start] = True
+        else:
+            for place in range(first, first + number - start):
+                marks[firsts[place]] = True
+    for place in range(extra):  # they came last: what came before is found as it was
+        table[slots[place]] = 0
+    return extra
 
 
 @njit(cache=True, nogil=True)
@@ -169,13 +231,17 @@ def _coverage(shared: npt.NDArray[np.bool_], n_gram: int) -> tuple[float, int]:
     Shingle i holds the words i to i + n_gram - 1. A document of one shingle may have had fewer words; no matter.
     """
     words = len(shared) + n_gram - 1
-    covered = longest = 0
-    covered_to = 0
-    for number in range(len(shared)):
-        if shared[number]:
-            longest = max(longest, number - covered_to)
-            covered += n_gram - max(0, covered_to - number)
-            covered_to = number + n_gram
+    covered = longest = covered_to = number = 0
+    while number < len(shared):
+        if not shared[number]:
+            number += 1
+            continue
+        start = number
+        while number < len(shared) and shared[number]:
+            number += 1
+        longest = max(longest, start - covered_to)
+        covered += number + n_gram - 1 - max(start, covered_to)
+        covered_to = number + n_gram - 1
     return covered / words, max(longest, words - covered_to)
 
 

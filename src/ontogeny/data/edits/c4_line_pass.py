@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from ontogeny.data.signals.characters import DECIMAL, LINE_BREAK, SPACE
-from ontogeny.data.signals.reading import before, class_at, width_of
+from ontogeny.data.signals.reading import before, chars_in, class_at, width_of
 from ontogeny.data.signals.sentences import count_sentences
 
 NO_BOUND = 1 << 62
@@ -51,9 +51,13 @@ def bound_of_lines(data: Any, offsets: Any, classes: Any) -> Any:
 @njit(cache=True, nogil=True)
 def pass_over_c4_lines(
     data: Any, offsets: Any, classes: Any, cases: Any, options: Any,
-    out: Any, out_offsets: Any, codes: Any, code_offsets: Any, counts: Any,
+    out: Any, out_offsets: Any, codes: Any, sizes: Any, words: Any, line_offsets: Any, counts: Any,
 ) -> None:  # fmt: skip
-    """Write the edited texts into `out`, what became of each line into `codes`, and counts (n, 11)."""
+    """Write the edited texts into `out`, and counts (n, 11).
+
+    Of each line before the edit: what became of it into `codes`, its bytes without what breaks it into `sizes`, its
+    words into `words`; those of text i stand from `line_offsets[i]` on.
+    """
     ends, filled, line_number = np.empty(1 << 12, np.int64), 0, 0
     for text in range(len(offsets) - 1):
         at, stop, row, begin, kept = offsets[text], offsets[text + 1], counts[text], filled, 0
@@ -64,10 +68,12 @@ def pass_over_c4_lines(
             line = filled + (kept > 0)
             if end - at > len(ends):
                 ends = np.empty(2 * (end - at), np.int64)
-            code, filled_to = _edit_line(data, at, end, classes, cases, options, out, line, row, ends)
+            code, filled_to, of_line = _edit_line(
+                data, at, end, classes, cases, options, out, line, row, ends
+            )
             if code == KEPT:
                 filled, kept = filled_to, kept + 1
-            codes[line_number] = code
+            codes[line_number], sizes[line_number], words[line_number] = code, end - at, of_line
             line_number += 1
             row[0] += 1
             row[1 + code] += 1
@@ -77,33 +83,33 @@ def pass_over_c4_lines(
                 at += 2 if returns else width_of(data[at])
         filled = _strip(out, begin, filled, classes)
         out_offsets[text + 1] = filled
-        code_offsets[text + 1] = line_number
+        line_offsets[text + 1] = line_number
 
 
 @njit(cache=True, nogil=True)
 def _edit_line(
     data: Any, start: Any, end: Any, classes: Any, cases: Any, options: Any, out: Any, into: Any, row: Any, ends: Any
 ) -> Any:  # fmt: skip
-    """What becomes of one line, and where its text ends in `out`."""
+    """What becomes of one line, where its text ends in `out`, and its words."""
     terminal, citations, min_words, max_word_chars, javascript, policy = options
     words, longest, start, end = _measure_line(data, start, end, classes, max_word_chars)
     if longest > max_word_chars:
-        return TOO_LONG_WORD, into
+        return TOO_LONG_WORD, into, words
     stop, cut = _copy(data, start, end, classes, citations, out, into)
     if terminal and not _ends_sentence(out, into, stop):
-        return NO_TERMINAL, into
+        return NO_TERMINAL, into, words
     if words < min_words:
-        return TOO_FEW_WORDS, into
+        return TOO_FEW_WORDS, into, words
     found, curly = _find(out, into, stop)
     row[_LOREM] += found & _FOUND_LOREM != 0
     if javascript and found & _FOUND_JAVASCRIPT:
-        return JAVASCRIPT, into
+        return JAVASCRIPT, into, words
     row[_CURLY] += curly
     if policy and found > _FOUND_LOREM | _FOUND_JAVASCRIPT:
-        return POLICY, into
+        return POLICY, into, words
     row[_CITATIONS] += cut
     row[_SENTENCES] += count_sentences(out, into, stop, classes, cases, ends)
-    return KEPT, stop
+    return KEPT, stop, words
 
 
 @njit(cache=True, nogil=True)
@@ -138,16 +144,8 @@ def _measure_line(data: Any, start: Any, end: Any, classes: Any, enough: Any) ->
             first = begin if words == 0 else first
             words, last = words + 1, at
             if at - begin > enough:
-                longest = max(longest, _chars(data, begin, at))
+                longest = max(longest, chars_in(data, begin, at))
     return words, longest, first, last
-
-
-@njit(cache=True, nogil=True)
-def _chars(data: Any, start: Any, end: Any) -> Any:
-    chars = 0
-    for at in range(start, end):
-        chars += data[at] & 0xC0 != 0x80
-    return chars
 
 
 @njit(cache=True, nogil=True)

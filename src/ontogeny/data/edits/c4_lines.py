@@ -2,20 +2,20 @@
 
 Raffel et al., arXiv:1910.10683, section 2.2, with the details of the reference implementation
 (tensorflow-datasets, text/c4_utils.py) as datatrove 0.10 has them. What the document as a whole must then have
-(five sentences, no lorem ipsum, no curly bracket) is the rule `c4`, which reads the columns of this edit.
+(five sentences, no lorem ipsum, no curly bracket, no bad word) is the rule `c4`, which reads the columns of this edit.
+It sees the text as edits before it left it, line by line; rules listed behind it see what it leaves.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ontogeny.data.edits.edited import Edited
+from ontogeny.data.signals.group import Ragged
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from ontogeny.data.texts import Texts
@@ -30,6 +30,8 @@ COLUMNS = (
     "c4_citations",
     "c4_sentences",
 )
+LINE_COLUMNS = ("c4_line_codes", "c4_line_bytes", "c4_line_words")
+"""What is kept of every line, so that what the edit took can be told without reading the text again."""
 
 
 class C4Lines(BaseModel):
@@ -52,22 +54,13 @@ class C4Lines(BaseModel):
     policy: bool = True
 
 
-@dataclass(frozen=True, eq=False)
-class EditedLines(Edited):
-    """The outcome, with what became of every line: text i's are `line_codes[line_offsets[i]:line_offsets[i + 1]]`.
-
-    `line_codes` (lines,) uint8 are positions in `OUTCOMES`; `line_offsets` (n + 1,) int64.
-    """
-
-    line_codes: npt.NDArray[np.uint8]
-    line_offsets: npt.NDArray[np.int64]
-
-
-def edit_c4_lines(texts: Texts, settings: C4Lines) -> EditedLines:
+def edit_c4_lines(texts: Texts, settings: C4Lines) -> Edited:
     """The texts with the lines that stay, joined by line feeds, and the columns `COLUMNS`, (n,) int64 each.
 
     `c4_lines` and, of these, how many had each outcome; lines that hold lorem ipsum or a curly bracket, of those that
-    got so far; citation marks taken out; sentences of the lines that stay.
+    got so far; citation marks taken out; sentences of the lines that stay. Beside them the ragged `LINE_COLUMNS`, a
+    value for each line of the text before the edit: its outcome as a position in `OUTCOMES` (uint8), its bytes without
+    the line break (int32), its words between spaces (int32).
     """
     import numpy as np
 
@@ -84,25 +77,19 @@ def edit_c4_lines(texts: Texts, settings: C4Lines) -> EditedLines:
         settings.javascript,
         settings.policy,
     )
-    classes = character_classes()
+    classes, cases = character_classes(), special_cases()
+    bound = bound_of_lines(texts.data, texts.offsets, classes)
     counts = np.zeros((len(texts), len(COLUMNS)), dtype=np.int64)
     data, offsets = np.empty(len(texts.data), dtype=np.uint8), np.zeros(len(texts) + 1, dtype=np.int64)
-    codes = np.empty(bound_of_lines(texts.data, texts.offsets, classes), dtype=np.uint8)
-    code_offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+    lines = (np.empty(bound, np.uint8), np.empty(bound, np.int32), np.empty(bound, np.int32))
+    line_offsets = np.zeros(len(texts) + 1, dtype=np.int64)
     pass_over_c4_lines(
-        texts.data,
-        texts.offsets,
-        classes,
-        special_cases(),
-        options,
-        data,
-        offsets,
-        codes,
-        code_offsets,
-        counts,
+        *(texts.data, texts.offsets, classes, cases, options),
+        *(data, offsets, *lines, line_offsets, counts),
     )
-    columns: dict[str, npt.NDArray[Any]] = {
+    columns: dict[str, npt.NDArray[Any] | Ragged] = {
         name: counts[:, number].copy() for number, name in enumerate(COLUMNS)
     }
-    edited = Texts(data[: offsets[-1]].copy(), offsets)
-    return EditedLines(edited, columns, codes[: code_offsets[-1]].copy(), code_offsets)
+    for name, values in zip(LINE_COLUMNS, lines, strict=True):
+        columns[name] = Ragged(values[: line_offsets[-1]].copy(), line_offsets)
+    return Edited(Texts(data[: offsets[-1]].copy(), offsets), columns)

@@ -38,10 +38,11 @@ def report_corpus(
             the columns of signals.
     """
     from ontogeny.data.croissant import corpus_card
+    from ontogeny.data.report.classifiers import classifier_figures
     from ontogeny.data.report.survey import rule_figures
     from ontogeny.data.report.survey import survey as look_again
 
-    figures = {**figures, "rules": rule_figures(rules)}
+    figures = {**figures, "rules": rule_figures(rules), "classifiers": classifier_figures(rules)}
     if survey:
         figures |= look_again(payload, figures, rules=rules)
     write_files(payload, figures, corpus_card(payload, figures, name=name), title=title)

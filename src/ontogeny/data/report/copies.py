@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ontogeny.data.report.scan import files_of, row_groups
+from ontogeny.data.report.scan import files_of, row_groups, row_groups_with
 from ontogeny.data.write import DROPPED_FILE
 from ontogeny.records.parts import part_paths
 
@@ -125,25 +125,12 @@ def _examples(payload: Path, largest: list[dict[str, Any]]) -> list[dict[str, An
     keepers: dict[str, dict[str, Any]] = {}
     for path, kept in files_of(payload):
         if kept and len(keepers) < len(wanted):
-            for table in row_groups(path, ["doc_id"]):  # ids first: texts are read where one is found only
-                if pc.any(pc.is_in(table.column("doc_id"), pa.array(wanted))).as_py():
-                    keepers |= _keepers_in(path, wanted)
-                    break
+            for table in row_groups_with(path, "doc_id", wanted, ["doc_id", "source", "locator", "text"]):
+                keepers |= {row["doc_id"]: _shown(row) for row in table.to_pylist()}
     return [
         {"documents": row["count"] + 1, "kept": keepers.get(row["value"]), "copies": copies[row["value"]]}
         for row in largest
     ]
-
-
-def _keepers_in(path: Path, wanted: list[str]) -> dict[str, dict[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = {}
-    for table in row_groups(path, ["doc_id", "source", "locator", "text"]):
-        for row in table.filter(pc.is_in(table.column("doc_id"), pa.array(wanted))).to_pylist():
-            found[row["doc_id"]] = _shown(row)
-    return found
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from ontogeny.report.panels import Loss, LossGroup
 
 SHOWN_CHARS = 600
 READING, COPIES = "reading", "copies"
-COPY = "duplicate"
-"""In the name of every reason that duplicate removal gives."""
+COPY, REPEATED = "duplicate", "repeated"
+"""In the name of every reason that duplicate removal and the cutting of repeated passages give."""
 
 
 def loss_groups(figures: Mapping[str, Any]) -> list[LossGroup]:
@@ -24,7 +24,7 @@ def loss_groups(figures: Mapping[str, Any]) -> list[LossGroup]:
         mine = {reason: left.pop(reason) for reason in rule["reasons"] if reason in left}
         if mine:
             groups.append(_group(rule["type"], mine, sizes))
-    copies = {reason: left.pop(reason) for reason in list(left) if COPY in reason}
+    copies = {reason: left.pop(reason) for reason in list(left) if COPY in reason or REPEATED in reason}
     if left:
         groups.insert(0, _group(READING if figures.get("rules") else "all rules", left, sizes))
     if copies:

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ontogeny.data.report.classifiers import add_classifiers
+from ontogeny.data.report.contamination import add_contamination
 from ontogeny.data.report.content import add_diversity, add_duplicates, add_relevance
 from ontogeny.data.report.drops import add_dropped, loss_groups
+from ontogeny.data.report.edits import add_edits
 from ontogeny.data.report.quality import add_quality
+from ontogeny.data.report.spans import add_spans
 from ontogeny.report import numbers
 from ontogeny.report.figures import Bar, bar_chart
 from ontogeny.report.page import Page, Section, Turn
@@ -34,9 +38,13 @@ def write_page(path: Path, figures: Mapping[str, Any], *, title: str) -> None:
     if cutoff := figures["dates"]["latest"]:
         page.key_figure("knowledge cutoff", cutoff, note="the latest date of a document")
     _add_sources(page, figures)
+    add_edits(page, figures)
     add_quality(page, figures)
+    add_classifiers(page, figures)
+    add_contamination(page, figures)
     add_diversity(page, figures)
     add_duplicates(page, figures)
+    add_spans(page, figures)
     add_relevance(page, figures)
     _add_lengths(page, figures)
     _add_origin(page, figures)

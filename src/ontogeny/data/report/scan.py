@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,20 @@ def row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
             yield file.read_row_group(group, columns=there)
 
 
+def row_groups_with(path: Path, column: str, wanted: list[str], columns: list[str]) -> Iterator[pa.Table]:
+    """The rows whose `column` is one of `wanted`, a row group at a time; others, with their texts, are not read."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    values = pa.array(wanted, pa.string())
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            found = pc.is_in(file.read_row_group(group, columns=[column]).column(column), values)
+            if pc.any(found).as_py():
+                yield file.read_row_group(group, columns=columns).filter(found)
+
+
 def files_of(payload: Path) -> list[tuple[Path, bool]]:
     """The files of a corpus, and whether their documents stay."""
     dropped = payload / DROPPED_FILE
@@ -62,27 +77,43 @@ def files_of(payload: Path) -> list[tuple[Path, bool]]:
     ]
 
 
-def batches(
-    payload: Path, signals: list[str], rule_reasons: set[str], *, sampled: bool = False
-) -> Iterator[Batch]:
-    """All documents whose signals are known, kept and dropped, in batches; or about `SAMPLE_ROWS`, evenly spaced.
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Some rows of one file of a corpus, in its order; `kept` says whether they stay."""
 
-    `rule_reasons` are those that other bounds could have spared a document.
+    table: pa.Table
+    kept: bool
+
+
+def stretches(payload: Path, signals: list[str], *, every: int = 1) -> Iterator[Stretch]:
+    """All documents, kept and dropped, with `signals`, `reason` and `size_bytes`; or one row in `every`.
+
+    Sizes are told where all rows are, or where a signal holds them.
     """
-    stride = max(1, _rows(payload) // SAMPLE_ROWS) if sampled else 1
-    columns = [*signals, "reason", *([] if SIZE_COLUMN in signals or sampled else ["text"])]
+    columns = [*signals, "reason", *([] if SIZE_COLUMN in signals or every > 1 else ["text"])]
     for path, kept in files_of(payload):
         pending: list[pa.Table] = []
         count = 0
         for group in row_groups(path, columns):
-            table = _sized(group.take(np.arange(0, len(group), stride)) if stride > 1 else group)
+            table = _sized(group.take(np.arange(0, len(group), every)) if every > 1 else group)
             pending.append(table)
             count += len(table)
             if count >= BATCH_ROWS:
-                yield _batch(pending, signals, kept, rule_reasons)
+                yield _stretch(pending, kept)
                 pending, count = [], 0
         if count:
-            yield _batch(pending, signals, kept, rule_reasons)
+            yield _stretch(pending, kept)
+
+
+def _stretch(tables: list[pa.Table], kept: bool) -> Stretch:
+    import pyarrow as pa
+
+    return Stretch(pa.concat_tables(tables), kept)
+
+
+def sampling_stride(payload: Path) -> int:
+    """One row in how many makes about `SAMPLE_ROWS`."""
+    return max(1, _rows(payload) // SAMPLE_ROWS)
 
 
 def _rows(payload: Path) -> int:
@@ -104,21 +135,24 @@ def _sized(table: pa.Table) -> pa.Table:
     return table.drop_columns(["text"]).append_column("size_bytes", sizes)
 
 
-def _batch(tables: list[pa.Table], signals: list[str], kept: bool, rule_reasons: set[str]) -> Batch:
-    import pyarrow as pa
+def batch_of(stretch: Stretch, signals: list[str], rule_reasons: set[str]) -> Batch:
+    """The documents of `stretch` whose signals are known.
+
+    `rule_reasons` are those that other bounds could have spared a document.
+    """
     import pyarrow.compute as pc
 
-    table = pa.concat_tables(tables)
+    table = stretch.table
     known = next((name for name in signals if name not in ("url", "language")), None)
     if known is not None and table.column(known).null_count:
         table = table.filter(pc.is_valid(table.column(known)))  # records that became no document
     open_ = np.ones(len(table), dtype=np.bool_)
-    if not kept:
+    if not stretch.kept:
         open_ = np.isin(np.array(table.column("reason").to_pylist(), dtype=str), sorted(rule_reasons))
     return Batch(
         {name: _column(table, name) for name in signals},
         table.column("size_bytes").to_numpy(),
-        np.full(len(table), kept),
+        np.full(len(table), stretch.kept),
         open_,
     )
 

@@ -16,7 +16,7 @@ from ontogeny.data.diversity import diversity_figures, sample_texts
 from ontogeny.data.relevance import relevance_figures
 from ontogeny.data.report.copies import cluster_figures, domain_figures
 from ontogeny.data.report.curves import Curves, reasons_of
-from ontogeny.data.report.scan import batches, joined, signal_columns
+from ontogeny.data.report.scan import batch_of, joined, sampling_stride, signal_columns, stretches
 from ontogeny.data.rules import Rule
 
 
@@ -55,11 +55,12 @@ def bound_figures(payload: Path, rules: Sequence[Rule]) -> list[dict[str, Any]]:
     signals = signal_columns(payload)
     if not rules or not signals:
         return []
-    sampled = list(batches(payload, signals, set(), sampled=True))
+    stride = sampling_stride(payload)
+    sampled = list(stretches(payload, signals, every=stride))
     if not sampled:
         return []
     curves = Curves(rules)
-    curves.begin(joined(sampled))
-    for batch in batches(payload, signals, curves.reasons):
-        curves.add(batch)
+    curves.begin(joined([batch_of(stretch, signals, set()) for stretch in sampled]))
+    for stretch in stretches(payload, signals) if stride > 1 else sampled:
+        curves.add(batch_of(stretch, signals, curves.reasons))
     return curves.figures()

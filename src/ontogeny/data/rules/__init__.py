@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import Field
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.data.edits.c4_lines import C4Lines, edit_c4_lines
 from ontogeny.data.edits.mask_pii import MaskPii, mask_pii
 from ontogeny.data.rules.block_list import BlockListRule, files_of, judge_block_list
@@ -64,6 +65,7 @@ def _named_groups(rule: Any) -> list[SignalGroup]:
 def _classifier_groups(rule: ClassifierRule) -> list[SignalGroup]:
     from ontogeny.data.signals.classifier import classifier_signals
 
+    assert rule.path is not None  # `with_classifiers` has found it
     return [classifier_signals(rule.name, rule.path)]
 
 
@@ -71,6 +73,18 @@ def _toxicity_groups(rule: Toxicity) -> list[SignalGroup]:
     from ontogeny.data.signals.toxicity import toxicity_signals
 
     return [toxicity_signals(rule.words)]
+
+
+def _bad_word_groups(rule: C4) -> list[SignalGroup]:
+    from ontogeny.data.signals.bad_words import bad_word_signals
+
+    return [bad_word_signals(rule.bad_words)] if rule.bad_words else []
+
+
+def _quality_groups(rule: GopherQuality) -> list[SignalGroup]:
+    from ontogeny.data.signals.stop_words import stop_word_signals
+
+    return [*_named_groups(rule), *([stop_word_signals(rule.stop_words)] if rule.stop_words else [])]
 
 
 def _expression_groups(rule: Expression) -> list[SignalGroup]:
@@ -85,7 +99,7 @@ def _overlap_groups(rule: Decontaminate) -> list[SignalGroup]:
     return [group_of(rule)]
 
 
-def _item_files(rule: Decontaminate) -> list[Path]:
+def _item_files(rule: Decontaminate) -> list[AnyPath]:
     from ontogeny.data.signals.overlap import item_files
 
     return item_files(rule)
@@ -103,20 +117,26 @@ class RuleType:
     edit: Callable[[Texts, Any], Edited] | None = None
     groups: Callable[[Any], list[SignalGroup]] = _named_groups
     about: tuple[str, ...] = ()
-    files: Callable[[Any], list[Path]] = lambda rule: []
+    files: Callable[[Any], Sequence[AnyPath]] = lambda rule: []
 
 
 RULES: dict[str, RuleType] = {
     "length": RuleType(judge_length),
-    "gopher-quality": RuleType(judge_gopher_quality),
+    "gopher-quality": RuleType(judge_gopher_quality, groups=_quality_groups),
     "gopher-repetition": RuleType(judge_gopher_repetition),
     "c4-lines": RuleType(edit=edit_c4_lines),
-    "c4": RuleType(judge_c4),
+    "c4": RuleType(
+        judge_c4,
+        groups=_bad_word_groups,
+        files=lambda rule: [rule.bad_words] if rule.bad_words else [],
+    ),
     "fineweb": RuleType(judge_fineweb),
     "language": RuleType(judge_language),
     "block-list": RuleType(judge_block_list, groups=lambda rule: [], about=("url",), files=files_of),
     "classifier": RuleType(
-        judge_classifier, groups=_classifier_groups, files=lambda rule: sorted(rule.path.glob("*"))
+        judge_classifier,
+        groups=_classifier_groups,
+        files=lambda rule: sorted(rule.path.glob("*")) if rule.path else [],
     ),
     "toxicity": RuleType(
         judge_toxicity, groups=_toxicity_groups, files=lambda rule: [rule.words] if rule.words else []
@@ -167,6 +187,6 @@ def needs_of(rules: Sequence[Rule]) -> list[Need]:
     return list(needs)
 
 
-def files_read_by(rules: Sequence[Rule]) -> list[Path]:
+def files_read_by(rules: Sequence[Rule]) -> list[AnyPath]:
     """The outside files whose content decides with the settings of `rules`."""
     return [path for rule in rules for path in RULES[rule.type].files(rule)]

@@ -1,6 +1,8 @@
 """Drops documents from places that are on a block list, or whose address holds certain words.
 
-It judges the column `url` of a document (see `judge_block_list`), and keeps documents that have none.
+It sees no text, but the column `url` of a document (see `judge_block_list`), and keeps documents that have none. There
+is no published default: lists are the user's, such as those of the University of Toulouse that RefinedWeb took
+(arXiv:2306.01116, appendix G.1).
 """
 
 from __future__ import annotations

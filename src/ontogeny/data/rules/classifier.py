@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +12,30 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ontogeny.data.rules.judgement import Bound, Judgement, first_missed
 from ontogeny.data.signals.classifier import quality_column
+from ontogeny.lineage.step import Ref
+
+if TYPE_CHECKING:
+    from ontogeny.lineage.artifact import Artifact
+
+KIND = "quality-classifier"
+"""Of the artifacts that `train-classifier` makes."""
+RuleT = TypeVar("RuleT")
 
 
 class ClassifierRule(BaseModel):
-    """A classifier's folder, the name its column gets, and bounds on its probability, both ends allowed."""
+    """A classifier, the name its column gets, and bounds on its probability, both ends allowed.
+
+    `classifier` names a step `train-classifier` of the recipe, or what one made (`recipe/step@2`); `path` is a folder
+    that `Classifier.save` wrote.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     bounds: ClassVar[tuple[str, ...]] = ("min_score", "max_score")
 
     type: Literal["classifier"]
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
-    path: Path
+    classifier: Annotated[str, Ref(KIND)] | None = None
+    path: Path | None = None
     min_score: float | None = Field(None, ge=0, le=1)
     max_score: float | None = Field(None, ge=0, le=1)
 
@@ -30,6 +43,16 @@ class ClassifierRule(BaseModel):
     def needs(self) -> tuple[str, ...]:
         """The signal group that `signals.classifier.classifier_signals(name, path)` makes."""
         return (quality_column(self.name),)
+
+    @model_validator(mode="after")
+    def _one_classifier(self) -> ClassifierRule:
+        if (self.classifier is None) == (self.path is None):
+            given = "neither" if self.path is None else "both"
+            raise ValueError(
+                f"the classifier rule {self.name!r} has {given} of `classifier` and `path`: name a step"
+                " `train-classifier`, or give the folder of a classifier"
+            )
+        return self
 
     @model_validator(mode="after")
     def _bounds_make_sense(self) -> ClassifierRule:
@@ -42,6 +65,16 @@ class ClassifierRule(BaseModel):
                 f"min_score {self.min_score:g} is above max_score {self.max_score:g}: every document would be dropped"
             )
         return self
+
+
+def with_classifiers(rules: Sequence[RuleT], inputs: Mapping[str, Artifact]) -> tuple[RuleT, ...]:
+    """`rules` with the folder of each classifier that they name; `inputs` are those of the step, by role."""
+    return tuple(
+        rule.model_copy(update={"classifier": None, "path": inputs[f"rules.{position}.classifier"].path})
+        if isinstance(rule, ClassifierRule) and rule.classifier is not None
+        else rule
+        for position, rule in enumerate(rules)
+    )
 
 
 def judge_classifier(rule: ClassifierRule, columns: Mapping[str, npt.NDArray[Any]]) -> Judgement:

@@ -4,6 +4,7 @@
 
 The expression is parsed with `ast` into a handful of allowed nodes and worked out over whole columns with numpy;
 nothing is ever handed to `eval`. What is not a number compares as false, as in numpy; beware of `not` and `!=` there.
+It sees signals of the text as it is where the rule stands, and has no defaults.
 """
 
 from __future__ import annotations

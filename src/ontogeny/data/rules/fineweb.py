@@ -1,7 +1,8 @@
 """Drops lists, menus and repeated lines: FineWeb's own rules.
 
 Penedo et al., arXiv:2406.17557, section 3.6; counted in the way of datatrove 0.10 (`fineweb_quality_filter`), in its
-order. In the published chain it stands after C4's rules for lines, and so judges the text that these leave.
+order. It sees the text as it is where the rule stands: in the published chain after C4's edit of lines, and so what
+that leaves.
 """
 
 from __future__ import annotations

@@ -1,16 +1,20 @@
 """Drops documents that do not look like prose: the quality rules of Gopher.
 
 Rae et al., arXiv:2112.11446, appendix A1.1; counted as datatrove 0.10 does (`gopher_quality_filter`), in its order.
+It sees the text as it is where the rule stands: in the published chains before C4's edit of lines.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ontogeny.data.rules.judgement import Bound, Judgement, first_missed
+from ontogeny.data.signals.special_cases import STOP_WORDS as STOP_WORDS_OF_GOPHER
+from ontogeny.data.signals.special_cases import english_cases
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,8 +32,9 @@ class GopherQuality(BaseModel):
     `min_words`, `max_words`: words that are more than signs, and in `min_word_chars`, `max_word_chars` their mean
     length in characters. `max_symbols_per_word`: of # and, by itself, of the ellipsis, for each word.
     `max_bullet_lines`, `max_ellipsis_lines`: share of lines that begin with • or -, that end with an ellipsis.
-    `min_alphabetic_words`: share of words with a letter. `min_stop_words`: how many of the, be, to, of, and, that,
-    have, with occur, in lower case.
+    `min_alphabetic_words`: share of words with a letter. `min_stop_words`: how many different stop words occur, which
+    are the, be, to, of, and, that, have, with, in lower case, or those of `stop_words`: for another language, words of
+    its own, each as it is written in a text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +59,27 @@ class GopherQuality(BaseModel):
     max_bullet_lines: float | None = Field(0.9, ge=0, le=1)
     max_ellipsis_lines: float | None = Field(0.3, ge=0, le=1)
     min_alphabetic_words: float | None = Field(0.8, ge=0, le=1)
-    min_stop_words: int | None = Field(2, ge=1, le=8)
+    stop_words: tuple[str, ...] | None = Field(None, min_length=1)
+    min_stop_words: int | None = Field(2, ge=1)
+
+    @field_validator("stop_words")
+    @classmethod
+    def _single(cls, words: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        cut = {chunk for chunk, parts in english_cases().items() if len(parts) > 1} if words else ()
+        for word in words or ():
+            if not word or word in cut or any(unicodedata.category(char)[0] not in "LM" for char in word):
+                raise ValueError(f"{word!r} is not one word of letters: it would never be found")
+        return words
+
+    @model_validator(mode="after")
+    def _stop_words_suffice(self) -> GopherQuality:
+        given = len(set(self.stop_words)) if self.stop_words else len(STOP_WORDS_OF_GOPHER)
+        if self.min_stop_words is not None and self.min_stop_words > given:
+            raise ValueError(
+                f"min_stop_words {self.min_stop_words} is more than the {given} different stop words there are:"
+                " every document would be dropped"
+            )
+        return self
 
     @model_validator(mode="after")
     def _bounds_make_sense(self) -> GopherQuality:
@@ -76,7 +101,8 @@ def judge_gopher_quality(rule: GopherQuality, columns: Mapping[str, npt.NDArray[
     mean_chars = columns["counted_word_chars"] / np.maximum(counted, 1)
     hashes, ellipses = columns["hash_signs"] / words, columns["ellipses"] / words
     bullets, ellipsis_lines = columns["bullet_lines"] / lines, columns["ellipsis_lines"] / lines
-    alphabetic, stop_words = columns["alphabetic_words"] / words, columns["stop_words"].astype(np.float64)
+    alphabetic = columns["alphabetic_words"] / words
+    stop_words = columns["listed_stop_words" if rule.stop_words else "stop_words"].astype(np.float64)
     symbols = "for each word, above max_symbols_per_word"
     tests = (
         (TOO_SHORT, "words, fewer than min_words", counted, rule.min_words, None),

@@ -2,7 +2,8 @@
 
 Rae et al., arXiv:2112.11446, appendix A1.1, table A1; counted as datatrove 0.10 does (`gopher_repetition_filter`), in
 its order. A paragraph or line counts as a duplicate from its second time on; shares of characters are of the whole
-text; runs of words are those of `signals/n_grams`.
+text; runs of words are those of `signals/n_grams`. It sees the text as it is where the rule stands: in the published
+chains the raw text, before C4's edit of lines.
 """
 
 from __future__ import annotations

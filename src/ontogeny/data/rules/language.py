@@ -1,4 +1,7 @@
-"""Keeps documents in the languages that are wanted, where the detector is sure enough."""
+"""Keeps documents in the languages that are wanted, where the detector is sure enough.
+
+It sees the text as it is where the rule stands; in FineWeb's chain, whose bound is the default, before any edit.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Drops documents that are too short to say anything, or too long to be one document."""
+"""Drops documents that are too short to say anything, or too long to be one document.
+
+It sees the text as it is where the rule stands in the recipe, and has no published bounds: whoever names it names them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Drops documents that hold personal data."""
+"""Drops documents that hold personal data.
+
+It sees the text as it is where the rule stands: behind the edit `mask-pii` there is nothing left for it to find. The
+default, none at all, is ours; published corpora mask instead (FineWeb, arXiv:2406.17557).
+"""
 
 from __future__ import annotations
 

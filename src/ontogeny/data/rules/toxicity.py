@@ -1,4 +1,8 @@
-"""Drops documents with too large a share of toxic words."""
+"""Drops documents with too large a share of toxic words.
+
+It sees the text as it is where the rule stands. The bound and the list are our own (see `signals/toxicity`); C4's rule,
+one bad word and the page goes, is `bad_words` of the rule `c4`.
+"""
 
 from __future__ import annotations
 

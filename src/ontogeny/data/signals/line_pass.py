@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from ontogeny.data.signals.characters import LINE_BREAK, SPACE, TERMINAL
-from ontogeny.data.signals.reading import BASIS, PRIME, before, class_at, code_at, width_of
+from ontogeny.data.signals.reading import BASIS, PRIME, before, chars_in, class_at, code_at, width_of
 
 SHORT_LINE_CHARS = 30
 """A line up to here is short: FineWeb, arXiv:2406.17557, section 3.6."""
@@ -117,7 +117,7 @@ def _count_lines(
             at += 1
         if at > begin:
             elements += 1
-            chars = at - begin if plain else _chars(data, begin, at)
+            chars = at - begin if plain else chars_in(data, begin, at)
             seen = _stands(_hash(data, begin, at), keys, marks, size)
             copies += seen
             copied_chars += chars * seen
@@ -154,7 +154,7 @@ def _count_paragraphs(
         paragraphs += 1
         if _stands(_hash(data, begin, at), keys, marks, size):
             copies += 1
-            copied_chars += _chars(data, begin, at)
+            copied_chars += chars_in(data, begin, at)
         if at >= end:
             break
         while data[at] == NEW_LINE:
@@ -182,14 +182,6 @@ def _ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
     if data[end - 1] == DOT:
         return data[end - 2] == DOT and data[end - 3] == DOT
     return data[end - 3] == 0xE2 and data[end - 2] == 0x80 and data[end - 1] == 0xA6
-
-
-@njit(cache=True, nogil=True)
-def _chars(data: Any, start: Any, end: Any) -> Any:
-    chars = 0
-    for at in range(start, end):
-        chars += data[at] & 0xC0 != 0x80
-    return chars
 
 
 @njit(cache=True, nogil=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ontogeny.core.files import digest_file, digest_json
+from ontogeny.core.remote import AnyPath, path_of
 from ontogeny.data.signals.group import Columns, SignalGroup
 from ontogeny.data.texts import Texts
 from ontogeny.records.paths import expand
@@ -37,7 +37,7 @@ class Key:
     max_items: int
 
 
-def item_files(rule: Decontaminate) -> list[Path]:
+def item_files(rule: Decontaminate) -> list[AnyPath]:
     """The files that the rule reads, sorted, each once.
 
     Raises:
@@ -74,7 +74,7 @@ def _key(rule: Decontaminate) -> Key:
 @functools.lru_cache(maxsize=8)
 def _name(key: Key) -> str:
     # The name of a file counts: it is that of the suite.
-    content = [(Path(path).name, digest_file(Path(path))) for path, _, _ in key.stamps]
+    content = [(path_of(path).name, digest_file(path_of(path))) for path, _, _ in key.stamps]
     digest = digest_json([content, key.columns, key.n_gram, key.max_items])
     return f"overlap-{digest.partition(':')[2][:DIGEST_CHARS]}"
 
@@ -95,5 +95,5 @@ def _index(key: Key) -> OverlapIndex:
     from ontogeny.data.decontaminate.index import build_index
     from ontogeny.data.decontaminate.items import all_items, read_items
 
-    files = read_items([Path(path) for path, _, _ in key.stamps], dict[str, str](key.columns))
+    files = read_items([path_of(path) for path, _, _ in key.stamps], dict[str, str](key.columns))
     return build_index(all_items(files), n_gram=key.n_gram, max_items=key.max_items)

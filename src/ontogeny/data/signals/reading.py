@@ -70,6 +70,15 @@ def before(data: Any, at: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def chars_in(data: Any, start: Any, end: Any) -> Any:
+    """How many characters begin from `start` to `end`."""
+    chars = 0
+    for at in range(start, end):
+        chars += data[at] & 0xC0 != 0x80
+    return chars
+
+
+@njit(cache=True, nogil=True)
 def hash_of(data: Any, start: Any, end: Any, basis: Any) -> Any:
     """FNV-1a of the bytes from `start` to `end`, uint64."""
     value = basis

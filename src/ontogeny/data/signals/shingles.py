@@ -12,76 +12,39 @@ A shingle is n words in a row, hashed to 64 bits; a text of fewer words is one s
 
 from __future__ import annotations
 
-import functools
 import itertools
-import unicodedata
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from ontogeny.data.signals.folding import (
+    BASE,
+    COMMA,
+    DIGIT,
+    FULL_STOP,
+    HALF,
+    MIX_1,
+    MIX_2,
+    NINE,
+    OWN_WORD,
+    SEPARATOR,
+    SKIPPED,
+    TABLE_SIZE,
+    folding_table,
+)
 from ontogeny.data.texts import Texts
 
-SEPARATOR, SKIPPED, DIGIT = 0, 1, 0x30
-"""Symbols of the folding table: the end of a word, nothing at all, a digit of any script. Others are code points."""
-
-OWN_WORD = 1 << 31
-"""Set in the symbol of a code point that is a word of its own."""
-
-TABLE_SIZE = 0x20000
-"""Code points in the table: the first two planes. Those beyond are nearly all Han, and words of their own."""
+__all__ = [
+    "BASE", "BLOCK_WORDS", "COMMA", "DIGIT", "FULL_STOP", "HALF", "MIX_1", "MIX_2", "NINE", "ONE", "OWN_WORD",
+    "SEPARATOR", "SKIPPED", "TABLE_SIZE", "ZERO", "folding_table", "mixed", "next_shingles", "scan_words",
+    "shingles_of",
+]  # fmt: skip
 
 BLOCK_WORDS = 1024
 """Words hashed at once: their hashes and shingles stay in the first-level cache."""
 
-UNSPACED = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x0F00, 0x109F),  # Tibetan, Burmese
-    (0x1780, 0x17FF),  # Khmer
-    (0x2E80, 0x2FDF),  # Han radicals
-    (0x3040, 0x30FF),  # kana
-    (0x31F0, 0x31FF),  # small kana
-    (0x3400, 0x4DBF),  # Han, extension A
-    (0x4E00, 0x9FFF),  # Han
-    (0xAA60, 0xAA7F),  # Burmese, extension A
-    (0xF900, 0xFAFF),  # Han, compatibility
-    (0x1B000, 0x1B16F),  # historic kana
-)
-"""Blocks of the Unicode standard whose scripts put no spaces between words."""
-
-# Odd 64-bit constants: the golden ratio (Knuth 6.4), and those of MurmurHash3's 64-bit finaliser (Appleby 2011).
-BASE = np.uint64(0x9E3779B97F4A7C15)
-MIX_1, MIX_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
-HALF = np.uint64(33)
 ZERO, ONE = np.uint64(0), np.uint64(1)
-FULL_STOP, COMMA, NINE = 0x2E, 0x2C, 0x39
-
-
-@functools.cache
-def folding_table() -> npt.NDArray[np.uint32]:
-    """What each code point counts as, (TABLE_SIZE,); made once a process, in about a tenth of a second."""
-    table = np.zeros(TABLE_SIZE, dtype=np.uint32)
-    for code in range(TABLE_SIZE):
-        table[code] = _symbol(chr(code))
-    for first, last in UNSPACED:
-        letters = table[first : last + 1]
-        letters[(letters > SKIPPED) & (letters != DIGIT)] |= np.uint32(OWN_WORD)
-    table.flags.writeable = False
-    return table
-
-
-def _symbol(character: str) -> int:
-    category = unicodedata.category(character)
-    if category == "Nd":
-        return DIGIT
-    if category in {"Mn", "Cf"}:  # combining marks; soft hyphens and joiners
-        return SKIPPED
-    if category[0] in "PSZC":
-        return SEPARATOR
-    lower = character.lower().replace("ς", "σ")  # Greek has two small sigmas, by place in the word
-    bases = [each for each in unicodedata.normalize("NFD", lower) if unicodedata.category(each) != "Mn"]
-    # A syllable of Hangul decomposes into several letters: as a symbol it stands for all of them.
-    return ord(bases[0]) if len(bases) == 1 else ord(lower[0])
 
 
 @njit(cache=True, nogil=True)

@@ -12,10 +12,9 @@ CONTINUATION, CONTINUATION_MASK = 0x80, 0xC0  # RFC 3629, section 3: every byte 
 
 def measure(texts: Texts) -> Columns:
     """`chars` and `bytes` of each text, (n,) int64."""
-    starts = (texts.data & CONTINUATION_MASK) != CONTINUATION
-    before = np.zeros(len(texts.data) + 1, dtype=np.int64)
-    np.cumsum(starts, out=before[1:])
-    return {"chars": np.diff(before[texts.offsets]), "bytes": texts.sizes}
+    continuing = np.flatnonzero((texts.data & CONTINUATION_MASK) == CONTINUATION)
+    before = np.searchsorted(continuing, texts.offsets)
+    return {"chars": texts.sizes - np.diff(before), "bytes": texts.sizes}
 
 
 SIZE = SignalGroup("size", 1, ("chars", "bytes"), measure)

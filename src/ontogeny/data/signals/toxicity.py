@@ -14,11 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blake3 import blake3
-
-from ontogeny.core.errors import DataError
 from ontogeny.data.signals.group import Columns, SignalGroup
 from ontogeny.data.texts import Texts
+from ontogeny.data.word_files import read_words, version_of
 
 if TYPE_CHECKING:
     from ontogeny.data.word_list import WordList
@@ -41,41 +39,9 @@ def toxicity_signals(path: Path | None = None) -> SignalGroup:
     """
     path = path or own_list()
     words = read_words(path)
-    version = int.from_bytes(blake3("\n".join(words).encode()).digest(4), "big") >> 1
-    return SignalGroup("toxicity", version, (TOXIC_WORD_RATE,), functools.partial(_compute, words=words))
-
-
-def read_words(path: Path) -> tuple[str, ...]:
-    """The words of a list, in small letters and alphabetical order.
-
-    Raises:
-        DataError: it cannot be read, holds no word, or a line that is not one word.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"the word list cannot be read: {error}", where=str(path), hint="give a text file, a word a line"
-        ) from None
-    words = set()
-    for number, line in enumerate(lines, start=1):
-        word = line.split("#", 1)[0].strip().lower()
-        if word and not _is_one_word(word):
-            raise DataError(
-                f"{word[:40]!r} is not one word",
-                where=f"{path}, line {number}",
-                hint="a line holds one word of letters, digits and apostrophes; # begins a comment",
-            )
-        words.add(word)
-    if not words - {""}:
-        raise DataError(
-            "the word list holds no word", where=str(path), hint="give a text file, a word a line"
-        )
-    return tuple(sorted(words - {""}))
-
-
-def _is_one_word(word: str) -> bool:
-    return all(char.isalnum() or char == "'" or ord(char) > 127 for char in word)
+    return SignalGroup(
+        "toxicity", version_of(words), (TOXIC_WORD_RATE,), functools.partial(_compute, words=words)
+    )
 
 
 def _compute(texts: Texts, words: tuple[str, ...]) -> Columns:

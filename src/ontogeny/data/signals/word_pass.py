@@ -87,6 +87,38 @@ def pass_over_words(
 
 
 @njit(cache=True, nogil=True)
+def count_listed_words(data: Any, offsets: Any, classes: Any, cases: Any, listed: Any, out: Any) -> None:
+    """How many different words of a list each text holds, into `out` (n,) int32.
+
+    `listed` (m,) uint64 are the words' hashes (`special_cases.fnv`), sorted. Words are split as English ones are.
+    """
+    kinds = byte_kinds(classes)
+    hashes, before = np.empty(_LEAST_ROOM, np.uint64), np.empty(_LEAST_ROOM + 1, np.int32)
+    ends, state, row = np.empty(_LEAST_ROOM, np.int64), np.zeros(3, np.int64), np.zeros(5, np.int64)
+    last_seen = np.full(len(listed), -1, np.int64)  # the number of the text that held it last
+    for text in range(len(offsets) - 1):
+        at, stop = offsets[text], offsets[text + 1]
+        while True:
+            state[:] = 0
+            before[0] = 0
+            at = _read_words(
+                data, at, stop, kinds, classes, cases, True, True, hashes, before, ends, state, row
+            )
+            for word in range(state[0]):
+                place = np.searchsorted(listed, hashes[word])
+                if place < len(listed) and listed[place] == hashes[word] and last_seen[place] != text:
+                    last_seen[place] = text
+                    out[text] += 1
+            if at >= stop:
+                break
+            size = state[2]
+            if size > len(hashes):
+                hashes, before = _grown(hashes, before, 0, size)
+            if size > len(ends):
+                ends = np.empty(2 * size, np.int64)
+
+
+@njit(cache=True, nogil=True)
 def _read_words(
     data: Any, at: Any, stop: Any, kinds: Any, classes: Any, cases: Any, english: Any, repetition: Any,
     hashes: Any, before: Any, ends: Any, state: Any, row: Any,

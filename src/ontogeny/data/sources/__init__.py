@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.data.document import Document, Rejected
 from ontogeny.data.sources import csv, dialogue, jsonl, parquet, text
 from ontogeny.data.sources.books import BooksSource, book_units, read_books
@@ -78,6 +79,7 @@ SOURCES: dict[str, SourceType] = {
     "dialogue": SourceType(partial(units_of, formats=dialogue.FORMATS), read_dialogue),
     "html": SourceType(whole_files, read_html),
     "warc": SourceType(whole_files, read_warc),
+    "wet": SourceType(whole_files, read_warc),
     "common-crawl": SourceType(whole_files, read_common_crawl),
     "wikipedia": SourceType(whole_files, read_wikipedia),
     "stackexchange": SourceType(whole_files, read_stackexchange),
@@ -97,14 +99,14 @@ def units_read(source: Source) -> list[Unit]:
     return SOURCES[source.type].units(source)
 
 
-def files_read(source: Source) -> list[Path]:
+def files_read(source: Source) -> list[AnyPath]:
     """The files that `source` opens, sorted.
 
     Raises:
         RecipeError: there are none of that name.
     """
     files = SOURCES[source.type].files
-    return files() if files else sorted({unit.path for unit in units_read(source)})
+    return list(files()) if files else sorted({unit.path for unit in units_read(source)})
 
 
 def read_source(source: Source, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:

@@ -63,8 +63,10 @@ def read_books(source: BooksSource, unit: Unit, reading: Reading) -> Iterator[Do
     """The books, or their chapters, of one file."""
     format = _row_format(unit)
     reading.note_detected(format or "text")
-    books = _rows(source, unit, reading, format) if format else _text(source, unit, reading)
-    for book in books:
+    skip = (reading.resume_at or 0) if format else 0
+    books = _rows(source, unit, reading, format, skip) if format else _text(source, unit, reading)
+    for place, book in enumerate(books, start=skip):
+        reading.begin(place)
         if isinstance(book, BadRow):
             reading.count.add_bad(book)
             yield rejected(book, source.source_name)
@@ -90,10 +92,13 @@ def _row_format(unit: Unit) -> Format | None:
     return None if format is Format.TEXT else format
 
 
-def _rows(source: BooksSource, unit: Unit, reading: Reading, format: Format) -> Iterator[_Book | BadRow]:
-    for row in read_rows(
-        unit.path, columns=source.columns, format=format, part=unit.part, watch=reading.watch
-    ):
+def _rows(
+    source: BooksSource, unit: Unit, reading: Reading, format: Format, skip: int
+) -> Iterator[_Book | BadRow]:
+    rows = read_rows(
+        unit.path, columns=source.columns, format=format, part=unit.part, watch=reading.watch, skip=skip
+    )
+    for row in rows:
         if isinstance(row, BadRow):
             yield row
             continue

@@ -87,12 +87,15 @@ def read_common_crawl(
     source: CommonCrawlSource, unit: Unit, reading: Reading
 ) -> Iterator[Document | Rejected]:
     """One document for each line of an index whose record holds a page."""
-    number = 0
+    number, skip = 0, reading.resume_at or 0
     try:
         with open_limited(unit.path, reading.watch) as stream:
             for line in read_lines(stream):
-                if line.data.strip():
-                    number += 1
+                if not line.data.strip():
+                    continue
+                number += 1
+                if number > skip:
+                    reading.begin(number - 1)
                     yield _outcome(source, unit, line, number, reading)
         bad = BadRow(Fault.EMPTY_FILE, "there is no line in this index", 0, record_locator(unit.path, 0))
     except DamagedStreamError as error:

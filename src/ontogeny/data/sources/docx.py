@@ -106,7 +106,7 @@ def read_docx(source: DocxSource, unit: Unit, reading: Reading) -> Iterator[Docu
 
 
 def _read(source: DocxSource, unit: Unit) -> tuple[str, str | None]:
-    with zipfile.ZipFile(unit.path) as archive:
+    with unit.path.open("rb") as file, zipfile.ZipFile(file) as archive:
         about = archive.getinfo(BODY)
         bomb = about.file_size > UNCHECKED_BYTES and about.file_size > MAX_RATIO * max(about.compress_size, 1)
         if about.file_size > source.max_body_bytes or bomb:

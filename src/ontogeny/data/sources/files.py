@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import BinaryIO, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ontogeny.core.errors import RecipeError, nearest
+from ontogeny.core.remote import AnyPath, url_path
 from ontogeny.data.document import Content, Document, Rejected, digest_content, domain_of, make_doc_id
 from ontogeny.records.accounting import RowCount
 from ontogeny.records.formats import SUFFIXES, Format, bare_name, detect_format
@@ -38,7 +39,8 @@ class FileSource(BaseModel):
     """Columns that hold the content itself."""
 
     path: str = Field(min_length=1)
-    """A file or a glob (`./books/*.jsonl.gz`, `**` for any depth), relative to where the command runs."""
+    """A file or a glob (`./books/*.jsonl.gz`, `**` for any depth), relative to where the command runs; or a URL of
+    either, as fsspec spells it (`s3://bucket/books/*.jsonl.gz`)."""
 
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     """The source's name, part of each document's id; by default the file's."""
@@ -68,7 +70,7 @@ class FileSource(BaseModel):
         """The name given, or the file's without suffix and wildcards, or its folder's."""
         if self.name:
             return self.name
-        path = Path(self.path)
+        path = PurePosixPath(url_path(self.path))
         for candidate in (bare_name(path), path.parent.name):
             if plain := re.sub(r"[^A-Za-z0-9_.-]+", "", candidate).strip("-_."):
                 return plain
@@ -85,11 +87,24 @@ class UnfitRowError(ValueError):
 
 @dataclass
 class Reading:
-    """What was learnt about a source while it was read."""
+    """What was learnt about a unit while it was read, and from where its reading may go on.
+
+    A reader that can go on inside a unit calls `begin` before each item (a line, a row, a page), with whatever number
+    leads back to it cheaply. Set to such a number beforehand, `resume_at` makes the reader begin with that item and
+    spare the work for what lies before. The count is then the caller's to restore: rows that are read again count
+    again.
+    """
 
     count: RowCount
     detected: list[str] = field(default_factory=list)
     file: BinaryIO | None = None
+    place: int | None = None
+    """The item that was begun last; None where the reader cannot go on inside a unit."""
+    resume_at: int | None = None
+
+    def begin(self, place: int) -> None:
+        """The next records come from the item at `place`."""
+        self.place = place
 
     def watch(self, file: BinaryIO) -> None:
         """Remember the file that is being read."""
@@ -110,7 +125,7 @@ class Reading:
 class Unit:
     """A piece of a source that one worker reads: a file, or a part of one. `size_bytes` are those it has on disk."""
 
-    path: Path
+    path: AnyPath
     size_bytes: int
     part: Part = WHOLE
 
@@ -133,7 +148,7 @@ def units_of(source: FileSource, formats: tuple[Format, ...]) -> list[Unit]:
     return units
 
 
-def files_of(source: FileSource, formats: tuple[Format, ...]) -> list[tuple[Path, Format]]:
+def files_of(source: FileSource, formats: tuple[Format, ...]) -> list[tuple[AnyPath, Format]]:
     """The files of `source` with their format, sorted by path.
 
     Raises:
@@ -142,7 +157,7 @@ def files_of(source: FileSource, formats: tuple[Format, ...]) -> list[tuple[Path
     return [(path, _format_of(path, formats)) for path in expand(source.path)]
 
 
-def _format_of(path: Path, formats: tuple[Format, ...]) -> Format:
+def _format_of(path: AnyPath, formats: tuple[Format, ...]) -> Format:
     try:
         found = detect_format(path)
     except RecipeError:
@@ -170,8 +185,12 @@ def read_documents(
     """
     path, format = unit.path, _format_of(unit.path, formats)
     reading.note_detected(format if path.suffix in SUFFIXES else f"{format} ({path.suffix})")
-    rows = read_rows(path, columns=source.columns, format=format, part=unit.part, watch=reading.watch)
-    for row in rows:
+    skip = reading.resume_at or 0
+    rows = read_rows(
+        path, columns=source.columns, format=format, part=unit.part, watch=reading.watch, skip=skip
+    )
+    for place, row in enumerate(rows, start=skip):
+        reading.begin(place)
         outcome = _document(row, source, reading, content_of) if isinstance(row, Row) else row
         if isinstance(outcome, Document):
             reading.count.add_good()

@@ -23,7 +23,7 @@ from ontogeny.data.extract.decode import decode_page
 from ontogeny.data.extract.extracted import NotExtractedError
 from ontogeny.data.extract.fragment import fragment_text
 from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
-from ontogeny.data.sources.streams import open_limited
+from ontogeny.data.sources.streams import open_limited, skip_bytes
 from ontogeny.records.formats import DamagedStreamError
 from ontogeny.records.row import BadRow, Fault, byte_locator, record_locator, sample_of
 
@@ -46,33 +46,33 @@ class MailSource(FileSource):
 
 def read_mail(source: MailSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
     """One document a message."""
-    number = 0
     try:
         with open_limited(unit.path, reading.watch) as stream:
-            for start, end, data in _messages(stream, source.max_message_bytes):
-                number += 1
+            for start, end, data in _messages(stream, source.max_message_bytes, reading.resume_at or 0):
+                reading.begin(start)
                 reading.count.add_good()
                 yield _document(source, data, byte_locator(unit.path, start, end))
     except DamagedStreamError as error:
-        bad = BadRow(Fault.DAMAGED_COMPRESSION, str(error), number + 1, record_locator(unit.path, number + 1))
+        number = reading.count.total + 1
+        bad = BadRow(Fault.DAMAGED_COMPRESSION, str(error), number, record_locator(unit.path, number))
         reading.count.add_bad(bad)
         yield rejected(bad, source.source_name)
         return
-    if number == 0:
+    if reading.place is None:
         bad = BadRow(Fault.EMPTY_FILE, "there is no message in this file", 0, record_locator(unit.path, 0))
         reading.count.add_bad(bad)
         yield rejected(bad, source.source_name)
 
 
-def _messages(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[int, int, bytes]]:
+def _messages(stream: BinaryIO, max_bytes: int, resume_at: int) -> Iterator[tuple[int, int, bytes]]:
     """Each message with its bytes in the stream; of one too large, its first `max_bytes + 1` bytes.
 
     A file that begins with "From", an address and a date is an mbox (RFC 4155); a line like it after an empty line
-    begins another message.
+    begins another message. With `resume_at`, the start of a message, that message is the first.
     """
     kept = bytearray()
-    start = position = 0
-    mbox, after_blank, at_line_start = False, True, True
+    start = position = skip_bytes(stream, resume_at)
+    mbox, after_blank, at_line_start = position > 0, position == 0, True
     while piece := stream.readline(1 << 16):
         separates = at_line_start and after_blank and SEPARATOR.match(piece) is not None
         if position == 0:

@@ -15,7 +15,7 @@ from ontogeny.data.extract.extracted import NotExtractedError
 from ontogeny.data.extract.fragment import fragment_text
 from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
 from ontogeny.data.sources.streams import open_limited
-from ontogeny.data.sources.xml_events import DamagedXmlError, parse
+from ontogeny.data.sources.xml_events import DamagedXmlError, items
 from ontogeny.records.formats import DamagedStreamError
 from ontogeny.records.row import BadRow, Fault, byte_locator, record_locator, sample_of
 
@@ -68,25 +68,22 @@ def read_stackexchange(
     source: StackExchangeSource, unit: Unit, reading: Reading
 ) -> Iterator[Document | Rejected]:
     """One document a post with enough votes; the posts before a place where the file is damaged stand."""
-    rows, number = _Rows(), 0
+    rows, number, skip = _Rows(), 0, reading.resume_at or 0
     bad: BadRow | None = None
     try:
         with open_limited(unit.path, reading.watch) as stream:
-            for _ in parse(stream, rows):
-                for row, start, end in rows.take():
-                    number += 1
+            for number, (row, start, end) in enumerate(items(stream, rows), start=1):
+                if number > skip:
+                    reading.begin(number - 1)
                     reading.count.add_good()
                     yield _document(source, row, byte_locator(unit.path, start, end))
     except (DamagedStreamError, DamagedXmlError) as error:
         fault = Fault.DAMAGED_COMPRESSION if isinstance(error, DamagedStreamError) else Fault.DAMAGED_FILE
-        for row, start, end in rows.take():
-            number += 1
-            reading.count.add_good()
-            yield _document(source, row, byte_locator(unit.path, start, end))
         bad = BadRow(fault, str(error), number + 1, record_locator(unit.path, number + 1))
     if bad is None and number == 0:
         bad = BadRow(Fault.EMPTY_FILE, "there is no row in this file", 0, record_locator(unit.path, 0))
     if bad is not None:
+        reading.begin(number)
         reading.count.add_bad(bad)
         yield rejected(bad, source.source_name)
 

@@ -6,9 +6,9 @@ import bz2
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.data.sources.files import FileSource, Unit
 from ontogeny.records.formats import DamagedStreamError, Watch, open_bytes
 from ontogeny.records.paths import expand
@@ -22,6 +22,8 @@ MAX_RATIO = 200
 UNCHECKED_BYTES = 64 << 20
 """Beginning of a stream within which the ratio is not looked at: little harm, and readers read ahead."""
 
+SKIP_BYTES = 1 << 20
+
 
 def whole_files(source: FileSource) -> list[Unit]:
     """Each file of `source` as one unit, whatever its suffix.
@@ -33,7 +35,7 @@ def whole_files(source: FileSource) -> list[Unit]:
 
 
 @contextmanager
-def open_limited(path: Path, watch: Watch | None = None) -> Iterator[BinaryIO]:
+def open_limited(path: AnyPath, watch: Watch | None = None) -> Iterator[BinaryIO]:
     """The bytes of `path`, decompressed if its suffix is `.gz`, `.zst` or `.bz2`.
 
     Raises:
@@ -52,7 +54,7 @@ def open_limited(path: Path, watch: Watch | None = None) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _open_bzip2(path: Path, watch: Watch) -> Iterator[BinaryIO]:
+def _open_bzip2(path: AnyPath, watch: Watch) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
             watch(file)
@@ -64,6 +66,16 @@ def _open_bzip2(path: Path, watch: Watch) -> Iterator[BinaryIO]:
         ) from error
     except OSError as error:
         raise DamagedStreamError(f"the compressed stream is corrupt ({error})") from error
+
+
+def skip_bytes(stream: BinaryIO, count: int) -> int:
+    """Pass over the first `count` bytes of `stream`, as a jump where it can; returns where that leads."""
+    if stream.seekable():
+        return stream.seek(count)
+    passed = 0
+    while passed < count and (data := stream.read(min(SKIP_BYTES, count - passed))):
+        passed += len(data)
+    return passed
 
 
 class _Limited(io.RawIOBase):

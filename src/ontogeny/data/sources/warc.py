@@ -8,9 +8,9 @@ gets it again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
+from ontogeny.core.remote import AnyPath
 from ontogeny.data.document import Document, Rejected
 from ontogeny.data.extract.decode import decode_page
 from ontogeny.data.extract.extracted import Extracted
@@ -27,20 +27,22 @@ CRAWLER = "crawler"
 
 
 class WarcSource(PageSource):
-    """`{type: warc, path: ./crawl/*.warc.gz, extract: fast}`"""
+    """`{type: warc, path: ./crawl/*.warc.gz, extract: fast}`; `type: wet` says the same."""
 
-    type: Literal["warc"]
+    type: Literal["warc", "wet"]
 
 
 def read_warc(source: WarcSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
     """One document for each page or text of one file."""
-    path, number = unit.path, 0
+    path, start = unit.path, reading.resume_at or 0
     with path.open("rb") as stream:
         reading.watch(stream)
-        for number, (found, end) in enumerate(captures_in(stream, max_bytes=source.max_page_bytes), start=1):
-            locator = offset_locator(path, found.start, end)
-            yield capture_document(source, found, locator, number, reading)
-    if number == 0:
+        for found, end in captures_in(stream, max_bytes=source.max_page_bytes, start=start):
+            reading.begin(found.start)
+            # The count goes on where a killed reading's stood; the number of records before `start` is not known here.
+            number = reading.count.total + 1
+            yield capture_document(source, found, offset_locator(path, found.start, end), number, reading)
+    if reading.place is None:
         yield _empty(source, path, reading)
 
 
@@ -99,7 +101,7 @@ def _conversion(source: PageSource, page: Page) -> Document | Rejected:
     return web_document(source, page, Extracted(text, CRAWLER, score_text(text)))
 
 
-def _empty(source: PageSource, path: Path, reading: Reading) -> Rejected:
+def _empty(source: PageSource, path: AnyPath, reading: Reading) -> Rejected:
     bad = BadRow(Fault.EMPTY_FILE, "there is no page or text in this file", 0, record_locator(path, 0))
     reading.count.add_bad(bad)
     return rejected(bad, source.source_name)

@@ -63,11 +63,16 @@ class _DamageError(Exception):
         self.start = start
 
 
-def captures_in(stream: BinaryIO, *, max_bytes: int) -> Iterator[tuple[Capture | Damage, int]]:
-    """The records of content in `stream`, a WARC or WET file, compressed or not, each with where it ends."""
+def captures_in(
+    stream: BinaryIO, *, max_bytes: int, start: int = 0
+) -> Iterator[tuple[Capture | Damage, int]]:
+    """The records of content in `stream`, a WARC or WET file, compressed or not, each with where it ends.
+
+    Begins at byte `start`, which is the `start` of one of them.
+    """
     compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     size = stream.seek(0, 2)
-    base: int | None = 0
+    base: int | None = start
     suspect: Damage | None = (
         None  # bytes before `base` that were no record, unless what stands at `base` is the damage
     )
@@ -75,13 +80,13 @@ def captures_in(stream: BinaryIO, *, max_bytes: int) -> Iterator[tuple[Capture |
         pending: Capture | None = None
         last = None
         try:
-            for start, found in _records_from(stream, base, max_bytes):
+            for begin, found in _records_from(stream, base, max_bytes):
                 if suspect is not None:
                     yield suspect, base
                     suspect = None
                 if pending is not None:
-                    yield pending, start
-                pending, last = found, start
+                    yield pending, begin
+                pending, last = found, begin
             if pending is not None:
                 yield pending, size
             return

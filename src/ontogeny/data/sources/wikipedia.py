@@ -15,7 +15,7 @@ from pydantic import Field
 from ontogeny.data.document import Document, Rejected, Text, make_doc_id
 from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
 from ontogeny.data.sources.streams import open_limited
-from ontogeny.data.sources.xml_events import DamagedXmlError, parse
+from ontogeny.data.sources.xml_events import DamagedXmlError, items
 from ontogeny.data.wikitext import plain_text
 from ontogeny.records.formats import DamagedStreamError
 from ontogeny.records.row import BadRow, Fault, byte_locator, record_locator, sample_of
@@ -127,25 +127,22 @@ class _Dump:
 
 def read_wikipedia(source: WikipediaSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
     """One document an article; the articles before a place where the file is damaged stand."""
-    dump, number = _Dump(), 0
+    dump, number, skip = _Dump(), 0, reading.resume_at or 0
     bad: BadRow | None = None
     try:
         with open_limited(unit.path, reading.watch) as stream:
-            for _ in parse(stream, dump):
-                for page in dump.take():
-                    number += 1
+            for number, page in enumerate(items(stream, dump), start=1):
+                if number > skip:
+                    reading.begin(number - 1)
                     reading.count.add_good()
                     yield _document(source, unit, page, dump)
     except (DamagedStreamError, DamagedXmlError) as error:
         fault = Fault.DAMAGED_COMPRESSION if isinstance(error, DamagedStreamError) else Fault.DAMAGED_FILE
-        for page in dump.take():
-            number += 1
-            reading.count.add_good()
-            yield _document(source, unit, page, dump)
         bad = BadRow(fault, str(error), number + 1, record_locator(unit.path, number + 1))
     if bad is None and number == 0:
         bad = BadRow(Fault.EMPTY_FILE, "there is no page in this file", 0, record_locator(unit.path, 0))
     if bad is not None:
+        reading.begin(number)
         reading.count.add_bad(bad)
         yield rejected(bad, source.source_name)
 

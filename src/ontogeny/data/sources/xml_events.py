@@ -6,9 +6,12 @@ before one of them is used ("billion laughs"); external ones are never fetched. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import BinaryIO, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, Protocol, TypeVar
 from xml.parsers import expat
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 CHUNK_BYTES = 1 << 16
 MAX_TOKEN_BYTES = 4 << 20
@@ -33,6 +36,27 @@ class Handler(Protocol):
 
     def end(self, name: str) -> None:
         """An element ends."""
+
+
+class Collector(Handler, Protocol[T_co]):
+    """A handler that makes items of what it is told."""
+
+    def take(self) -> Sequence[T_co]:
+        """The items that are complete and were not handed over yet."""
+
+
+def items(stream: BinaryIO, collector: Collector[T]) -> Iterator[T]:
+    """Every item that `collector` finds in `stream`; where that is damaged, what stands before the damage comes first.
+
+    Raises:
+        DamagedXmlError: see there; and what `stream` raises.
+    """
+    try:
+        for _ in parse(stream, collector):
+            yield from collector.take()
+    except Exception:  # whatever the decompressor says
+        yield from collector.take()
+        raise
 
 
 def parse(stream: BinaryIO, handler: Handler) -> Iterator[None]:

@@ -1,0 +1,131 @@
+"""Horizontal bars with their intervals and values, drawn by hand: every report has some, and most nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from ontogeny.report import numbers
+from ontogeny.report.canvas import Svg, series_colour
+from ontogeny.report.shapes import (
+    BAD,
+    CHARACTER_EM,
+    GRID,
+    INK,
+    MUTED,
+    SMALL_PX,
+    TEXT_PX,
+    WIDTH,
+    drawing,
+    line,
+    rect,
+    shortened,
+    text,
+)
+
+LABEL_CHARS = 44
+ROW_PX, BAR_PX = 30.0, 18.0
+VALUE_PX = 72.0  # right of the longest bar, for its value
+AXIS_PX = 44.0  # below the bars: ticks and what they count
+TICKS = 6
+ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
+TICK_DIGITS = 6  # ticks are round numbers: this only hides the noise of floats
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value to compare with, drawn as a thin line across the chart."""
+
+    label: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A value with its interval, where it has one."""
+
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    faint: bool = False
+
+
+def bar_chart(bars: Sequence[Bar], *, x_label: str, marks: Sequence[Mark] = (), percent: bool = False) -> Svg:
+    """Bars from zero, first on top, with their intervals and values; fractions as percentages if `percent`."""
+    description = f"{x_label}: " + ", ".join(f"{bar.label} {bar.value:.4g}" for bar in bars)
+    if not bars:
+        said = text(WIDTH / 2, 32, "nothing to draw", fill=MUTED, anchor="middle")
+        return drawing([said], 56, description)
+    labels = [shortened(bar.label, LABEL_CHARS) for bar in bars]
+    axis = _Axis.over(bars, marks, left=12 + max(map(len, labels)) * TEXT_PX * CHARACTER_EM)
+    write = numbers.percent if percent else numbers.measure
+    top = 20.0 if marks else 0.0
+    base = top + ROW_PX * len(bars)
+    parts = list(_ticks(axis, top, base, percent=percent))
+    for row, (bar, label) in enumerate(zip(bars, labels, strict=True)):
+        parts += _row(bar, label, write(bar.value), axis, top + ROW_PX * (row + 0.5))
+    for mark in marks:
+        at = axis.at(mark.value)
+        parts.append(line(f"M{at:.1f} {top:.1f}V{base:.1f}", BAD, 1.2, "4 3"))
+        said = escape(f"{mark.label} {write(mark.value)}")
+        parts.append(text(at, top - 6, said, size=SMALL_PX, fill=BAD, anchor="middle"))
+    named = escape(f"{x_label} (%)" if percent else x_label)
+    middle = (axis.left + axis.right) / 2
+    parts.append(text(middle, base + 38, named, size=SMALL_PX, fill=MUTED, anchor="middle"))
+    return drawing(parts, base + AXIS_PX, description)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Where values from `low` to `high` lie between the pixels `left` and `right`."""
+
+    low: float
+    high: float
+    left: float
+    right: float = WIDTH - VALUE_PX
+
+    @classmethod
+    def over(cls, bars: Sequence[Bar], marks: Sequence[Mark], *, left: float) -> _Axis:
+        values = [0.0, *(mark.value for mark in marks)]
+        for bar in bars:
+            values += [value for value in (bar.value, bar.low, bar.high) if value is not None]
+        finite = [value for value in values if math.isfinite(value)]
+        low, high = min(finite), max(finite)
+        return cls(low, high if high > low else low + 1.0, left)
+
+    def at(self, value: float) -> float:
+        """Values that are not finite lie at zero."""
+        value = value if math.isfinite(value) else 0.0
+        return self.left + (value - self.low) / (self.high - self.low) * (self.right - self.left)
+
+    def ticks(self, scale: float) -> list[float]:
+        """Round multiples of one step, in `scale` times the values."""
+        low, high = scale * self.low, scale * self.high
+        rough = (high - low) / TICKS
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = power * next(each for each in ROUND if each * power >= rough * (1 - 1e-9))
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        return [step * number for number in range(first, last + 1)]
+
+
+def _ticks(axis: _Axis, top: float, base: float, *, percent: bool) -> Iterator[str]:
+    scale = 100.0 if percent else 1.0
+    for tick in axis.ticks(scale):
+        at = axis.at(tick / scale)
+        yield line(f"M{at:.1f} {top:.1f}V{base:.1f}", GRID, 1.0)
+        said = escape(numbers.compact(tick, TICK_DIGITS))
+        yield text(at, base + 18, said, size=SMALL_PX, fill=MUTED, anchor="middle")
+
+
+def _row(bar: Bar, label: str, value: str, axis: _Axis, y: float) -> Iterator[str]:
+    """The bar around the height `y`, its name before and its value behind it."""
+    yield text(axis.left - 10, y + 4, escape(label), anchor="end")
+    zero, end = sorted((axis.at(0.0), axis.at(bar.value)))
+    yield rect(zero, y - BAR_PX / 2, end - zero, BAR_PX, series_colour(0), 0.45 if bar.faint else 1.0)
+    if bar.low is not None and bar.high is not None:
+        end = max(end, axis.at(bar.high))
+        yield line(f"M{axis.at(bar.low):.1f} {y:.1f}H{axis.at(bar.high):.1f}", INK, 1.6)
+    yield text(end + 8, y + 4, escape(value))
