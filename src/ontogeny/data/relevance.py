@@ -68,9 +68,7 @@ def profile(texts: Sequence[str]) -> Profile:
     return Profile(_counted(buckets), buckets, pairs[np.diff(pairs, prepend=~pairs[:1]) != 0])
 
 
-def _by_text(
-    shingles: npt.NDArray[np.uint64], counts: npt.NDArray[np.int64]
-) -> list[npt.NDArray[np.uint64]]:
+def _by_text(shingles: npt.NDArray[np.uint64], counts: npt.NDArray[np.int64]) -> list[npt.NDArray[np.uint64]]:
     return np.split(shingles, np.cumsum(counts[:-1]))
 
 

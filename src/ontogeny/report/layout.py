@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 SWEEPS = 12
 PULLS = 24
@@ -42,19 +43,17 @@ def layered(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> Layout:
     Raises:
         ValueError: an edge names an unknown node, or the edges form a cycle.
     """
-    import networkx as nx
-
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(nodes)
-    graph.add_edges_from(edges)
-    if unknown := [node for node in graph if node not in set(nodes)]:
-        raise ValueError(f"an edge names {unknown[0]!r}, which is no node")
-    if not nx.is_directed_acyclic_graph(graph):
-        raise ValueError("the edges form a cycle")
-    column = {node: depth for depth, layer in enumerate(nx.topological_generations(graph)) for node in layer}
+    targets: dict[str, set[str]] = {node: set() for node in nodes}
+    sources: dict[str, set[str]] = {node: set() for node in nodes}
+    for source, target in edges:
+        if unknown := [node for node in (source, target) if node not in targets]:
+            raise ValueError(f"an edge names {unknown[0]!r}, which is no node")
+        targets[source].add(target)
+        sources[target].add(source)
+    column = _columns(sources)
     for node in nodes:  # what is made of nothing stands beside its first use, not far off at the left end
-        if graph.in_degree(node) == 0 and graph.out_degree(node) > 0:
-            column[node] = min(column[target] for target in graph.successors(node)) - 1
+        if targets[node] and not sources[node]:
+            column[node] = min(column[target] for target in targets[node]) - 1
     layers, links, ways = _with_passages(nodes, list(dict.fromkeys(edges)), column)
     _order(layers, links)
     height = _heights(layers, links)
@@ -64,6 +63,22 @@ def layered(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> Layout:
         for edge, way in ways.items()
     }
     return Layout(column, {node: height[node] - least for node in nodes}, placed)
+
+
+def _columns(sources: Mapping[str, set[str]]) -> dict[str, int]:
+    """How many edges the longest way to each node has, by the nodes before it."""
+    order = TopologicalSorter(sources)
+    try:
+        order.prepare()
+    except CycleError as error:
+        raise ValueError("the edges form a cycle") from error
+    column: dict[str, int] = {}
+    depth = 0
+    while layer := order.get_ready():
+        column |= dict.fromkeys(layer, depth)
+        order.done(*layer)
+        depth += 1
+    return {node: column[node] for node in sources}
 
 
 _Stop = Hashable  # a node's name, or (source, target, column) where an edge passes a column
