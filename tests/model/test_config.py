@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from ontogeny.model.config import ModelConfig, ModelShape, default_d_ff
+from tests.model.conftest import FAMILIES, GPT2
 
 
 def test_a_shape_fills_in_what_was_not_given() -> None:
@@ -46,17 +49,48 @@ def test_unknown_fields_are_refused() -> None:
         ModelShape(d_model=12, n_layers=1, n_heads=2, n_head=2)  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_switches_name_a_family(name: str) -> None:
+    assert _config(**FAMILIES[name]).family == name.split(",")[0]
+
+
 @pytest.mark.parametrize(
-    ("qk_norm", "qkv_bias", "family"),
-    [(True, False, "qwen3"), (False, False, "llama"), (False, True, "qwen2")],
+    "switches",
+    [
+        {"qkv_bias": True},
+        {"post_norms": True},
+        {"qk_norm": False, "window": 4, "local_layers": (0,)},
+        {**GPT2, "n_kv_heads": 2},
+        {**GPT2, "head_dim": 16},
+    ],
 )
-def test_switches_name_a_family(qk_norm: bool, qkv_bias: bool, family: str) -> None:
-    assert _config(qk_norm=qk_norm, qkv_bias=qkv_bias).family == family
+def test_switches_that_no_family_has_together_are_refused(switches: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="these switches together belong to no family"):
+        _config(**switches)
 
 
-def test_switches_that_no_family_has_together_are_refused() -> None:
-    with pytest.raises(ValidationError, match="qk_norm and qkv_bias together"):
-        _config(qk_norm=True, qkv_bias=True)
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({"window": 4}, "window and local_layers belong together"),
+        ({"local_layers": (0,)}, "window and local_layers belong together"),
+        (
+            {"window": 4, "local_layers": (0, 2)},
+            r"local_layers \[0, 2\] are not ascending numbers below n_layers",
+        ),
+        ({"window": 4, "local_layers": (1, 0)}, r"local_layers \[1, 0\] are not ascending"),
+        ({"local_rope_base": 100.0}, "local_rope_base is for local layers"),
+        ({**GPT2, "rope_scaling": {"kind": "linear", "factor": 2}}, "learned positions have no RoPE"),
+        ({"rope_scaling": {"kind": "yarn", "factor": 2}}, "kind yarn needs original_seq_len"),
+        (
+            {"rope_scaling": {"kind": "linear", "factor": 2, "low_freq_factor": 4}},
+            r"low_freq_factor \(4\.0\) is not below",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(switches: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        _config(**switches)
 
 
 def test_the_feed_forward_width_is_eight_thirds_in_steps_of_64() -> None:
@@ -65,16 +99,15 @@ def test_the_feed_forward_width_is_eight_thirds_in_steps_of_64() -> None:
     assert all(default_d_ff(width) % 64 == 0 for width in range(32, 512, 32))
 
 
-def _config(*, qk_norm: bool, qkv_bias: bool) -> ModelConfig:
-    return ModelConfig(
-        vocab_size=300,
-        d_model=32,
-        n_layers=1,
-        n_heads=4,
-        n_kv_heads=2,
-        head_dim=8,
-        d_ff=64,
-        seq_len=16,
-        qk_norm=qk_norm,
-        qkv_bias=qkv_bias,
-    )
+def _config(**switches: Any) -> ModelConfig:
+    sizes: dict[str, Any] = {
+        "vocab_size": 300,
+        "d_model": 32,
+        "n_layers": 2,
+        "n_heads": 4,
+        "n_kv_heads": 2,
+        "head_dim": 8,
+        "d_ff": 64,
+        "seq_len": 16,
+    }
+    return ModelConfig(**{**sizes, **switches})

@@ -7,6 +7,7 @@ import torch
 from ontogeny.model.config import ModelShape
 from ontogeny.model.init import EMBEDDING_STD, HEAD_STD, INIT_STD, initialise
 from ontogeny.model.transformer import Transformer
+from tests.model.conftest import GEMMA3, GPT2, Make
 
 
 def build(n_layers: int, seed: int) -> Transformer:
@@ -38,3 +39,19 @@ def test_scales() -> None:
         else:
             expected = {"lm_head.weight": HEAD_STD, "embed_tokens.weight": EMBEDDING_STD}.get(name, INIT_STD)
             assert math.isclose(float(weights.std()), expected, rel_tol=0.1), name
+
+
+def test_gains_begin_at_one_also_where_one_is_added(make: Make) -> None:
+    model = make(**GEMMA3)
+    initialise(model, 5)
+    for name, weights in model.state_dict().items():
+        assert weights.any() == (weights.ndim > 1), name  # also of what writes to the stream, behind its norm
+
+
+def test_biases_and_learned_positions(make: Make) -> None:
+    model = make(**GPT2)
+    initialise(model, 5)
+    for name, weights in model.state_dict().items():
+        if name.endswith("bias"):
+            assert not weights.any(), name
+    assert math.isclose(float(model.state_dict()["embed_positions.weight"].std()), INIT_STD, rel_tol=0.1)

@@ -10,7 +10,15 @@ from ontogeny.core.errors import ModelFormatError, RecipeError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.lineage.step import Context, Outputs, Step
 from ontogeny.model.formats import huggingface
-from ontogeny.model.step import EXPORT, IMPORT_MODEL, ImportModelConfig, import_model_files, run_export
+from ontogeny.model.formats.gguf_export import write_gguf_export
+from ontogeny.model.step import (
+    EXPORT,
+    IMPORT_MODEL,
+    ExportConfig,
+    ImportModelConfig,
+    import_model_files,
+    run_export,
+)
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.train import train_bpe
 from tests.model.conftest import VOCAB_SIZE, Make
@@ -102,3 +110,22 @@ def test_an_export_is_a_whole_folder(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("step", "kind"), [(IMPORT_MODEL, "model"), (EXPORT, "export")])
 def test_kinds(step: Step, kind: str) -> None:
     assert step.output == kind
+
+
+def test_a_gguf_file_is_imported_as_the_folder_it_means(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    write_gguf_export(folder, path, weight_type="f32")
+    assert import_model_files(ImportModelConfig(path=str(path))) == [path]
+    payload, outputs = import_folder(path, tmp_path)
+    assert {one.name for one in payload.iterdir()} == {one.name for one in folder.iterdir()} - {"notes.txt"}
+    assert outputs.metrics["chat_template"] is True
+    theirs = load_file(payload / "model.safetensors")
+    assert all(
+        (theirs[name] == tensor).all() for name, tensor in load_file(folder / "model.safetensors").items()
+    )
+
+
+def test_types_of_gguf_are_refused_for_the_other_format() -> None:
+    with pytest.raises(ValueError, match="type: q8_0 is one of gguf"):
+        ExportConfig(model="a/b", type="q8_0")
+    assert ExportConfig(model="a/b", format="gguf", type="q4_k_m").type == "q4_k_m"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,21 +9,15 @@ import torch.nn.functional as F
 from ontogeny.core.errors import UsageError
 from ontogeny.model import attention
 from ontogeny.model.loss import linear_cross_entropy
-from tests.model.conftest import Make
+from tests.model.conftest import FAMILIES, Make
 
-FAMILIES = [
-    {},
-    {"qk_norm": False},
-    {"qk_norm": False, "qkv_bias": True},
-    {"n_kv_heads": 4},
-    {"n_kv_heads": 1},
-]
+SWITCHES = [*FAMILIES.values(), {"n_kv_heads": 4}, {"n_kv_heads": 1}]
 
 
-@pytest.mark.parametrize("switches", FAMILIES)
+@pytest.mark.parametrize("switches", SWITCHES)
 @pytest.mark.parametrize("parts", [[40], [1] * 40, [7, 1, 20, 12]])
 def test_with_a_cache_logits_are_those_without(
-    make: Make, idx: torch.Tensor, switches: dict[str, int], parts: list[int]
+    make: Make, idx: torch.Tensor, switches: dict[str, Any], parts: list[int]
 ) -> None:
     model = make(**switches)
     cache = model.new_cache(batch=3)
@@ -44,23 +40,72 @@ def test_a_cache_can_be_rewound_and_repeated(make: Make, idx: torch.Tensor) -> N
         torch.testing.assert_close(ours, model(whole)[:, 10:], rtol=1e-4, atol=1e-4)
 
 
-def test_no_token_sees_what_follows(make: Make, idx: torch.Tensor) -> None:
-    model = make()
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_token_sees_what_follows(make: Make, idx: torch.Tensor, name: str) -> None:
+    model = make(**FAMILIES[name])
     changed = idx.clone()
     changed[:, 20:] = 0
     with torch.no_grad():
         torch.testing.assert_close(model(changed)[:, :20], model(idx)[:, :20])
 
 
+def test_a_window_ends_what_a_token_sees(make: Make, idx: torch.Tensor) -> None:
+    """Two layers of nine tokens each reach back sixteen."""
+    model = make(**FAMILIES["mistral"])
+    changed = idx.clone()
+    changed[:, 10] += 1
+    with torch.no_grad():
+        differs = (model(changed) != model(idx)).any(dim=-1).any(dim=0)
+    assert differs.nonzero().flatten().tolist() == list(range(10, 10 + 2 * 8 + 1))
+
+
+def test_padding_between_tokens_is_passed_over(make: Make, idx: torch.Tensor) -> None:
+    model = make(**FAMILIES["gemma3"])
+    mask = torch.rand(idx.shape, generator=torch.Generator().manual_seed(0)) < 0.6
+    with torch.no_grad():
+        logits = model(idx, mask=mask)
+        for row in range(len(idx)):
+            alone = model(idx[row][mask[row]][None])[0]
+            torch.testing.assert_close(logits[row][mask[row]], alone, rtol=1e-4, atol=1e-4)
+
+
+def test_a_rewound_cache_forgets_padding(make: Make, idx: torch.Tensor) -> None:
+    model = make()
+    cache = model.new_cache(batch=3)
+    with torch.no_grad():
+        model(idx, cache=cache, mask=idx > 150)
+        cache.rewind(0)
+        torch.testing.assert_close(model(idx, cache=cache), model(idx), rtol=1e-4, atol=1e-4)
+
+
+def test_a_repeated_cache_knows_its_padding(make: Make, idx: torch.Tensor) -> None:
+    model = make()
+    mask = torch.arange(40)[None] >= 7
+    with torch.no_grad():
+        cache = model.new_cache()
+        model(idx[:1], cache=cache, mask=mask)
+        ours = model(idx[1:, :5], cache=cache.repeated(2))
+        rows = torch.cat([idx[:1, 7:].expand(2, -1), idx[1:, :5]], dim=1)
+        torch.testing.assert_close(ours, model(rows)[:, 33:], rtol=1e-4, atol=1e-4)
+
+
+def test_a_mask_of_another_shape_is_refused(make: Make, idx: torch.Tensor) -> None:
+    with pytest.raises(UsageError, match=r"a mask of shape \[3, 41\] for tokens of shape \[3, 40\]"):
+        make()(idx, mask=torch.ones(3, 41))
+
+
+@pytest.mark.parametrize("name", ["qwen3", "qwen3, yarn", "gemma3"])
+@pytest.mark.parametrize("padded", [False, True])
 def test_fast_and_plain_paths_have_equal_gradients(
-    make: Make, idx: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+    make: Make, idx: torch.Tensor, monkeypatch: pytest.MonkeyPatch, name: str, padded: bool
 ) -> None:
-    model = make().double()
+    model = make(**FAMILIES[name]).double()
+    mask = torch.arange(39).expand(3, -1) >= torch.tensor([[0], [5], [11]]) if padded else None
     gradients = []
     for fast in (True, False):
         if not fast:
             monkeypatch.setattr(attention, "has_cpu_gradient", lambda x: False)
-        hidden = model.hidden(idx[:, :-1]).flatten(0, 1)
+        hidden = model.hidden(idx[:, :-1], mask=mask).flatten(0, 1)
         targets = idx[:, 1:].flatten()
         if fast:
             loss = linear_cross_entropy(hidden, model.head_weight, targets)

@@ -9,9 +9,10 @@ import typer
 
 from ontogeny.cli.options import JsonOption, WorkspaceOption, open_workspace
 
-FORMATS = ("huggingface",)
+FORMATS = ("huggingface", "gguf")
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="recipe/step, recipe/step@3, an alias, or ./FOLDER.")
+    str,
+    typer.Argument(metavar="MODEL", help="recipe/step, recipe/step@3, an alias, ./FOLDER or ./FILE.gguf."),
 ]
 
 
@@ -24,20 +25,22 @@ def register(app: typer.Typer) -> None:
 
 
 def import_model(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A Hugging Face folder: ./FOLDER.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A Hugging Face ./FOLDER, or ./FILE.gguf.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="It becomes import/NAME.")],
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an outside model an artifact, with its source and digest."""
     from ontogeny.cli.show import print_json
-    from ontogeny.recipe.models import locate_model
+    from ontogeny.recipe.models import GGUF_SUFFIX, locate_model
     from ontogeny.recipe.single import run_single
 
     place = open_workspace(workspace)
-    folder = locate_model(model, place).folder.absolute()
+    source = Path(model).expanduser()
+    if source.suffix != GGUF_SUFFIX:  # a GGUF file is read by the step, which records it as the source
+        source = locate_model(model, place).folder
     artifact = run_single(
-        place, recipe="import", name=name, body={"step": "import-model", "path": str(folder)}
+        place, recipe="import", name=name, body={"step": "import-model", "path": str(source.absolute())}
     )
     if as_json:
         print_json(artifact.manifest.model_dump(mode="json"))
@@ -47,18 +50,26 @@ def import_model(
 
 def export(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option(metavar="PATH", help="A folder that does not exist yet.")],
+    out: Annotated[
+        Path, typer.Option(metavar="PATH", help="A folder that does not exist yet; of gguf, a file.")
+    ],
     format: Annotated[
         str, typer.Option(metavar="|".join(FORMATS), help="The public format.")
     ] = "huggingface",
-    type: Annotated[str, typer.Option(metavar="f32|f16|bf16", help="How weights are stored.")] = "f32",
+    type: Annotated[
+        str,
+        typer.Option(
+            metavar="f32|f16|bf16|q8_0|q4_0|q4_k_m", help="How weights are stored; q... in gguf only."
+        ),
+    ] = "f32",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model in a public format."""
     from ontogeny.cli.show import print_json
     from ontogeny.core.errors import UsageError, nearest
-    from ontogeny.model.formats.export import export_folder
+    from ontogeny.model.formats.export import export_folder, export_gguf
+    from ontogeny.model.formats.gguf_provenance import provenance_metadata
     from ontogeny.recipe.models import locate_model
 
     if format not in FORMATS:
@@ -67,8 +78,13 @@ def export(
             hint=f"this version writes {', '.join(FORMATS)}",
         )
     located = locate_model(model, open_workspace(workspace))
-    files = export_folder(located.folder, out, weight_type=type)
+    if format == "gguf":
+        manifest = located.artifact.manifest.model_dump(mode="json") if located.artifact else {}
+        export_gguf(located.folder, out, weight_type=type, provenance=provenance_metadata(manifest))
+        files = [Path(out.name)]
+    else:
+        files = export_folder(located.folder, out, weight_type=type)
     if as_json:
         print_json({"path": str(out), "files": [str(file) for file in files]})
     else:
-        typer.echo(f"wrote {located.name} to {out} ({len(files)} files)")
+        typer.echo(f"wrote {located.name} to {out} ({len(files)} {'file' if len(files) == 1 else 'files'})")

@@ -60,8 +60,9 @@ def load_model(folder: Path, device: str = "cpu") -> LoadedModel:
     """Read weights and tokenizer of a Hugging Face folder.
 
     Raises:
-        ModelFormatError: the folder cannot be read as a model; names the file.
+        ModelFormatError: the folder cannot be read as a model, or model and tokenizer do not belong together; names
+            the file.
     """
-    model = huggingface.load(folder, device)
-    model.eval()
-    return LoadedModel(model, Tokenizer.load(folder), folder)
+    model, tokenizer = huggingface.load(folder, device), Tokenizer.load(folder)
+    huggingface.check_tokenizer(tokenizer, model.config, where=str(folder))
+    return LoadedModel(model, tokenizer, folder)

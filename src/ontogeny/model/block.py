@@ -8,21 +8,35 @@ from ontogeny.model.attention import Attention
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.kv_cache import KVCache
 from ontogeny.model.mlp import MLP
-from ontogeny.model.norm import RMSNorm
+from ontogeny.model.norm import make_norm
+from ontogeny.model.places import Places
 
 
 class Block(nn.Module):
-    """Pre-norm residual block (arXiv 2002.04745)."""
+    """Pre-norm residual block (arXiv 2002.04745), with norms behind both parts as well where the family has them.
+
+    Published names are kept: what `post_attention_layernorm` normalises depends on `post_norms`.
+    """
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
-        self.input_layernorm = RMSNorm(config.d_model, config.norm_eps)
+        self.post_norms = config.post_norms
+        self.input_layernorm = make_norm(config)
         self.self_attn = Attention(config, layer)
-        self.post_attention_layernorm = RMSNorm(config.d_model, config.norm_eps)
+        self.post_attention_layernorm = make_norm(config)
+        if config.post_norms:
+            self.pre_feedforward_layernorm = make_norm(config)
+            self.post_feedforward_layernorm = make_norm(config)
         self.mlp = MLP(config)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, places: Places, cache: KVCache | None = None) -> Tensor:
         """(B, T, C) to (B, T, C)."""
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, cache)
-        out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        mixed = self.self_attn(self.input_layernorm(x), places, cache)
+        out: Tensor
+        if self.post_norms:
+            x = x + self.post_attention_layernorm(mixed)
+            out = x + self.post_feedforward_layernorm(self.mlp(self.pre_feedforward_layernorm(x)))
+        else:
+            x = x + mixed
+            out = x + self.mlp(self.post_attention_layernorm(x))
         return out

@@ -21,11 +21,16 @@ _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 
 
-def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention of q (B, H, T, D) over k, v (B, K, T, D), every token over itself and those left of it."""
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, *, scale: float | None = None) -> Tensor:
+    """Attention of q (B, H, T, D) over k, v (B, K, T, D), every token over itself and those left of it.
+
+    Scores are multiplied with `scale`, 1 / sqrt(D) when not given.
+    """
     if not has_cpu_gradient(q) or len(_pieces(q.shape[2])) == 1:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
-    out: Tensor = _Causal.apply(q, k, v)  # type: ignore[no-untyped-call]
+        return F.scaled_dot_product_attention(
+            q, k, v, is_causal=True, scale=scale, enable_gqa=q.shape[1] != k.shape[1]
+        )
+    out: Tensor = _Causal.apply(q, k, v, scale)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -33,7 +38,7 @@ class _Causal(torch.autograd.Function):
     """Second derivatives are not supported."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
         B, H, T, D = q.shape
         out = torch.empty(B, T, H, D, dtype=q.dtype).transpose(1, 2)
         sums = []
@@ -44,15 +49,17 @@ class _Causal(torch.autograd.Function):
                 v[:, :, :end],
                 is_causal=start == 0,
                 attn_mask=_mask(start, end, q.dtype),
+                scale=scale,
             )
             out[:, :, start:end] = part
             sums.append(log_sum)
         ctx.save_for_backward(q, k, v, out, *sums)
+        ctx.scale = scale  # type: ignore[attr-defined]
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, d_out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: FunctionCtx, d_out: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         q, k, v, out, *sums = ctx.saved_tensors  # type: ignore[attr-defined]
         B, H, T, D = q.shape
         d_q = torch.empty(B, T, H, D, dtype=q.dtype).transpose(1, 2)
@@ -71,6 +78,7 @@ class _Causal(torch.autograd.Function):
                 0.0,
                 start == 0,
                 attn_mask=_mask(start, end, q.dtype),
+                scale=ctx.scale,  # type: ignore[attr-defined]
             )
             if d_k is None or d_v is None:
                 d_k, d_v = d_keys, d_values
@@ -79,7 +87,7 @@ class _Causal(torch.autograd.Function):
                 d_v[:, :, :end] += d_values
         assert d_k is not None
         assert d_v is not None
-        return d_q, d_k, d_v
+        return d_q, d_k, d_v, None
 
 
 def _pieces(T: int) -> list[tuple[int, int]]:

@@ -2,9 +2,10 @@
 
 GPT-2's scheme (Radford et al. 2019, section 2.3) for every matrix, N(0, 0.02²); the two matrices of a layer that write
 to the residual stream, and an untied head, begin at or near zero, so that the first steps learn which layers to use
-instead of undoing noise (arXiv 2203.03466, appendix D.2). An embedding that is not also the head begins larger. Each
-tensor draws from a generator of its own, named after it: adding a tensor never moves another one's numbers, and the
-result is the same on every device.
+instead of undoing noise (arXiv 2203.03466, appendix D.2). Where a norm stands behind those matrices they begin like the
+others: it undoes any scale, and at zero its gradient is enormous. An embedding that is not also the head begins larger.
+Each tensor draws from a generator of its own, named after it: adding a tensor never moves another one's numbers, and
+the result is the same on every device.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ RESIDUAL_WRITERS = ("o_proj.weight", "down_proj.weight")
 @torch.no_grad()
 def initialise(model: Transformer, seed: int) -> None:
     """Fill the weights of `model` from `seed`: matrices normal or zero, gains one, biases zero."""
+    config = model.config
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2:
-            parameter.fill_(1.0 if name.endswith("norm.weight") else 0.0)
-        elif name.endswith(RESIDUAL_WRITERS):
+            is_gain = name.endswith("norm.weight")
+            parameter.fill_(1.0 if is_gain and not config.norm_unit_offset else 0.0)
+        elif name.endswith(RESIDUAL_WRITERS) and not config.post_norms:
             parameter.zero_()
         else:
             generator = torch.Generator().manual_seed(derive_seed(seed, "init", name))

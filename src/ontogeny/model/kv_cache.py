@@ -9,7 +9,10 @@ from ontogeny.model.config import ModelConfig
 
 
 class KVCache:
-    """Room for `capacity` tokens of `batch` rows; every row has read the same number of tokens, `length`."""
+    """Room for `capacity` tokens of `batch` rows; every row has read `length` of them, padding included.
+
+    Layers with a window keep everything as well: what they do not see is masked, not forgotten.
+    """
 
     def __init__(
         self,
@@ -25,6 +28,20 @@ class KVCache:
         shape = (config.n_layers, batch, config.n_kv_heads, self.capacity, config.head_dim)
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
         self._values = torch.zeros(shape, device=device, dtype=dtype)
+        self._real: Tensor | None = None  # (B, capacity) bool, once there has been padding
+
+    def admit(self, mask: Tensor | None, rows: int, tokens: int) -> Tensor | None:
+        """Which of everything read, and of the `tokens` to come, is no padding: (B, length + tokens) bool.
+
+        None while there has been no padding. `mask` (B, tokens) tells it of the tokens to come; None: all are real.
+        """
+        end = self.length + tokens
+        if mask is not None and self._real is None:
+            self._real = torch.ones(rows, self.capacity, dtype=torch.bool, device=self._keys.device)
+        if self._real is None:
+            return None
+        self._real[:, self.length : end] = True if mask is None else mask
+        return self._real[:, :end]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write (B, K, T, D) behind the tokens read so far; returns everything up to there, (B, K, length + T, D).
@@ -50,4 +67,5 @@ class KVCache:
         copy.capacity, copy.length = self.capacity, self.length
         copy._keys = self._keys.expand(-1, batch, -1, -1, -1).clone()
         copy._values = self._values.expand(-1, batch, -1, -1, -1).clone()
+        copy._real = None if self._real is None else self._real.expand(batch, -1).clone()
         return copy

@@ -1,6 +1,6 @@
-"""RMSNorm (arXiv 1910.07467, equation 4) with a gradient made for the CPU.
+"""The norms of the decoder: LayerNorm, and RMSNorm (arXiv 1910.07467, equation 4) with a gradient made for the CPU.
 
-PyTorch fuses this norm on CUDA only; on the CPU it runs as six passes over memory, each with a fresh temporary. Here
+PyTorch fuses RMSNorm on CUDA only; on the CPU it runs as six passes over memory, each with a fresh temporary. Here
 the forward keeps its input and one number a row, and the backward leans on the fused kernel of LayerNorm, which is
 the same gradient but for one term. Second derivatives are not supported.
 """
@@ -12,18 +12,33 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from ontogeny.model.config import ModelConfig
+
+
+def make_norm(config: ModelConfig) -> nn.Module:
+    """A norm over the width of the residual stream."""
+    if config.norm == "layer":
+        return nn.LayerNorm(config.d_model, config.norm_eps)
+    return RMSNorm(config.d_model, config.norm_eps, unit_offset=config.norm_unit_offset)
+
 
 class RMSNorm(nn.Module):
-    """`x / rms(x) * weight` over the last axis."""
+    """`x / rms(x) * gain` over the last axis; the gain is `weight`, or `1 + weight` with `unit_offset`."""
 
-    def __init__(self, size: int, eps: float) -> None:
+    def __init__(self, size: int, eps: float, *, unit_offset: bool = False) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(size))
+        self.weight = nn.Parameter(torch.full((size,), 1.0 - unit_offset))
         self.eps = eps
+        self.unit_offset = unit_offset
+
+    @property
+    def gain(self) -> Tensor:
+        """What normalised values are multiplied with (C,)."""
+        return 1.0 + self.weight if self.unit_offset else self.weight
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `x` (..., C) over C; same shape and dtype."""
-        return rms_norm(x, self.weight, self.eps)
+        return rms_norm(x, self.gain, self.eps)
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:

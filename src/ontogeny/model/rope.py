@@ -14,23 +14,74 @@ as work on strided halves. Queries and keys are reordered alike, and their produ
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from ontogeny.model.config import RopeScaling
 from ontogeny.model.norm import inverse_rms, rms_norm_gradient
 
 
-def rope_tables(seq_len: int, head_dim: int, base: float) -> tuple[Tensor, Tensor]:
+def rope_tables(
+    seq_len: int, head_dim: int, base: float, scaling: RopeScaling | None = None
+) -> tuple[Tensor, Tensor]:
     """Cosines and sines, each (seq_len, head_dim / 2), float32, of angles computed in float32 as transformers does."""
     frequencies = 1.0 / base ** (torch.arange(0, head_dim, 2, dtype=torch.int64).float() / head_dim)
+    size = 1.0
+    if scaling is not None:
+        frequencies, size = _scaled(frequencies, base, scaling), _attention_factor(scaling)
     angles = torch.outer(torch.arange(seq_len, dtype=torch.float32), frequencies)
-    return angles.cos(), angles.sin()
+    return (angles.cos(), angles.sin()) if size == 1.0 else (angles.cos() * size, angles.sin() * size)
+
+
+def _scaled(frequencies: Tensor, base: float, scaling: RopeScaling) -> Tensor:
+    """Frequencies (D/2) for a context that is `scaling.factor` times as long as the original one.
+
+    Each is a mix of itself and itself divided by the factor; the kinds differ in how much of it is divided.
+    """
+    if scaling.kind == "linear":
+        return frequencies / scaling.factor
+    assert scaling.original_seq_len is not None, "checked by RopeScaling"
+    if scaling.kind == "llama3":
+        turns = scaling.original_seq_len * frequencies / (2 * math.pi)
+        low, high = scaling.low_freq_factor, scaling.high_freq_factor
+        kept = ((turns - low) / (high - low)).clamp(0, 1)
+    else:
+        kept = 1 - _yarn_ramp(len(frequencies), base, scaling, scaling.original_seq_len)
+    return frequencies / scaling.factor * (1 - kept) + frequencies * kept
+
+
+def _yarn_ramp(half: int, base: float, scaling: RopeScaling, original: int) -> Tensor:
+    """0 for dimensions that turn `beta_fast` times or more over the original context, 1 for those below `beta_slow`.
+
+    arXiv 2309.00071, section 3.2, with the ramp over dimensions instead of over turns, as its authors' code has it.
+    """
+    D = 2 * half
+
+    def dimension(turns: float) -> float:
+        return D * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(base))
+
+    low, high = dimension(scaling.beta_fast), dimension(scaling.beta_slow)
+    if scaling.truncate:
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, D - 1)
+    if low == high:
+        high += 0.001  # a step instead of a ramp
+    return ((torch.arange(half, dtype=torch.float32) - low) / (high - low)).clamp(0, 1)
+
+
+def _attention_factor(scaling: RopeScaling) -> float:
+    """What queries and keys grow by, so that attention over a longer context stays as sharp (arXiv 2309.00071, 3.4)."""
+    if scaling.kind != "yarn":
+        return 1.0
+    return scaling.attention_factor or 0.1 * math.log(scaling.factor) + 1.0
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn heads `x` (B, T, H, D) by tables (T, D/2); same shape and dtype."""
-    cos, sin = cos.to(x.dtype).unsqueeze(1), sin.to(x.dtype).unsqueeze(1)  # (T, 1, D/2)
+    """Turn heads `x` (B, T, H, D) by tables (T, D/2) or (B, T, D/2); same shape and dtype."""
+    cos, sin = cos.to(x.dtype).unsqueeze(-2), sin.to(x.dtype).unsqueeze(-2)  # (T, 1, D/2)
     a, b = x.chunk(2, dim=-1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
@@ -44,7 +95,7 @@ def interleaved(weight: Tensor, head_dim: int) -> Tensor:
 def norm_and_turn(x: Tensor, weight: Tensor, turns: Tensor, eps: float) -> Tensor:
     """RMSNorm over each head of interleaved `x` (B, T, H, D) with interleaved gain (D,), then a turn.
 
-    `turns` (T, 1, D/2) are the complex numbers cos + i sin. CPU, float32 or float64.
+    `turns`, (T, 1, D/2) or (B, T, 1, D/2), are the complex numbers cos + i sin. CPU, float32 or float64.
     """
     out: Tensor = _NormAndTurn.apply(x, weight, turns, eps)  # type: ignore[no-untyped-call]
     return out

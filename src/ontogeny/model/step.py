@@ -1,14 +1,18 @@
-"""The steps `import-model` (an outside folder to a model) and `export` (a model to a public format)."""
+"""The steps `import-model` (an outside folder or file to a model) and `export` (a model to a public format)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
+
+from pydantic import model_validator
 
 from ontogeny.core.errors import RecipeError
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
+
+GGUF_SUFFIX = ".gguf"
 
 
 class ImportModelConfig(StepConfig):
@@ -17,7 +21,7 @@ class ImportModelConfig(StepConfig):
     step: Literal["import-model"] = "import-model"
 
     path: str
-    """A Hugging Face folder: config.json, safetensors and tokenizer."""
+    """A Hugging Face folder (config.json, safetensors and tokenizer), or a `.gguf` file."""
 
 
 class ExportConfig(StepConfig):
@@ -28,31 +32,40 @@ class ExportConfig(StepConfig):
     model: Annotated[str, Ref("model")]
     """What is written."""
 
-    format: Literal["huggingface"] = "huggingface"
+    format: Literal["huggingface", "gguf"] = "huggingface"
     """The public format."""
 
-    type: Literal["f32", "f16", "bf16"] = "f32"
-    """How weights are stored."""
+    type: Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_k_m"] = "f32"
+    """How weights are stored; those of fewer than 16 bits belong to gguf."""
+
+    @model_validator(mode="after")
+    def _type_fits(self) -> ExportConfig:
+        if self.format == "huggingface" and self.type.startswith("q"):
+            raise ValueError(f"type: {self.type} is one of gguf: set format: gguf, or type: f32, f16 or bf16")
+        return self
 
 
 def import_model_files(config: ImportModelConfig) -> list[Path]:
-    """The files of the folder that belong to the model.
+    """The files that belong to the model: those of its folder, or the GGUF file.
 
     Raises:
-        RecipeError: there is no such folder.
+        RecipeError: there is no such folder or file.
     """
     from ontogeny.model.formats.companions import model_files
 
     folder = Path(config.path).expanduser()
+    if folder.suffix == GGUF_SUFFIX and folder.is_file():
+        return [folder]
     if not folder.is_dir():
         raise RecipeError(
-            f"no folder {config.path}", hint="`path` names a folder with config.json and model.safetensors"
+            f"no folder or .gguf file {config.path}",
+            hint="`path` names a folder with config.json and model.safetensors, or a .gguf file",
         )
     return model_files(folder)
 
 
 def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
-    """Read everything once, with every check, then copy the files as they are."""
+    """Read everything once, with every check; then copy the files as they are, a GGUF file as the folder it means."""
     import shutil
 
     from ontogeny.model.flops import parameter_count
@@ -60,11 +73,17 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
     from ontogeny.tokenizer.codec import Tokenizer
 
     folder = Path(config.path).expanduser()
+    if folder.suffix == GGUF_SUFFIX:
+        from ontogeny.model.formats.gguf import unpack
+
+        unpack(folder, context.payload)
+        folder = context.payload
     model = huggingface.load(folder)
     tokenizer = Tokenizer.load(folder)
-    huggingface.check_tokenizer(tokenizer, model.config, where=str(folder))
-    for path in import_model_files(config):
-        shutil.copyfile(path, context.payload / path.name)
+    huggingface.check_tokenizer(tokenizer, model.config, where=config.path)
+    if folder != context.payload:
+        for path in import_model_files(config):
+            shutil.copyfile(path, context.payload / path.name)
     return Outputs(
         {
             "family": model.config.family,
@@ -78,12 +97,22 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
 
 def run_export(config: ExportConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
     """Write the model in the format and type asked for."""
-    from ontogeny.model.formats.companions import WEIGHTS_FILE
+    from ontogeny.model.formats.companions import GGUF_FILE, WEIGHTS_FILE
     from ontogeny.model.formats.export import write_export
 
-    write_export(inputs["model"].path, context.payload, weight_type=config.type)
+    model = inputs["model"]
+    if config.format == "gguf":
+        from ontogeny.model.formats.gguf_export import write_gguf_export
+        from ontogeny.model.formats.gguf_provenance import provenance_metadata
+
+        origin = provenance_metadata(model.manifest.model_dump(mode="json"))
+        write_gguf_export(model.path, context.payload / GGUF_FILE, weight_type=config.type, provenance=origin)
+    else:
+        wide = cast(Literal["f32", "f16", "bf16"], config.type)  # the config has checked it
+        write_export(model.path, context.payload, weight_type=wide)
     files = sorted(path.name for path in context.payload.iterdir())
-    return Outputs({"files": files, "weights_bytes": (context.payload / WEIGHTS_FILE).stat().st_size})
+    weights = context.payload / (GGUF_FILE if config.format == "gguf" else WEIGHTS_FILE)
+    return Outputs({"files": files, "weights_bytes": weights.stat().st_size})
 
 
 IMPORT_MODEL = Step(

@@ -15,23 +15,24 @@ from ontogeny.core.process import prepare_process
 from ontogeny.model.block import Block
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.kv_cache import KVCache
-from ontogeny.model.norm import RMSNorm
+from ontogeny.model.norm import make_norm
+from ontogeny.model.places import Places, positions_of, visible_tokens
 from ontogeny.model.rope import rope_tables
 
 
 class Transformer(nn.Module):
     """A causal decoder. Weights are whatever PyTorch leaves in them until `initialise` or a load fills them."""
 
-    cos: Tensor
-    sin: Tensor
-
     def __init__(self, config: ModelConfig) -> None:
         prepare_process()  # every computation of ours begins with a model
         super().__init__()
         self.config = config
         self.embed_tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.embed_positions = (
+            nn.Embedding(config.seq_len, config.d_model) if config.positions == "learned" else None
+        )
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
-        self.norm = RMSNorm(config.d_model, config.norm_eps)
+        self.norm = make_norm(config)
         self.lm_head = (
             None if config.tie_embeddings else nn.Linear(config.d_model, config.vocab_size, bias=False)
         )
@@ -40,9 +41,15 @@ class Transformer(nn.Module):
     def make_tables(self, device: torch.device | str | None = None) -> None:
         """Compute the tables of RoPE; they follow from the sizes and are in no checkpoint."""
         config = self.config
-        cos, sin = rope_tables(config.seq_len, config.head_dim, config.rope_base)
-        self.register_buffer("cos", cos.to(device), persistent=False)
-        self.register_buffer("sin", sin.to(device), persistent=False)
+        if config.positions == "learned":
+            return
+        tables = {"": (config.rope_base, config.rope_scaling)}
+        if config.local_rope_base is not None:
+            tables["local_"] = (config.local_rope_base, None)
+        for kind, (base, scaling) in tables.items():
+            cos, sin = rope_tables(config.seq_len, config.head_dim, base, scaling)
+            self.register_buffer(f"{kind}cos", cos.to(device), persistent=False)
+            self.register_buffer(f"{kind}sin", sin.to(device), persistent=False)
 
     @property
     def head_weight(self) -> Tensor:
@@ -59,17 +66,24 @@ class Transformer(nn.Module):
         """The type of the weights."""
         return self.embed_tokens.weight.dtype
 
-    def forward(self, idx: Tensor, *, cache: KVCache | None = None) -> Tensor:
-        """Logits (B, T, V) for token ids `idx` (B, T); with a cache, `idx` continues what it has read."""
-        return self.head(self.hidden(idx, cache=cache))
+    def forward(self, idx: Tensor, *, cache: KVCache | None = None, mask: Tensor | None = None) -> Tensor:
+        """Logits (B, T, V) for token ids `idx` (B, T); see `hidden`."""
+        return self.head(self.hidden(idx, cache=cache, mask=mask))
 
-    def hidden(self, idx: Tensor, *, cache: KVCache | None = None) -> Tensor:
+    def hidden(self, idx: Tensor, *, cache: KVCache | None = None, mask: Tensor | None = None) -> Tensor:
         """Final normalised states (B, T, C) of token ids `idx` (B, T).
 
+        Args:
+            cache: what has been read before; `idx` continues it, and is added to it.
+            mask: (B, T), true for tokens and false for padding, on any side; all are tokens when not given. Positions
+                count tokens only, so those of a row have the states they have without its padding; the states of
+                padding mean nothing. A cache remembers its padding: `mask` is about `idx` alone. Padding on the right
+                of rows without a cache needs no mask, nobody looks at it.
+
         Raises:
-            UsageError: the tokens do not fit into the context, or into the cache.
+            UsageError: the tokens do not fit into the context, or into the cache; or a mask of another shape.
         """
-        _, T = idx.shape
+        B, T = idx.shape
         start = 0 if cache is None else cache.length
         limit = self.config.seq_len if cache is None else cache.capacity
         if start + T > limit:
@@ -77,14 +91,53 @@ class Transformer(nn.Module):
                 f"{start + T} tokens do not fit into a context of {limit}",
                 hint="shorten the text, or use a model with a longer seq_len",
             )
-        x = self.embed_tokens(idx)
-        cos, sin = self.cos[start : start + T], self.sin[start : start + T]
-        for block in self.layers:
-            x = block(x, cos, sin, cache)
+        if mask is not None:
+            if mask.shape != idx.shape:
+                raise UsageError(
+                    f"a mask of shape {list(mask.shape)} for tokens of shape {list(idx.shape)}",
+                    hint="give one value for every token of this call; a cache remembers those before",
+                )
+            mask = mask.to(device=idx.device, dtype=torch.bool)
+        real = mask if cache is None else cache.admit(mask, B, T)
+        positions = slice(start, start + T) if real is None else positions_of(real)[:, start:]
+        x = self._embed(idx, positions)
+        everywhere, nearby = self._places(start, T, positions, real)
+        local = set(self.config.local_layers)
+        for layer, block in enumerate(self.layers):
+            x = block(x, nearby if layer in local else everywhere, cache)
         if cache is not None:
             cache.advance(T)
         out: Tensor = self.norm(x)
         return out
+
+    def _embed(self, idx: Tensor, positions: Tensor | slice) -> Tensor:
+        """Vectors (B, T, C) that enter the first layer."""
+        x: Tensor = self.embed_tokens(idx)
+        if self.config.scale_embeddings:  # the factor in the type of the weights, as transformers has it
+            x = x * torch.tensor(self.config.d_model**0.5, dtype=x.dtype, device=x.device)
+        if self.embed_positions is not None:
+            x = x + self.embed_positions.weight[positions]
+        return x
+
+    def _places(
+        self, start: int, T: int, positions: Tensor | slice, real: Tensor | None
+    ) -> tuple[Places, Places]:
+        """What layers that see everything need to know of positions, and what local ones do."""
+        read, window = start + T, self.config.window
+        tables = dict(self.named_buffers(recurse=False))
+
+        def places(kind: str, window: int | None) -> Places:
+            cos, sin = tables.get(f"{kind}cos"), tables.get(f"{kind}sin")
+            return Places(
+                None if cos is None else cos[positions],
+                None if sin is None else sin[positions],
+                visible_tokens(T, read, real=real, window=window, device=self.device),
+            )
+
+        everywhere = places("", None)
+        if window is None:
+            return everywhere, everywhere
+        return everywhere, places("" if self.config.local_rope_base is None else "local_", window)
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of hidden states (..., C)."""

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,9 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from ontogeny.core.errors import ModelFormatError, UsageError
 from ontogeny.model.formats import huggingface
-from tests.model.conftest import Make
-
-SWITCHES = [{}, {"tie_embeddings": False}, {"qk_norm": False}, {"qk_norm": False, "qkv_bias": True}]
+from ontogeny.tokenizer.train import train_bpe
+from tests.model.conftest import FAMILIES, Make
 
 
 @pytest.fixture
@@ -26,9 +27,9 @@ def edit(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-@pytest.mark.parametrize("switches", SWITCHES)
-def test_what_is_saved_is_loaded(make: Make, tmp_path: Path, switches: dict[str, bool]) -> None:
-    model = make(**switches)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_is_saved_is_loaded(make: Make, tmp_path: Path, name: str) -> None:
+    model = make(**FAMILIES[name])
     huggingface.save(model, tmp_path / "model")
     loaded = huggingface.load(tmp_path / "model")
     assert loaded.config == model.config
@@ -42,6 +43,25 @@ def test_a_loaded_model_can_be_trained(folder: Path) -> None:
     model = huggingface.load(folder)
     model(torch.tensor([[1, 2, 3]])).sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("template", "stops", "fits"),
+    [("plain", {1}, True), (None, {1}, True), ("begins with <image>", {1}, False), ("plain", {300}, False)],
+)
+def test_an_entry_beyond_the_model_that_nothing_brings_up_is_no_matter(
+    make: Make, template: str | None, stops: set[int], fits: bool
+) -> None:
+    """Gemma 3's tokenizer has one more entry than its text models, the mark for images."""
+    tokenizer = SimpleNamespace(
+        vocab_size=301, special_ids={"<image>": 300}, stop_ids=frozenset(stops), chat_template=template
+    )
+    with (
+        contextlib.nullcontext()
+        if fits
+        else pytest.raises(ModelFormatError, match="301 entries, the model 300")
+    ):
+        huggingface.check_tokenizer(tokenizer, make().config, where="here")  # type: ignore[arg-type]
 
 
 def test_equal_models_are_equal_files(make: Make, tmp_path: Path) -> None:
@@ -95,6 +115,46 @@ def test_a_file_that_is_cut_short_is_named(folder: Path, kept: int) -> None:
         huggingface.load(folder)
 
 
+@pytest.mark.parametrize("offsets", [[0, 8], [4, 12], [8, 24], [12, 8]])
+def test_tensors_that_overlap_or_leave_the_file_are_refused(folder: Path, offsets: list[int]) -> None:
+    header = {
+        "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+        "b": {"dtype": "F32", "shape": [2], "data_offsets": offsets},
+    }
+    encoded = json.dumps(header).encode()
+    content = len(encoded).to_bytes(8, "little") + encoded + bytes(16)
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(ModelFormatError, match=r"model\.safetensors: not a whole safetensors file"):
+        huggingface.load(folder)
+
+
+def test_a_header_of_impossible_size_is_refused(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
+    with pytest.raises(ModelFormatError, match=r"model\.safetensors: not a whole safetensors file"):
+        huggingface.load(folder)
+
+
+def test_a_tensor_in_two_shards_is_refused(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    for file in ("a.safetensors", "b.safetensors"):
+        save_file(tensors, folder / file)
+    index = {"weight_map": dict.fromkeys(tensors, "a.safetensors") | {"model.norm.weight": "b.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(
+        ModelFormatError, match=r"b\.safetensors: tensor .* is stored in a\.safetensors as well"
+    ):
+        huggingface.load(folder)
+
+
+def test_names_without_the_prefix_of_the_whole_model_are_read(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    whole = huggingface.load(folder).state_dict()
+    bare = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+    save_file(bare, folder / "model.safetensors")
+    for name, weights in huggingface.load(folder).state_dict().items():
+        assert torch.equal(weights, whole[name])
+
+
 def test_a_missing_tensor_is_named(folder: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     del tensors["model.layers.1.self_attn.k_norm.weight"]
@@ -129,12 +189,25 @@ def test_integer_weights_are_refused(folder: Path) -> None:
         huggingface.load(folder)
 
 
-def test_pickled_weights_are_refused(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(
-        ModelFormatError, match=r"pytorch_model\.bin holds pickled weights, which can run code"
-    ):
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth"])
+def test_pickled_weights_are_refused_with_the_way_to_convert_them(folder: Path, name: str) -> None:
+    (folder / "model.safetensors").rename(folder / name)
+    with pytest.raises(ModelFormatError, match="holds pickled weights, which can run code") as refusal:
         huggingface.load(folder)
+    assert name in str(refusal.value)
+    assert "save_pretrained" in str(refusal.value.hint)
+
+
+@pytest.mark.parametrize(("vocab_size", "fits"), [(399, False), (400, True), (1424, True), (1425, False)])
+def test_a_tokenizer_of_another_size_is_refused(make: Make, vocab_size: int, fits: bool) -> None:
+    tokenizer = train_bpe(["some text for a tokenizer"], vocab_size=400)
+    assert tokenizer.vocab_size <= 400
+    config = make(vocab_size=vocab_size - 400 + tokenizer.vocab_size).config
+    if fits:
+        huggingface.check_tokenizer(tokenizer, config, where="here")
+    else:
+        with pytest.raises(ModelFormatError, match=r"here: the tokenizer has .* entries, the model "):
+            huggingface.check_tokenizer(tokenizer, config, where="here")
 
 
 def test_a_folder_without_weights_is_named(folder: Path) -> None:

@@ -9,6 +9,7 @@ CONFIG_FILE = "config.json"
 GENERATION_FILE = "generation_config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+GGUF_FILE = "model.gguf"  # what an export of that format holds
 COMPANIONS = (
     CONFIG_FILE,
     GENERATION_FILE,

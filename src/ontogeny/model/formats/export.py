@@ -1,7 +1,7 @@
-"""A stored model in another number type, everything else as it was.
+"""A stored model in another number type or format, everything else as it was.
 
-The folder is rewritten tensor by tensor; configuration, tokenizer and template are copied, so that what was published
-with a model (token ids, template, licence) stays with it.
+A Hugging Face folder is rewritten tensor by tensor; configuration, tokenizer and template are copied, so that what was
+published with a model (token ids, template, licence) stays with it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +18,8 @@ from safetensors.torch import save_file
 from ontogeny.core.errors import UsageError, nearest
 from ontogeny.core.files import disk_errors, payload_files, read_json, write_atomic
 from ontogeny.model.formats.companions import CONFIG_FILE, WEIGHTS_FILE, copy_companions
+from ontogeny.model.formats.gguf_export import GGUF_TYPES, write_gguf_export
+from ontogeny.model.formats.gguf_file import Value
 from ontogeny.model.formats.huggingface import (
     DTYPES,
     FloatType,
@@ -35,10 +38,7 @@ def export_folder(source: Path, out: Path, *, weight_type: str = "f32") -> list[
         ModelFormatError: `source` cannot be read, or holds values that the type cannot.
     """
     if weight_type not in DTYPES:
-        raise UsageError(
-            f"unknown type {weight_type!r}.{nearest(weight_type, DTYPES)}",
-            hint=f"choose one of {', '.join(get_args(FloatType))}",
-        )
+        raise _unknown_type(weight_type, get_args(FloatType))
     if out.exists():
         raise UsageError(f"{out} exists already", hint="name a folder that does not exist yet")
     with disk_errors("exporting a model"):
@@ -54,6 +54,29 @@ def export_folder(source: Path, out: Path, *, weight_type: str = "f32") -> list[
     return payload_files(out)
 
 
+def export_gguf(
+    source: Path, out: Path, *, weight_type: str = "f32", provenance: Mapping[str, Value] | None = None
+) -> None:
+    """Write the model in `source` to the new file `out`, in the format GGUF; see `write_gguf_export`.
+
+    Raises:
+        UsageError: `out` exists, or an unknown type.
+        ModelFormatError: `source` cannot be read, or GGUF has no form for it.
+    """
+    if weight_type not in GGUF_TYPES:
+        raise _unknown_type(weight_type, GGUF_TYPES)
+    if out.exists():
+        raise UsageError(f"{out} exists already", hint="name a file that does not exist yet")
+    with disk_errors("exporting a model"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        try:
+            write_gguf_export(source, unfinished / out.name, weight_type=weight_type, provenance=provenance)
+            (unfinished / out.name).rename(out)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
 def write_export(source: Path, folder: Path, *, weight_type: FloatType) -> None:
     """Write the model in `source` into the empty `folder`; see `export_folder`."""
     config = read_config(source)
@@ -66,3 +89,9 @@ def write_export(source: Path, folder: Path, *, weight_type: FloatType) -> None:
     values = {key: value for key, value in read_json(source / CONFIG_FILE).items() if key != "torch_dtype"}
     values["dtype"] = str(DTYPES[weight_type]).removeprefix("torch.")
     write_atomic(folder / CONFIG_FILE, json.dumps(values, indent=2, sort_keys=True) + "\n")
+
+
+def _unknown_type(given: str, known: tuple[str, ...]) -> UsageError:
+    return UsageError(
+        f"unknown type {given!r}.{nearest(given, known)}", hint=f"choose one of {', '.join(known)}"
+    )

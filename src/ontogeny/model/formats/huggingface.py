@@ -2,22 +2,24 @@
 
     config.json  generation_config.json  model.safetensors  tokenizer.json  tokenizer_config.json
 
-Our tensors carry the names of these architectures already, but for the prefix `model.`.
+Our tensors carry the names of these architectures already, but for the prefix `model.`; GPT-2's are translated.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ontogeny.core.errors import ArtifactError, ModelFormatError, UsageError
 from ontogeny.core.files import read_json, write_atomic
 from ontogeny.model.config import ModelConfig
+from ontogeny.model.formats import huggingface_gpt2
 from ontogeny.model.formats.companions import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE
 from ontogeny.model.formats.huggingface_config import config_from_json, config_to_json
 from ontogeny.model.formats.safetensors_folder import read_tensors, to_dtype
@@ -26,6 +28,7 @@ from ontogeny.tokenizer.codec import Tokenizer
 
 HEAD = "lm_head.weight"
 PREFIX = "model."
+MAX_UNUSED_ROWS = 1024  # published tables have been padded by up to some 950 rows
 
 FloatType = Literal["f32", "f16", "bf16"]
 DTYPES: dict[FloatType, torch.dtype] = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
@@ -46,8 +49,8 @@ def save(
         check_tokenizer(tokenizer, model.config, where=str(folder))
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        their_name(ours): to_dtype(their_name(ours), tensor.detach().cpu(), DTYPES[dtype])
-        for ours, tensor in model.state_dict().items()
+        name: to_dtype(name, tensor.detach().cpu(), DTYPES[dtype])
+        for name, tensor in to_theirs(model.config, model.state_dict()).items()
     }
     save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     end_id = None if tokenizer is None else tokenizer.end_of_text_id
@@ -75,8 +78,9 @@ def load(folder: Path, device: str = "cpu", *, dtype: torch.dtype = torch.float3
     with torch.device("meta"):
         model = Transformer(config)
     state = {
-        name.removeprefix(PREFIX): tensor.to(device=device, dtype=dtype)
-        for name, tensor in read_tensors(folder, expected_shapes(config), ignored=ignorable_tensors(config))
+        ours: tensor.to(device=device, dtype=dtype)
+        for name, stored in read_tensors(folder, expected_shapes(config), ignored=ignorable_tensors(config))
+        for ours, tensor in to_ours(config, name, stored)
     }
     model.load_state_dict(state, assign=True)
     model.make_tables(device)
@@ -106,8 +110,16 @@ def read_config(folder: Path) -> ModelConfig:
 
 
 def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, where: str) -> None:
-    """Raise ModelFormatError when `tokenizer` can give ids for which the model has no embedding."""
-    if tokenizer.vocab_size > config.vocab_size:
+    """Raise ModelFormatError when `tokenizer` is not that of the model, as far as their sizes tell.
+
+    A model may have some more rows than there are tokens: tables are padded to round numbers. A tokenizer may have more
+    entries than the model only where neither text nor the chat template can bring them up (Gemma 3's mark for images).
+    """
+    beyond = set(range(config.vocab_size, tokenizer.vocab_size))
+    template = tokenizer.chat_template or ""
+    idle = {number for name, number in tokenizer.special_ids.items() if name not in template}
+    unused = config.vocab_size - tokenizer.vocab_size
+    if beyond - (idle - tokenizer.stop_ids) or unused > MAX_UNUSED_ROWS:
         raise ModelFormatError(
             f"the tokenizer has {tokenizer.vocab_size:,} entries, the model {config.vocab_size:,}",
             where=where,
@@ -119,18 +131,31 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Every tensor that a folder of this model stores, by its Hugging Face name."""
     with torch.device("meta"):
         state = Transformer(config).state_dict()
-    return {their_name(ours): tuple(tensor.shape) for ours, tensor in state.items()}
+    return {name: tuple(tensor.shape) for name, tensor in to_theirs(config, state).items()}
 
 
 def ignorable_tensors(config: ModelConfig) -> frozenset[str]:
     """Tensors that some writers store though they hold nothing of their own."""
-    tables = {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq" for layer in range(config.n_layers)}
+    if config.family == "gpt2":
+        tables = huggingface_gpt2.ignorable_tensors(config)
+    else:
+        tables = {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq" for layer in range(config.n_layers)}
     return frozenset(tables | ({HEAD} if config.tie_embeddings else set()))
 
 
-def their_name(ours: str) -> str:
-    """The Hugging Face name of one of our tensors."""
-    return ours if ours == HEAD else f"{PREFIX}{ours}"
+def to_theirs(config: ModelConfig, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every tensor of a model as a folder stores it, from our state dict."""
+    if config.family == "gpt2":
+        return huggingface_gpt2.to_theirs(state)
+    return {ours if ours == HEAD else f"{PREFIX}{ours}": tensor for ours, tensor in state.items()}
+
+
+def to_ours(config: ModelConfig, name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Our tensors in one that a folder stores."""
+    if config.family == "gpt2":
+        yield from huggingface_gpt2.to_ours(name, tensor)
+    else:
+        yield name.removeprefix(PREFIX), tensor
 
 
 def _write_json(path: Path, value: Mapping[str, object]) -> None:

@@ -1,7 +1,8 @@
-"""`config.json` of the Hugging Face families that this decoder covers: qwen3, llama, qwen2.
+"""`config.json` of the Hugging Face families that this decoder covers; GPT-2's own names are in `huggingface_gpt2`.
 
-A field that would change the arithmetic and that this decoder does not have is refused by name: a model that loads is
-a model that computes what its authors meant.
+A field that would change the arithmetic and that this decoder does not have is refused by name, and so is one that
+nobody here knows: a model that loads is a model that computes what its authors meant. Where a field is absent, what
+transformers assumes is assumed.
 """
 
 from __future__ import annotations
@@ -12,13 +13,29 @@ from typing import Any
 from pydantic import ValidationError
 
 from ontogeny.core.errors import ModelFormatError, nearest
-from ontogeny.model.config import NORM_EPS, ROPE_BASE, Family, ModelConfig
+from ontogeny.model.config import NORM_EPS, ROPE_BASE, ModelConfig
+from ontogeny.model.families import FAMILIES, Family
+from ontogeny.model.formats import huggingface_gpt2
+from ontogeny.model.formats.huggingface_rope import (
+    FULL,
+    ORIGINAL,
+    SLIDING,
+    local_base_from_json,
+    rope_from_json,
+    rope_to_json,
+)
 from ontogeny.model.init import INIT_STD
 
 ARCHITECTURES: dict[Family, str] = {
     "qwen3": "Qwen3ForCausalLM",
     "llama": "LlamaForCausalLM",
     "qwen2": "Qwen2ForCausalLM",
+    "mistral": "MistralForCausalLM",
+    "gemma3": "Gemma3ForCausalLM",
+    "gpt2": "GPT2LMHeadModel",
+}
+MODEL_TYPES: dict[str, Family] = {
+    "gemma3_text" if family == "gemma3" else family: family for family in FAMILIES
 }
 SIZES = {
     "vocab_size": "vocab_size",
@@ -28,35 +45,90 @@ SIZES = {
     "d_ff": "intermediate_size",
     "seq_len": "max_position_embeddings",
 }
-# Fields with the only value under which this decoder computes the same; absent means that value.
+# Sizes that may be absent, checked where they are given.
+DERIVED_SIZES = ("num_key_value_heads", "head_dim", "n_inner", "sliding_window")
+LAYER_COUNTS = {SIZES["n_layers"], huggingface_gpt2.SIZES["n_layers"]}
+MAX_LAYERS, MAX_SIZE = (
+    10_000,
+    1 << 24,
+)  # far beyond what exists: 16M is the longest context and ten vocabularies
+GEMMA_PATTERN = 6  # every sixth layer sees everything, arXiv 2503.19786, section 2
+GEMMA_LOCAL_BASE = 10_000.0
+# What transformers 5 assumes of a field that is absent, where that is not the value all families have.
+ABSENT: dict[Family, dict[str, Any]] = {
+    "qwen3": {"num_key_value_heads": 32, "head_dim": 128},
+    "llama": {},
+    "qwen2": {"num_key_value_heads": 32},
+    "mistral": {"num_key_value_heads": 8},
+    "gemma3": {
+        "num_key_value_heads": 4,
+        "head_dim": 256,
+        "query_pre_attn_scalar": 256,
+        "tie_word_embeddings": True,
+        "rope_theta": 1_000_000.0,
+    },
+}
+# Fields that are read, and by which families; those of `SIZES` come on top.
+READ_BY_ALL = {
+    *("num_key_value_heads", "head_dim", "rms_norm_eps", "tie_word_embeddings", "layer_types"),
+    *("rope_theta", "rope_scaling", "rope_parameters", ORIGINAL),
+}
+READ: dict[Family, set[str]] = {
+    "qwen3": {"attention_bias", "use_sliding_window", "sliding_window", "max_window_layers"},
+    "llama": {"attention_bias", "mlp_bias"},
+    "qwen2": {"use_sliding_window", "sliding_window", "max_window_layers"},
+    "mistral": {"sliding_window"},
+    "gemma3": {
+        *("attention_bias", "sliding_window", "sliding_window_pattern", "_sliding_window_pattern"),
+        *("query_pre_attn_scalar", "rope_local_base_freq"),
+    },
+}
+# Fields with the only value under which this decoder computes the same; absent means that value. A family that reads
+# such a field takes others too.
 REQUIRED_VALUES: dict[str, object] = {
-    "hidden_act": "silu",
     "attention_bias": False,
     "mlp_bias": False,
     "use_sliding_window": False,
+    "rope_interleaved": False,
+    "use_mrope": False,
     "partial_rotary_factor": 1.0,
+    "attn_logit_softcapping": None,
+    "final_logit_softcapping": None,
+    "use_bidirectional_attention": False,
+    "is_encoder_decoder": False,
+    "add_cross_attention": False,
     "quantization_config": None,
 }
+SILU = {"hidden_act": "silu"}
+GELU = {"hidden_activation": "gelu_pytorch_tanh"}
+# Fields that change nothing in what is computed from given tokens: names and versions, ids of special tokens, how
+# weights are stored, initial weights, training's dropout, sampling, labels of other heads, other tools' notes.
+WITHOUT_EFFECT = {
+    *("architectures", "model_type", "transformers_version", "torch_dtype", "dtype", "_name_or_path", "name_or_path"),
+    *("bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "unk_token_id", "decoder_start_token_id"),
+    *("initializer_range", "attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop"),
+    *("use_cache", "cache_implementation", "pretraining_tp", "gradient_checkpointing", "torchscript"),
+    *("do_sample", "temperature", "top_k", "top_p", "max_length", "min_length", "repetition_penalty", "num_beams"),
+    *("output_attentions", "output_hidden_states", "return_dict", "problem_type", "id2label", "label2id", "num_labels"),
+    *("task_specific_params", "finetuning_task", "is_decoder", "chunk_size_feed_forward", "tie_encoder_decoder"),
+    *("summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout"),
+    *("tokenizer_class", "is_llama_config", "transformers.js_config", "unsloth_fixed", "unsloth_version"),
+    *("n_ctx", "max_window_layers"),
+    *("reorder_and_upcast_attn", "_attn_implementation", "_attn_implementation_autoset"),
+}  # fmt: skip
 
 
 def config_to_json(config: ModelConfig, *, dtype: str, end_id: int | None) -> dict[str, object]:
     """Everything transformers, vLLM and llama.cpp's converter want to know.
 
-    The base of RoPE is written twice: `rope_parameters` is read by transformers 5, `rope_theta` by everything older.
+    RoPE is written twice: `rope_parameters` is read by transformers 5, `rope_theta` and `rope_scaling` by everything
+    older.
     """
-    family = config.family
-    values: dict[str, object] = {
-        "architectures": [ARCHITECTURES[family]],
-        "model_type": family,
-        **{theirs: getattr(config, ours) for ours, theirs in SIZES.items()},
-        "num_key_value_heads": config.n_kv_heads,
-        "head_dim": config.head_dim,
-        "rms_norm_eps": config.norm_eps,
-        "rope_theta": config.rope_base,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base},
+    common: dict[str, object] = {
+        "architectures": [ARCHITECTURES[config.family]],
+        "model_type": next(name for name, family in MODEL_TYPES.items() if family == config.family),
+        "vocab_size": config.vocab_size,
         "tie_word_embeddings": config.tie_embeddings,
-        "hidden_act": "silu",
-        "attention_dropout": 0.0,
         "initializer_range": INIT_STD,
         "use_cache": True,
         "bos_token_id": None,
@@ -64,12 +136,51 @@ def config_to_json(config: ModelConfig, *, dtype: str, end_id: int | None) -> di
         "pad_token_id": end_id,
         "dtype": dtype,
     }
-    if family != "qwen2":  # where biases are not a matter of configuration
-        values["attention_bias"] = False
-    if family == "llama":
-        values["mlp_bias"] = False
+    if config.family == "gpt2":
+        return common | huggingface_gpt2.to_json(config)
+    rope = rope_to_json(config.rope_base, config.rope_scaling)
+    return {
+        **common,
+        **{theirs: getattr(config, ours) for ours, theirs in SIZES.items()},
+        "num_key_value_heads": config.n_kv_heads,
+        "head_dim": config.head_dim,
+        "rms_norm_eps": config.norm_eps,
+        "rope_theta": config.rope_base,
+        "rope_parameters": rope,
+        **({"rope_scaling": rope} if config.rope_scaling else {}),
+        **(GELU if config.family == "gemma3" else SILU),
+        "attention_dropout": 0.0,
+        **_family_to_json(config),
+    }
+
+
+def _family_to_json(config: ModelConfig) -> dict[str, object]:
+    """What the family has beyond the fields that all have."""
+    kinds = [SLIDING if layer in config.local_layers else FULL for layer in range(config.n_layers)]
+    values: dict[str, object] = {}
+    if config.family not in ("qwen2", "mistral"):  # where biases are not a matter of configuration
+        values["attention_bias"] = config.qkv_bias
+    if config.family == "llama":
+        values["mlp_bias"] = config.mlp_bias
+    elif config.family == "mistral":
+        values["sliding_window"] = config.window
+    elif config.family == "gemma3":
+        whole = rope_to_json(config.rope_base, config.rope_scaling)
+        own = config.local_rope_base
+        scalar = config.query_pre_attn_scalar or config.head_dim
+        values |= {
+            "query_pre_attn_scalar": int(scalar) if scalar == int(scalar) else scalar,
+            "layer_types": kinds,
+            # transformers wants a window even where no layer has it
+            "sliding_window": config.window or config.seq_len,
+            "rope_parameters": {FULL: whole, SLIDING: whole if own is None else rope_to_json(own, None)},
+            "rope_local_base_freq": own or config.rope_base,
+        }
+        values |= dict.fromkeys(("attn_logit_softcapping", "final_logit_softcapping"))
     else:
-        values |= {"use_sliding_window": False, "sliding_window": None}
+        values |= {"use_sliding_window": bool(config.local_layers), "sliding_window": config.window}
+        if config.local_layers:
+            values |= {"layer_types": kinds, "max_window_layers": config.local_layers[0]}
     return values
 
 
@@ -80,23 +191,18 @@ def config_from_json(values: Mapping[str, Any], where: str) -> ModelConfig:
         ModelFormatError: a family or a setting that this decoder does not have, or sizes that do not fit together.
     """
     family = _family(values, where)
-    _refuse_unsupported(values, where)
-    missing = [theirs for theirs in SIZES.values() if theirs not in values]
-    if missing:
-        raise ModelFormatError(
-            f"{', '.join(missing)} not given", where=where, hint="the file is not complete"
-        )
-    sizes = {ours: values[theirs] for ours, theirs in SIZES.items()}
+    gpt2 = family == "gpt2"
+    sizes = huggingface_gpt2.SIZES if gpt2 else SIZES
+    read = huggingface_gpt2.READ if gpt2 else READ[family] | READ_BY_ALL
+    own = huggingface_gpt2.REQUIRED_VALUES if gpt2 else GELU if family == "gemma3" else SILU
+    _refuse_unsupported(values, known=read | set(sizes.values()), required=REQUIRED_VALUES | own, where=where)
+    _check_sizes(values, tuple(sizes.values()), where)
     try:
+        if gpt2:
+            return huggingface_gpt2.from_json(values)
         return ModelConfig(
-            **sizes,
-            n_kv_heads=values.get("num_key_value_heads") or sizes["n_heads"],
-            head_dim=values.get("head_dim") or _default_head_dim(family, sizes),
-            rope_base=_rope_base(values, where),
-            norm_eps=values.get("rms_norm_eps", NORM_EPS),
-            tie_embeddings=values.get("tie_word_embeddings", False),
-            qk_norm=family == "qwen3",
-            qkv_bias=family == "qwen2",
+            **{ours: values[theirs] for ours, theirs in SIZES.items()},
+            **_settings(family, {**ABSENT[family], **values}, where),
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -106,49 +212,118 @@ def config_from_json(values: Mapping[str, Any], where: str) -> ModelConfig:
             where=where,
             hint="the sizes of this model cannot be right",
         ) from error
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise ModelFormatError(
+            f"a field is of another type than it should be ({error})",
+            where=where,
+            hint="the file is damaged, or written for another program",
+        ) from error
+
+
+def _check_sizes(values: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
+    """Raise ModelFormatError unless every size is there and a number that a model can have."""
+    missing = [name for name in names if values.get(name) is None]
+    if missing:
+        raise ModelFormatError(
+            f"{', '.join(missing)} not given", where=where, hint="the file is not complete"
+        )
+    for name in (*names, *(name for name in DERIVED_SIZES if values.get(name) is not None)):
+        size, largest = values[name], MAX_LAYERS if name in LAYER_COUNTS else MAX_SIZE
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= largest:
+            raise ModelFormatError(
+                f"{name}: {size!r} is not a whole number between 1 and {largest:,}",
+                where=where,
+                hint="the sizes of this model cannot be right",
+            )
 
 
 def _family(values: Mapping[str, Any], where: str) -> Family:
-    name = values.get("model_type")
-    for family in ARCHITECTURES:
-        if name == family:
-            return family
-    raise ModelFormatError(
-        f"model_type {name!r} is not supported.{nearest(str(name), ARCHITECTURES)}",
-        where=where,
-        hint=f"the families that can be read are {', '.join(ARCHITECTURES)}",
-    )
+    name = str(values.get("model_type"))
+    if name not in MODEL_TYPES:
+        raise ModelFormatError(
+            f"model_type {values.get('model_type')!r} is not supported.{nearest(name, MODEL_TYPES)}",
+            where=where,
+            hint=f"the families that can be read are {', '.join(MODEL_TYPES)}",
+        )
+    return MODEL_TYPES[name]
 
 
-def _default_head_dim(family: Family, sizes: Mapping[str, Any]) -> int:
-    """What transformers assumes when `head_dim` is absent."""
-    return 128 if family == "qwen3" else int(sizes["d_model"]) // int(sizes["n_heads"])
-
-
-def _refuse_unsupported(values: Mapping[str, Any], where: str) -> None:
-    for name, required in REQUIRED_VALUES.items():
-        if values.get(name, required) != required:
+def _refuse_unsupported(
+    values: Mapping[str, Any], *, known: set[str], required: Mapping[str, object], where: str
+) -> None:
+    for name in sorted(values.keys() - known - WITHOUT_EFFECT):
+        value = values[name]
+        if name in required:
+            if value != required[name]:
+                raise ModelFormatError(
+                    f"{name}: {value!r} is not supported",
+                    where=where,
+                    hint=f"only models with {name}: {required[name]!r} can be read",
+                )
+        elif value is not None:
             raise ModelFormatError(
-                f"{name}: {values[name]!r} is not supported",
+                f"{name}: {value!r} is not a field of this family that is known here",
                 where=where,
-                hint=f"only models with {name}: {required!r} can be read",
+                hint="it may change what the model computes; take it out of the file if you know that it does not",
             )
-    if "sliding_attention" in (values.get("layer_types") or ()):
-        raise ModelFormatError(
-            "layer_types: sliding-window attention is not supported",
-            where=where,
-            hint="only models whose every layer is full_attention can be read",
-        )
 
 
-def _rope_base(values: Mapping[str, Any], where: str) -> float:
-    """The base of RoPE; scaled kinds are refused."""
-    rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind != "default":
+def _settings(family: Family, values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Everything but the sizes; `values` has the family's defaults filled in."""
+    window, local_layers = _windows(family, values, where)
+    base, scaling = rope_from_json(values, base=ROPE_BASE, where=where)
+    biased = bool(values.get("attention_bias", False))
+    heads, width = values["num_attention_heads"], values["hidden_size"]
+    settings: dict[str, Any] = {
+        "n_kv_heads": values.get("num_key_value_heads") or heads,
+        "head_dim": values.get("head_dim") or int(width) // int(heads),
+        "rope_base": base,
+        "rope_scaling": scaling,
+        "norm_eps": values.get("rms_norm_eps", NORM_EPS),
+        "tie_embeddings": values.get("tie_word_embeddings", False),
+        "qk_norm": family in ("qwen3", "gemma3"),
+        "qkv_bias": biased or family == "qwen2",
+        "o_bias": biased,
+        "mlp_bias": bool(values.get("mlp_bias", False)),
+        "window": window,
+        "local_layers": local_layers,
+    }
+    if family == "gemma3":
+        settings |= {
+            "activation": "gelu_tanh",
+            "norm_unit_offset": True,
+            "post_norms": True,
+            "scale_embeddings": True,
+            "query_pre_attn_scalar": values["query_pre_attn_scalar"],
+        }
+        if local_layers:
+            settings["local_rope_base"] = local_base_from_json(values, base=GEMMA_LOCAL_BASE, where=where)
+    return settings
+
+
+def _windows(family: Family, values: Mapping[str, Any], where: str) -> tuple[int | None, tuple[int, ...]]:
+    """The size of the window and the layers that have it."""
+    layers = range(int(values["num_hidden_layers"]))
+    window = values.get("sliding_window", 4096)
+    if family == "llama" or (family in ("qwen3", "qwen2") and not values.get("use_sliding_window", False)):
+        window = None
+    if window is None:
+        assumed = [FULL for _ in layers]
+    elif family == "mistral":
+        assumed = [SLIDING for _ in layers]
+    elif family == "gemma3":
+        every = values.get("sliding_window_pattern") or GEMMA_PATTERN
+        assumed = [SLIDING if (layer + 1) % every else FULL for layer in layers]
+    else:
+        first = values.get("max_window_layers", 28)
+        assumed = [SLIDING if layer >= first else FULL for layer in layers]
+    kinds = values.get("layer_types") or assumed
+    free = window is not None and family != "mistral"  # elsewhere all layers are of one kind
+    if len(kinds) != len(layers) or set(kinds) - {FULL, SLIDING} or (kinds != assumed and not free):
         raise ModelFormatError(
-            f"RoPE of type {kind!r} is not supported",
+            f"layer_types: {sorted(set(map(str, kinds)))} for {len(kinds)} layers, where sliding_window is {window}",
             where=where,
-            hint="only models with rope_type: default can be read",
+            hint=f"there is one entry a layer, {FULL} or {SLIDING}, and the latter needs a window",
         )
-    return float(rope.get("rope_theta", values.get("rope_theta", ROPE_BASE)))
+    local = tuple(layer for layer in layers if kinds[layer] == SLIDING)
+    return (window if local else None), local

@@ -7,7 +7,7 @@ unpickling runs whatever code the file's author chose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +20,10 @@ from ontogeny.core.errors import ArtifactError, ModelFormatError
 from ontogeny.core.files import read_json
 from ontogeny.model.formats.companions import INDEX_FILE, WEIGHTS_FILE
 
+BASE_PREFIXES = (
+    "model.",
+    "transformer.",
+)  # left out of the names by those who store a model without its head
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 FLOAT_TYPES = ("F64", "F32", "F16", "BF16")
 NAMES_SHOWN = 3
@@ -39,13 +43,25 @@ def read_tensors(
             type; names the file or the tensor. Nothing is yielded before names have been checked in every file.
     """
     homes = _homes(folder)
+    prefix = _missing_prefix(homes, expected)
+    if prefix:
+        homes = {name if name in expected else f"{prefix}{name}": path for name, path in homes.items()}
     _check_names(folder, set(homes), set(expected), ignored)
     for path in sorted({homes[name] for name in expected}):
         with _opened(path) as file:
             for name in sorted(name for name in expected if homes[name] == path):
-                view = file.get_slice(name)
+                stored = name.removeprefix(prefix)
+                view = file.get_slice(stored)
                 _check_tensor(path, name, tuple(view.get_shape()), view.get_dtype(), expected[name])
-                yield name, file.get_tensor(name)
+                yield name, file.get_tensor(stored)
+
+
+def _missing_prefix(stored: Collection[str], expected: Collection[str]) -> str:
+    """The prefix that expected names begin with and no stored name does; empty where there is none."""
+    for prefix in BASE_PREFIXES:
+        if any(name.startswith(prefix) for name in expected):
+            return "" if any(name.startswith(prefix) for name in stored) else prefix
+    return ""
 
 
 def _homes(folder: Path) -> dict[str, Path]:
@@ -81,7 +97,14 @@ def _homes_by_index(folder: Path) -> dict[str, Path]:
                 "missing, though the index names it", where=str(path), hint="fetch the model again"
             )
         with _opened(path) as file:
-            homes |= dict.fromkeys(file.keys(), path)
+            names = set(file.keys())
+        if twice := sorted(names & homes.keys()):
+            raise ModelFormatError(
+                f"tensor {twice[0]} is stored in {homes[twice[0]].name} as well",
+                where=str(path),
+                hint="which of the two is meant cannot be told: fetch the model again",
+            )
+        homes |= dict.fromkeys(names, path)
     return homes
 
 
@@ -91,7 +114,8 @@ def _refuse_without_weights(folder: Path) -> NoReturn:
         raise ModelFormatError(
             f"{pickled[0]} holds pickled weights, which can run code when they are loaded",
             where=str(folder),
-            hint="only safetensors are read: ask for them, or convert the file where you trust it",
+            hint="only safetensors are read: ask for them, or, where you trust the file, let transformers convert it "
+            "with AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)",
         )
     raise ModelFormatError(
         f"no {WEIGHTS_FILE} here", where=str(folder), hint="name a folder that holds a whole model"

@@ -1,0 +1,52 @@
+"""Where the tokens of one call stand, and what each of them may look at.
+
+B rows, T new tokens, S tokens read in all (a cache's and the new ones). A row may hold padding anywhere: padding has no
+place in the text, nobody looks at it, and the logits of the other tokens are those of the row without it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Places(NamedTuple):
+    """What attention needs to know of positions; the same for all layers of a kind."""
+
+    cos: Tensor | None
+    """Tables of RoPE, (T, D/2), or (B, T, D/2) with padding; None where positions are learned."""
+    sin: Tensor | None
+    visible: Tensor | None
+    """(T, S) or (B, 1, T, S), True where a token may look; None: at itself and everything left of it."""
+
+
+def positions_of(real: Tensor) -> Tensor:
+    """Place of every token in its text (B, S), `real` telling tokens from padding; padding gets some valid place."""
+    return (real.long().cumsum(dim=1) - 1).clamp_(min=0)
+
+
+def visible_tokens(
+    new: int, read: int, *, real: Tensor | None, window: int | None, device: torch.device
+) -> Tensor | None:
+    """What the last `new` of `read` tokens may look at; None when that is everything left of them.
+
+    Args:
+        real: (B, S), True for tokens and False for padding; None without padding.
+        window: how many tokens are seen, the current one included.
+    """
+    narrow = window is not None and window < read
+    if real is None and not narrow and (new == read or new == 1):
+        return None
+    keys = torch.arange(read, device=device)
+    queries = keys[read - new :, None]
+    visible = keys <= queries  # (T, S)
+    if real is None:
+        return visible & (keys > queries - window) if narrow and window is not None else visible
+    visible = visible & real[:, None, :]  # (B, T, S)
+    if window is not None:
+        places = positions_of(real)
+        visible &= places[:, None, :] > places[:, read - new :, None] - window
+    # Padding sees itself, so that no row of scores is empty, which would be NaN and spoil every gradient.
+    return (visible | (keys == queries)).unsqueeze(1)
