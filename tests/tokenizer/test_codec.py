@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import decoders, models
 
 from ontogeny.core.errors import ModelFormatError, UsageError
+from ontogeny.tokenizer.chat import encode_prompt
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.config import SPECIAL_TOKENS
 from tests.tokenizer.conftest import TEXTS
@@ -81,6 +83,29 @@ def test_a_template_in_a_file_of_its_own_is_read(tokenizer: Tokenizer, tmp_path:
     tokenizer.save(tmp_path)
     (tmp_path / "chat_template.jinja").write_text("{{ messages[0].content }}")
     assert Tokenizer.load(tmp_path).chat_template == "{{ messages[0].content }}"
+
+
+def test_what_begins_a_text_is_read_and_written_again(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path)
+    assert Tokenizer.load(tmp_path).begin_of_text == ""
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    config |= {"bos_token": SPECIAL_TOKENS[1], "chat_template": "{{ bos_token }}{{ messages[0].content }}"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    loaded = Tokenizer.load(tmp_path)
+    (tmp_path / "again").mkdir()
+    loaded.save(tmp_path / "again")
+    for each in (loaded, Tokenizer.load(tmp_path / "again")):
+        assert encode_prompt(each, [{"role": "user", "content": "Hi"}]) == [1, *tokenizer.encode("Hi")]
+
+
+@pytest.mark.parametrize("ends", [1, [1, 2]])
+def test_a_model_says_which_tokens_end_its_answers(
+    tokenizer: Tokenizer, tmp_path: Path, ends: int | list[int]
+) -> None:
+    tokenizer.save(tmp_path)
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+    wanted = {ends} if isinstance(ends, int) else set(ends)
+    assert Tokenizer.load(tmp_path).stop_ids == tokenizer.stop_ids | wanted
 
 
 def test_a_missing_or_broken_tokenizer_is_named(tmp_path: Path) -> None:

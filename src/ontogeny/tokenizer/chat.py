@@ -45,7 +45,7 @@ def render(tokenizer: Tokenizer, messages: Messages, *, add_generation_prompt: b
     variables = {
         "messages": [dict(message) for message in messages],
         "add_generation_prompt": add_generation_prompt,
-        "bos_token": "",
+        "bos_token": tokenizer.begin_of_text,
         "eos_token": tokenizer.end_of_text,
     }
     try:

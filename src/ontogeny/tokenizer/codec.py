@@ -15,11 +15,13 @@ import tokenizers
 
 from ontogeny.core.errors import ModelFormatError, UsageError
 from ontogeny.core.files import canonical_json, read_json, write_atomic
-from ontogeny.tokenizer.config import END_OF_TEXT, MESSAGE_END, TiktokenPattern
+from ontogeny.tokenizer.config import END_OF_TEXT, MESSAGE_END, TiktokenPattern, token_content
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
 SENTENCEPIECE, TIKTOKEN = ".model", ".tiktoken"
+VOCABULARIES = ("encoder.json", "vocab.json")  # each with its merges beside it
+GENERATION_FILE = "generation_config.json"  # where a model says which tokens end its answers
 TEMPLATE_FILE = "chat_template.jinja"  # where newer versions of transformers keep the template
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LONGEST_CHARACTER_BYTES = 4  # of UTF-8
@@ -35,6 +37,7 @@ class Tokenizer:
         *,
         end_of_text: str = END_OF_TEXT,
         stop_tokens: Sequence[str] = (END_OF_TEXT, MESSAGE_END),
+        begin_of_text: str = "",
     ) -> None:
         self._bpe = bpe
         self._bpe.encode_special_tokens = True  # special tokens in a text are text
@@ -42,15 +45,18 @@ class Tokenizer:
         self._bpe.no_truncation()
         self.chat_template = chat_template
         self.end_of_text = end_of_text
+        self.begin_of_text = (
+            begin_of_text  # what chat templates begin with; empty where there is no such token
+        )
         self._stop_tokens = [token for token in stop_tokens if bpe.token_to_id(token) is not None]
 
     @classmethod
     def load(cls, place: Path, *, pattern: TiktokenPattern | None = None) -> Tokenizer:
         """Read a tokenizer: a folder that holds one, or the file itself.
 
-        The file is `tokenizer.json`, a SentencePiece `.model` or a `.tiktoken` rank file, looked for in this order;
-        `pattern` says how the text of a rank file is cut into words. `tokenizer_config.json` and the chat template are
-        read where they lie in the folder.
+        The file is `tokenizer.json`, a SentencePiece `.model`, a `.tiktoken` rank file or GPT-2's pair of files, looked
+        for in this order; `pattern` says how the text of the last two is cut into words.
+        `tokenizer_config.json` and the chat template are read where they lie in the folder.
 
         Raises:
             ModelFormatError: no tokenizer there, or one that cannot be read; names the file.
@@ -62,14 +68,16 @@ class Tokenizer:
         template = config.get("chat_template")
         if (folder / TEMPLATE_FILE).is_file():
             template = (folder / TEMPLATE_FILE).read_text(encoding="utf-8")
-        end = _content(config.get("eos_token")) or end
-        stops = [token for token in (end, END_OF_TEXT, MESSAGE_END) if token is not None]
+        end = token_content(config.get("eos_token")) or end
+        named = [bpe.id_to_token(number) for number in _answer_ends(folder)]
+        stops = [token for token in (end, END_OF_TEXT, MESSAGE_END, *named) if token is not None]
         known = bpe.token_to_id(END_OF_TEXT) is not None
         return cls(
             bpe,
             template if isinstance(template, str) else None,
             end_of_text=END_OF_TEXT if known or end is None else end,
             stop_tokens=list(dict.fromkeys(stops)),
+            begin_of_text=token_content(config.get("bos_token")) or "",
         )
 
     def save(self, folder: Path) -> None:
@@ -77,7 +85,7 @@ class Tokenizer:
         write_atomic(folder / TOKENIZER_FILE, self._bpe.to_str(pretty=True))
         config = {
             "tokenizer_class": "PreTrainedTokenizerFast",
-            "bos_token": None,
+            "bos_token": self.begin_of_text or None,
             "eos_token": self.end_of_text,
             "pad_token": self.end_of_text,
             "unk_token": None,
@@ -207,11 +215,19 @@ def _check_unicode(text: str) -> None:
         ) from error
 
 
+def _answer_ends(folder: Path) -> list[int]:
+    """The tokens that end an answer, as the model in `folder` says; none where it does not."""
+    path = folder / GENERATION_FILE
+    ends = read_json(path).get("eos_token_id") if path.is_file() else None
+    return [end for end in (ends if isinstance(ends, list) else [ends]) if isinstance(end, int) and end >= 0]
+
+
 def _tokenizer_file(place: Path) -> Path:
     """The file that holds the tokenizer of `place`, which is that file or a folder with one."""
     if place.is_file():
         return place
-    others = [*place.glob(f"*{SENTENCEPIECE}"), *place.glob(f"*{TIKTOKEN}")]
+    pairs = [place / name for name in VOCABULARIES if (place / name).is_file()]
+    others = [*place.glob(f"*{SENTENCEPIECE}"), *place.glob(f"*{TIKTOKEN}"), *pairs]
     if (place / TOKENIZER_FILE).is_file() or not others:
         others = [place / TOKENIZER_FILE]
     if len(others) > 1:
@@ -236,13 +252,11 @@ def _read(path: Path, pattern: TiktokenPattern | None) -> tuple[tokenizers.Token
         from ontogeny.tokenizer.formats.tiktoken import read_tiktoken
 
         return read_tiktoken(path, pattern), None
+    if path.name in VOCABULARIES:
+        from ontogeny.tokenizer.formats.vocab_merges import read_vocab_merges
+
+        return read_vocab_merges(path, pattern), None
     try:
         return tokenizers.Tokenizer.from_file(str(path)), None
     except Exception as error:  # the library raises plain Exception, whatever is wrong
         raise ModelFormatError(f"not a tokenizer: {error}", where=str(path)) from error
-
-
-def _content(token: object) -> str | None:
-    """A special token in a configuration is a string, or an object with its `content`."""
-    content = token.get("content") if isinstance(token, dict) else token
-    return content if isinstance(content, str) else None
