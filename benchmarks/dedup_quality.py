@@ -1,5 +1,7 @@
 """Precision and recall of near-duplicate removal on real text with planted copies and look-alikes.
 
+Among the look-alikes are texts in one wording that differ in their numbers only.
+
 Precision: of the documents removed, the share that a pair of copies justifies and whose other document stays. Recall:
 of the pairs of copies, the share of which a document that may go was removed. datasketch and rensa run at the usual
 threshold of 0.8, on the same texts in the same order.

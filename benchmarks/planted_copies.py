@@ -29,7 +29,10 @@ KINDS = {
     "same template": 0.05,
     "mostly template": 0.05,
 }
-"""What is planted, and its share. The last three are look-alikes."""
+"""What is planted, and its share. The last three are look-alikes; `numbered_texts` adds those of other numbers."""
+
+NUMBERED = 100
+"""Texts of each wording that differ in their numbers only, to a thousand passages."""
 
 OWN_WORDS = (60, 120)  # what a page that is mostly template says itself
 
@@ -66,7 +69,39 @@ def labelled_set(data: Path, *, passages: int, seed: int = 0) -> Labelled:
             continue
         kind = generator.choices(list(KINDS), weights=list(KINDS.values()))[0]
         _plant(found, kind, words, generator, vocabulary, templates, pool)
+    for kind, text in numbered_texts(max(1, passages * NUMBERED // 1000), generator):
+        _add(found, text.split(), kind)
     return _shuffled(found, generator)
+
+
+def numbered_texts(count: int, generator: random.Random) -> Iterator[tuple[str, str]]:
+    """So many of each kind, all different: statistics, sums and lines of a log in one wording, with their kind."""
+
+    def below(limit: int) -> int:
+        return generator.randrange(limit)
+
+    for number in range(count):
+        yield (
+            "other numbers: statistics",
+            " ".join(
+                f"In {1900 + below(120)} the district of the county counted {below(10**5)} inhabitants in "
+                f"{below(10**4)} households, of whom {below(100)} percent lived from farming, and the average "
+                f"income of a household was {below(10**5)} crowns a year."
+                for _ in range(6)
+            ),
+        )
+        one, two, three = number + 2, 2 + below(97), 2 + below(97)
+        product = f"First multiply {two} by {three}, which is {two * three}, then add {one}"
+        asked = f"Question: what is {one} plus {two} times {three}?"
+        yield "other numbers: arithmetic", f"{asked} {product}, so that the answer is {one + two * three}."
+        yield (
+            "other numbers: log lines",
+            " ".join(
+                f"2024-03-{1 + below(28):02} {below(24):02}:{below(60):02}:{below(60):02} worker {below(99)} finished "
+                f"request {below(10**6)} in {below(900)} ms with status 200"
+                for _ in range(12)
+            ),
+        )
 
 
 def _plant(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from benchmarks.measure import ROOT
 ONTOGENY = Path(sys.executable).with_name("ontogeny")
 SAMPLE_EVERY_S = 0.2
 WEIGHTS = "model.safetensors"
+PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -90,4 +92,16 @@ def resident_bytes(pid: int) -> int:
         process = psutil.Process(pid)
         for one in (process, *process.children(recursive=True)):
             total += one.memory_info().rss
+    return total
+
+
+def proportional_bytes(pid: int) -> int:
+    """The same as PSS: a page counts once, divided among the processes that share it. 0 where it is not told."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            with contextlib.suppress(OSError):
+                found = PSS.search(Path(f"/proc/{one.pid}/smaps_rollup").read_text())
+                total += int(found[1]) << 10 if found else 0
     return total

@@ -1,6 +1,7 @@
 """Run every benchmark that needs no data of the user's, one after the other, and refresh the table in README.md.
 
-Arguments name those wanted. Those of curation take `--data FOLDER` and are started by themselves.
+Arguments name those wanted. Those of curation and of tokenizers are not among them: they read a folder of texts that is
+given with `--data`, and the table says the command of each.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs import generate_commands
+from docs import generate_commands, generate_settings
 from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.table import STEPS
 
@@ -84,3 +84,8 @@ def recipe_snippets() -> list[tuple[str, str]]:
 def test_snippets_of_recipes_are_valid_steps(page: str, block: str) -> None:
     for body in yaml.safe_load(block).values():
         STEPS[body["step"]].config.model_validate(body)
+
+
+def test_the_page_of_settings_is_what_the_models_say() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    assert page == generate_settings.render(), "run: .venv/bin/python docs/generate_settings.py --write"

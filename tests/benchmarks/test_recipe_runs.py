@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.lifecycle_kills import unfinished
-from benchmarks.recipe_runs import resident_bytes, steps_of
+from benchmarks.recipe_runs import proportional_bytes, resident_bytes, steps_of
 
 
 def publish(workspace: Path, name: str, *, work_seconds: float, files: list[dict[str, Any]]) -> None:
@@ -47,3 +47,8 @@ def test_a_kill_is_charged_to_the_first_step_without_a_result(tmp_path: Path) ->
 def test_memory_of_a_living_process_is_seen_and_of_a_dead_one_is_nothing() -> None:
     assert resident_bytes(os.getpid()) > 1_000_000
     assert resident_bytes(2**22 + 1) == 0
+
+
+def test_pages_of_several_processes_are_divided_among_them() -> None:
+    assert 1_000_000 < proportional_bytes(os.getpid()) <= resident_bytes(os.getpid()) * 1.1
+    assert proportional_bytes(2**22 + 1) == 0

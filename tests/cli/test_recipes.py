@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,7 +171,9 @@ def test_a_sequence_longer_than_the_data_is_refused_as_the_first_act(
     assert "Traceback" not in failed.err
 
 
-def test_options_that_are_not_there_yet_say_so(command: Command) -> None:
+def test_options_that_are_not_there_yet_say_so(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "it is local or ray" in command("run", str(SMOKE), "--executor", "slurm").err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert "Ray is not installed" in command("run", "nowhere.yaml", "--executor", "ray").err
     assert "Did you mean 'corpus'" in command("run", str(SMOKE), "--only", "corpsu").err
     assert command("run", "nowhere.yaml").code == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ontogeny.core.errors import DataError, UsageError
-from ontogeny.core.workers import Executor, Workers, run_tasks, usable_cores
+from ontogeny.core.workers import Executor, Workers, check_executor, run_tasks, usable_cores
 
 
 def square(number: int) -> int:
@@ -81,6 +81,9 @@ def test_ray_that_is_not_there_is_told_in_words(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UsageError, match="Ray is not installed") as error:
         list(run_tasks(square, [1], Workers(2, executor)))
     assert "ontogeny[ray]" in str(error.value)
+    with pytest.raises(UsageError, match="Ray is not installed"):
+        check_executor(executor)
+    check_executor("local")
 
 
 def test_there_is_a_core() -> None:

@@ -147,10 +147,12 @@ def test_damaged_classifiers_are_refused(sets: tuple[list[str], list[str]], tmp_
 
 
 def test_too_few_examples_are_refused(sets: tuple[list[str], list[str]]) -> None:
-    with pytest.raises(
-        DataError, match=r"of the examples 'like those', \d+ are there to scale by; 20 are needed"
-    ):
-        train_classifier(Texts.of(sets[0]), Texts.of(sets[1][:60]), SMALL)
+    few = r"`unlike` has too few examples: of 60 texts, \d+ are there to .*, and 20 are needed"
+    with pytest.raises(DataError, match=few) as error:
+        train_classifier(Texts.of(sets[0][:150]), Texts.of(sets[1][:60]), SMALL)
+    assert "give `unlike` 400 texts or more" in str(error.value)
+    with pytest.raises(DataError, match=r"`like` has too few examples: of 30 .*(.|\n)*give `like` 160 texts"):
+        train_classifier(Texts.of(sets[0][:30]), Texts.of(sets[1]), Training(bits=12, held_out=0.5))
 
 
 def test_settings_are_checked() -> None:

@@ -100,7 +100,7 @@ def test_bad_rows_are_told(tmp_path: Path) -> None:
 
 
 def test_too_few_examples_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"of the examples 'like those', \d+ are there"):
+    with pytest.raises(DataError, match=r"`unlike` has too few examples: of 30 texts, \d+ are there"):
         train(tmp_path, written(COOKING, 400, 1), written(SAILING, 30, 2))
 
 

@@ -36,6 +36,34 @@ def test_mlcroissant_validates_the_card_and_reads_documents_with_it(corpus: Made
     assert first["documents/doc_id"].decode() == corpus.rows()[0]["doc_id"]
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_card_elsewhere_leads_to_the_documents(corpus: Made, tmp_path: Path, parts: int) -> None:
+    mlcroissant = pytest.importorskip(
+        "mlcroissant", reason="mlcroissant, which judges the card, is not installed"
+    )
+    payload, folder = tmp_path / "artifacts" / "corpus@1", tmp_path / "reports" / "corpus"
+    payload.mkdir(parents=True)
+    folder.mkdir(parents=True)
+    names = ["part-00000.parquet", "part-00001.parquet"][:parts]
+    for name, of in [
+        *((name, "part-00000.parquet") for name in names),
+        ("dropped.parquet", "dropped.parquet"),
+    ]:
+        (payload / name).hardlink_to(corpus.payload / of)
+    card = corpus_card(payload, figures_of(corpus), name="python-docs", folder=folder)
+    assert card["url"] == "report.html"
+    assert card["distribution"][0]["contentUrl"] == "../../artifacts/corpus@1/part-00000.parquet"
+    (folder / "croissant.json").write_text(json.dumps(card))
+    dataset = mlcroissant.Dataset(jsonld=str(folder / "croissant.json"))
+    assert not dataset.metadata.ctx.issues.errors
+    named = ["documents"] if parts == 1 else ["documents-part-00000", "documents-part-00001"]
+    assert [each["name"] for each in card["recordSet"]] == [*named, "dropped"]
+    for name in named:
+        assert len(list(dataset.records(name))) == len(corpus.rows())
+    assert len(list(dataset.records("dropped"))) == sum(figures_of(corpus)["dropped"].values())
+
+
 def test_the_card_says_what_is_there(corpus: Made) -> None:
     card = corpus_card(corpus.payload, figures_of(corpus), name="python-docs", version="3.0.0")
     files = {each["@id"]: each for each in card["distribution"]}

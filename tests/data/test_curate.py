@@ -199,6 +199,12 @@ def test_nothing_left_to_train_on_is_an_error_unless_asked_for(tmp_path: Path) -
     records: list[Record] = [document("x", group="datetime")]
     with pytest.raises(DataError, match="none is left to train on"):
         run(tmp_path, records, Treatment(held_out_fraction=0.9))
+    with pytest.raises(DataError) as raised:  # the drops are what left so few
+        run(tmp_path / "copies", [*records * 3], Treatment(held_out_fraction=0.9))
+    assert "of 3 documents 2 were dropped as exact_duplicate, and the one that stays falls" in str(
+        raised.value
+    )
+    assert "`dedup`" in str(raised.value)
     assert run(tmp_path, records, Treatment(held_out_fraction=1.0)).held_out_documents == 1
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from ontogeny.core.errors import DataError, RecipeError
 from ontogeny.data import intake
 from ontogeny.data.document import dropped_schema_of, schema_of
-from ontogeny.data.sources import files
+from ontogeny.data.sources import SOURCES, files
 from ontogeny.data.step import CURATE, EXAMPLES
 from tests.data.conftest import Noted, run_step
 
@@ -95,7 +96,7 @@ def test_workers_resume_and_kept_portions_change_no_byte(
 ) -> None:
     monkeypatch.setattr(files, "UNIT_BYTES", 2_000)
     monkeypatch.setattr(intake, "BUNDLE_BYTES", 1)
-    rows: list[dict[str, object]] = [{"text": f"text number {n % 90}"} for n in range(300)]
+    rows: list[dict[str, object]] = [{"text": f"text number {n % 190}"} for n in range(300)]
     path = write_jsonl(tmp_path / "a.jsonl", rows)
     settings: dict[str, object] = {"sources": [{"type": "jsonl", "path": path}]}
     whole = run_step(CURATE, settings, tmp_path / "one")
@@ -122,6 +123,48 @@ def test_another_threshold_reads_nothing_again(tmp_path: Path, monkeypatch: pyte
     changed = {**settings, "rules": [{"type": "length", "min_chars": 8}]}
     made = run_step(CURATE, changed, tmp_path / "run", exist_ok=True)
     assert made.outputs.metrics["dropped"] == {"too_short": 7}
+
+
+def test_adding_a_file_reads_it_alone_and_gives_the_corpus_of_a_run_from_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies of old documents in the new file go, and an old document goes for a better copy there."""
+    monkeypatch.setattr(intake, "BUNDLE_BYTES", 1)
+    generator = random.Random(3)
+    prose = [
+        " ".join(
+            generator.choices(
+                ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"], k=150
+            )
+        )
+        for _ in range(40)
+    ]
+    write_jsonl(tmp_path / "a.jsonl", [{"text": text} for text in prose[:25]])
+    settings: dict[str, object] = {
+        "sources": [{"type": "jsonl", "path": str(tmp_path / "*.jsonl"), "name": "x"}],
+        "dedup": "near",
+    }
+    run_step(CURATE, settings, tmp_path / "grown")
+    later = [*prose[25:], prose[3], prose[4].upper(), f"{prose[5]} and one more"]
+    write_jsonl(tmp_path / "b.jsonl", [{"text": text} for text in later])
+    rmtree(tmp_path / "grown/payload")
+    (tmp_path / "grown/payload").mkdir()
+    opened: list[str] = []
+    jsonl = SOURCES["jsonl"]
+
+    def noted_rows(source: Any, unit: files.Unit, reading: files.Reading) -> Any:
+        opened.append(unit.path.name)
+        return jsonl.read(source, unit, reading)
+
+    monkeypatch.setitem(SOURCES, "jsonl", replace(jsonl, read=noted_rows))
+    grown = run_step(CURATE, settings, tmp_path / "grown", exist_ok=True)
+    assert opened == ["b.jsonl"]
+    scratch = run_step(CURATE, settings, tmp_path / "scratch")
+    assert opened == ["b.jsonl", "a.jsonl", "b.jsonl"]
+    assert grown.outputs == scratch.outputs
+    assert grown.outputs.metrics["dropped"] == {"exact_duplicate": 1, "near_duplicate": 2}
+    for file in scratch.payload.iterdir():
+        assert file.read_bytes() == (grown.payload / file.name).read_bytes()
 
 
 def test_bad_rows_are_noted_and_kept(tmp_path: Path) -> None:
@@ -189,6 +232,25 @@ def test_outside_files_are_listed_and_missing_ones_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("short", "long"),
+    [("exact", {"type": "exact"}), ("near", {"type": "near"}), ("none", None)],
+)
+def test_dedup_has_short_forms(short: str, long: object) -> None:
+    sources = [{"type": "python-docs"}]
+    settings = [{"sources": sources, "dedup": dedup} for dedup in (short, long)]
+    first, second = map(CURATE.config.model_validate, settings)
+    assert first == second
+
+
+def test_a_mistake_within_near_names_its_key_only() -> None:
+    with pytest.raises(ValidationError) as error:
+        CURATE.config.model_validate(
+            {"sources": [{"type": "python-docs"}], "dedup": {"type": "near", "jacard": 1}}
+        )
+    assert [each["loc"] for each in error.value.errors()] == [("dedup", "near", "jacard")]
+
+
+@pytest.mark.parametrize(
     ("settings", "says"),
     [
         ({}, "sources"),
@@ -199,7 +261,12 @@ def test_outside_files_are_listed_and_missing_ones_refused(tmp_path: Path) -> No
         ),
         ({"sources": [{"type": "python-docs"}], "held_out_fraction": 1.5}, "less than or equal to 1"),
         ({"sources": [{"type": "python-docs"}], "rules": [{"type": "lenght", "min_chars": 1}]}, "'length'"),
-        ({"sources": [{"type": "python-docs"}], "dedup": "fuzzy"}, "'exact'"),
+        (
+            {"sources": [{"type": "python-docs"}], "dedup": "fuzzy"},
+            "write exact, near or none, or {type: near",
+        ),
+        ({"sources": [{"type": "python-docs"}], "dedup": ["near"]}, "write exact, near or none"),
+        ({"sources": [{"type": "python-docs"}], "dedup": {"type": "fuzzy"}}, "'exact', 'near'"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, object], says: str) -> None:

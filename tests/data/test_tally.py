@@ -8,6 +8,23 @@ from ontogeny.data.tally import SAMPLES_PER_REASON, SAMPLES_PER_SOURCE, Tally
 from ontogeny.records.accounting import RowCount
 
 
+def test_pages_are_counted_by_what_took_their_text_out() -> None:
+    tally = Tally()
+    assert "extractors" not in tally.figures([], {})
+    row = {"source": "a", "license": "MIT", "split": "train", "date": "2001", "size_bytes": 1}
+    pages = [("x", 1.0), ("x", 2.0), ("y", 5.0), (None, None)]
+    for some in (pages[:3], pages[3:], [("x", 0.0)]):
+        rows = [{**row, "extractor": name, "extract_score": score} for name, score in some]
+        schema = pa.schema(
+            [*pa.Table.from_pylist([row]).schema, ("extractor", pa.string()), ("extract_score", pa.float64())]
+        )
+        tally.add_kept(pa.Table.from_pylist(rows, schema=schema))
+    assert tally.figures([], {})["extractors"] == {
+        "x": {"documents": 3, "mean_score": 1.0},
+        "y": {"documents": 1, "mean_score": 5.0},
+    }
+
+
 def test_figures_hold_every_count() -> None:
     tally = Tally()
     row = {

@@ -52,6 +52,16 @@ from tests.conftest import SMOKE
         ("steps.corpus.sources=[]", "List should have at least 1 item, not 0", "keys of corpus: "),
         ("steps.base={step: pretrain}", "'tokens' is missing in base", "keys of base: init, model"),
         ("steps.base.train.optimizer.lr=.inf", "should be a finite number (got inf)", "keys of"),
+        (
+            "steps.corpus.rules=[{type: block-list, domains: [a.example]}]",
+            "unknown key 'domains' in corpus.rules.0.",
+            "keys of corpus.rules.0: categories, min_words, paths, type, words",
+        ),
+        (
+            "steps.corpus.rules=[{type: expression, drop: words / 0 > 3, reason: odd}]",
+            "corpus.rules.0.drop: `words / 0 > 3`: `words / 0` divides by zero",
+            "keys of corpus.rules.0: drop, reason, type",
+        ),
         ("steps.base.train.clip_grad_norm=.nan", "should be a finite number (got nan)", "keys of"),
         ("steps.base.model.rope_base=.inf", "should be a finite number (got inf)", "keys of base.model"),
     ],
@@ -69,3 +79,9 @@ def test_a_list_is_not_called_short_because_its_items_are_wrong() -> None:
         load_recipe(SMOKE, STEPS, overrides=["steps.corpus.sources=[{type: text, paht: x}]"])
     assert "at least 1 item" not in str(caught.value)
     assert "unknown key 'paht' in corpus.sources.0. Did you mean 'path'?" in str(caught.value)
+
+
+def test_a_key_far_from_all_others_is_given_no_neighbour() -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(SMOKE, STEPS, overrides=["steps.corpus.rules=[{type: block-list, domains: [a.example]}]"])
+    assert "Did you mean" not in str(caught.value)

@@ -33,6 +33,29 @@ def test_a_missing_file_names_the_nearest_existing_one(tmp_path: Path, wrong: st
     assert error.value.exit_code == 2
 
 
+def test_home_and_variables_are_those_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SHELF", str(tmp_path))
+    monkeypatch.delenv("NO_SHELF", raising=False)
+    assert expand("~/*.txt") == expand("$SHELF/a.txt") == expand("${SHELF}/a.txt") == [tmp_path / "a.txt"]
+    with pytest.raises(RecipeError, match="the environment has no variable NO_SHELF"):
+        expand("$NO_SHELF/a.txt")
+    with pytest.raises(RecipeError, match="no such file"):
+        expand("~no-such-person/a.txt")
+
+
+def test_names_with_the_signs_of_a_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "[x]"
+    folder.mkdir()
+    (folder / "a[1].txt").write_text("x")
+    assert expand(f"{folder}/a[1].txt") == [folder / "a[1].txt"]
+    with pytest.raises(RecipeError, match="for the sign itself write") as error:
+        expand(f"{folder}/*.txt")
+    assert f"{tmp_path}/[[]x]/*.txt" in str(error.value)
+    assert expand(f"{tmp_path}/[[]x]/*.txt") == [folder / "a[1].txt"]
+
+
 def test_a_pattern_without_a_match_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="nothing matches it as a pattern"):
         expand(f"{tmp_path}/*.txt")

@@ -227,6 +227,42 @@ def test_csv_faults(tmp_path: Path) -> None:
     assert "1 fields where the header has 2" in rows[1].detail  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_rows_before_damage_are_read_whatever_the_separator(tmp_path: Path, complete: bool) -> None:
+    path = tmp_path / "a.csv.gz"
+    packed = gzip.compress(b"id;text\n" + b"".join(b"%d;row\n" % number for number in range(30)), mtime=0)
+    path.write_bytes(packed if complete else packed[:-4])
+    notes: list[str] = []
+    rows = list(read_rows(path, note=notes.append))
+    assert [row.values["id"] for row in rows if isinstance(row, Row)] == [str(n) for n in range(30)]
+    assert [row.reason for row in rows if isinstance(row, BadRow)] == (
+        [] if complete else [Fault.DAMAGED_COMPRESSION]
+    )
+    assert notes == ["separator semicolon"]
+
+
+def test_no_column_stands_for_another_one_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,id,text,,\nfirst,1,second,third,\n")
+    notes: list[str] = []
+    (row,) = read_rows(path, note=notes.append)
+    assert isinstance(row, Row)
+    assert row.values == {
+        "text (column 1)": "first",
+        "id": "1",
+        "text (column 3)": "second",
+        "(column 4)": "third",
+        "(column 5)": "",
+    }
+    assert notes == ["columns of one name, told apart by number: text"]
+    (chosen,) = read_rows(path, columns={"text": "text (column 3)"})
+    assert isinstance(chosen, Row)
+    assert chosen.values["text"] == "second"
+    (bad,) = read_rows(path, columns={"body": "text"})
+    assert isinstance(bad, BadRow)
+    assert bad.detail.startswith("no column 'text'; there are: text (column 1), id, text (column 3)")
+
+
 def test_a_long_csv_line_is_one_bad_row(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"id,text\n1," + b"x" * (limits.MAX_RECORD_BYTES + 1) + b"\n2,ok\n")

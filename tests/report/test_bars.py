@@ -10,6 +10,7 @@ import pytest
 
 from ontogeny.report.bars import Bar, Mark, bar_chart
 from ontogeny.report.canvas import Svg
+from ontogeny.report.shapes import WIDTH, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -63,3 +64,18 @@ def test_a_value_that_is_not_finite_stops_no_report() -> None:
 
 def test_markup_in_names_stays_text() -> None:
     assert "<b>&" in texts(bar_chart([Bar("<b>&", 1.0)], x_label="<i>"))
+
+
+def test_nothing_is_drawn_outside() -> None:
+    names = ["unknown", "wwwww.mmmmm.org", "1776", "漢字の名前", "W" * 80, "i"]
+    svg = bar_chart(
+        [Bar(name, 1_234_567.0 * (row + 1), low=0, high=1e7) for row, name in enumerate(names)],
+        x_label="x", marks=[Mark("the most that there can be", 1e7), Mark("the least of them all", 0.0)],
+    )  # fmt: skip
+    for element in ET.fromstring(svg).iter(f"{SVG}text"):
+        x, width = (
+            float(element.attrib["x"]),
+            text_width(element.text or "", float(element.attrib["font-size"])),
+        )
+        left = x - width * {"start": 0.0, "middle": 0.5, "end": 1.0}[element.attrib["text-anchor"]]
+        assert left > -0.1 and left + width < WIDTH + 0.1

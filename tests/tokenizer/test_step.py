@@ -28,6 +28,7 @@ from ontogeny.tokenizer.step import (
 from tests.tokenizer.conftest import TEXTS
 from tests.tokenizer.formats.test_sentencepiece import PIECES, model
 from tests.tokenizer.formats.test_tiktoken import ENTRIES, write_ranks
+from tests.tokenizer.formats.test_vocab_merges import VOCAB, write_pair
 
 COLUMNS = ("doc_id", "text", "split", "source", "group", "digest")
 
@@ -128,6 +129,7 @@ def run_import(folder: Path, **settings: Any) -> Outputs:
 
 
 def test_each_format_is_imported(tmp_path: Path, trained: Any) -> None:
+    (pair := tmp_path / "pair").mkdir()
     (tmp_path / "sp.model").write_bytes(model())
     write_ranks(tmp_path / "qwen.tiktoken", ENTRIES)
     for number, (path, size) in enumerate(
@@ -136,6 +138,7 @@ def test_each_format_is_imported(tmp_path: Path, trained: Any) -> None:
             (trained.path / "tokenizer.json", 400),
             (tmp_path / "sp.model", len(PIECES)),
             (tmp_path / "qwen.tiktoken", len(ENTRIES) + 3),
+            (write_pair(pair), len(VOCAB)),
         ]
     ):
         outputs = run_import(tmp_path / str(number), path=str(path))
@@ -182,3 +185,6 @@ def test_the_files_of_an_import_are_its_fingerprint(tmp_path: Path, trained: Any
     assert names(trained.path) == ["tokenizer.json", "tokenizer_config.json"]
     assert names(trained.path / "tokenizer.json") == ["tokenizer.json", "tokenizer_config.json"]
     assert names(tmp_path / "sp.model") == ["sp.model"]
+    pair = write_pair(tmp_path)
+    assert names(pair / "vocab.json") == ["vocab.json", "merges.txt"]
+    assert {"vocab.json", "merges.txt"} <= set(names(pair))

@@ -64,7 +64,7 @@ def run(
     from ontogeny.core.hardware import resolve_device
     from ontogeny.core.process import keep_arrow_from_pandas
     from ontogeny.core.progress import terminal_progress
-    from ontogeny.core.workers import Executor
+    from ontogeny.core.workers import Executor, check_executor
     from ontogeny.recipe.plan import resolve, select
     from ontogeny.recipe.report import write_report
     from ontogeny.recipe.run import RunOptions, run_recipe
@@ -73,6 +73,7 @@ def run(
 
     if executor not in get_args(Executor):
         raise UsageError(f"there is no executor {executor!r}", hint="it is local or ray")
+    check_executor(cast(Executor, executor))
     place = open_workspace(workspace)
     checked = load_recipe(recipe, STEPS, overrides=overrides or ())
     nodes = resolve(checked, place, STEPS)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from ontogeny.core.errors import DataError, UsageError
@@ -48,6 +49,12 @@ ALONE = Workers()
 def usable_cores() -> int:
     """The processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_executor(executor: Executor) -> None:
+    """Raises UsageError where Ray is wanted and not installed: known before any work is done."""
+    if executor == "ray" and find_spec("ray") is None:
+        raise _no_ray()
 
 
 def run_tasks(
@@ -143,7 +150,7 @@ def _connected_ray(count: int) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise UsageError("Ray is not installed", hint="pip install 'ontogeny[ray]'") from error
+        raise _no_ray() from error
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
         where: dict[str, Any] = (
@@ -158,6 +165,12 @@ def _connected_ray(count: int) -> Any:
                 hint="start one with `ray start --head`, or unset RAY_ADDRESS to have one started here",
             ) from error
     return ray
+
+
+def _no_ray() -> UsageError:
+    return UsageError(
+        "Ray is not installed", hint="pip install 'ontogeny[ray]', or leave `--executor ray` out"
+    )
 
 
 def _worker_died() -> DataError:

@@ -9,6 +9,7 @@ order nor number of other examples moves them. No pickle: weights in safetensors
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +32,10 @@ WEIGHTS_FILE, SETTINGS_FILE = "classifier.safetensors", "classifier.json"
 FORMAT = "ontogeny-classifier-1"
 FEWEST = 20
 """Examples of a class that must be there to learn from, to scale by and to measure on."""
+ENOUGH = 40
+"""Of a class in the smallest part on average, so that chance leaves FEWEST of them there but once in 10,000 draws."""
+SIDES = (("like", True), ("unlike", False))
+"""What a recipe calls the examples that are wanted, and the others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +129,8 @@ def train_on(examples: Examples, training: Training) -> Classifier:
     learnt, scaled, measured = (
         part(training) for part in (examples.learnt, examples.scaled, examples.measured)
     )
-    _refuse_too_few(wanted, {"learn from": learnt, "scale by": scaled, "measure on": measured})
+    parts = {"learn from": learnt, "scale by": scaled, "measure on": measured}
+    _refuse_too_few(wanted, parts, training.held_out)
     buckets, offsets = find_features(texts, training.bits, training.chars or (0, 0))
     weights = np.zeros(1 << training.bits, dtype=np.float32)
     squares, bias = np.zeros(1 << training.bits, dtype=np.float32), np.zeros(2)
@@ -201,12 +207,22 @@ def classifier_version(folder: Path) -> int:
     return int.from_bytes(blake3(digests.encode()).digest(4), "big") >> 1
 
 
-def _refuse_too_few(wanted: npt.NDArray[np.bool_], parts: dict[str, npt.NDArray[np.bool_]]) -> None:
-    for purpose, part in parts.items():
-        for name, of_class in (("like these", wanted), ("like those", ~wanted)):
-            count = int((part & of_class).sum())
-            if count < FEWEST:
-                raise DataError(
-                    f"of the examples {name!r}, {count} are there to {purpose}; {FEWEST} are needed",
-                    hint="give more examples, some hundreds of each; or another `held_out`",
-                )
+def _refuse_too_few(
+    wanted: npt.NDArray[np.bool_], parts: dict[str, npt.NDArray[np.bool_]], held_out: float
+) -> None:
+    """The smaller set is named, and how many examples it takes in all."""
+    lacking = [
+        (int((wanted == like).sum()), purpose, side, int((part & (wanted == like)).sum()))
+        for purpose, part in parts.items()
+        for side, like in SIDES
+        if int((part & (wanted == like)).sum()) < FEWEST
+    ]
+    if not lacking:
+        return
+    there, purpose, side, count = min(lacking)
+    enough = math.ceil(ENOUGH / min(held_out / 2, 1 - held_out))
+    raise DataError(
+        f"`{side}` has too few examples: of {there:,} texts, {count} are there to {purpose}, and {FEWEST} are"
+        " needed",
+        hint=f"give `{side}` {enough:,} texts or more; or set another `held_out`",
+    )

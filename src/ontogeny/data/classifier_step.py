@@ -174,7 +174,7 @@ def _figures(classifier: Classifier, examples: Examples) -> dict[str, Any]:
 
 TRAIN_CLASSIFIER = Step(
     name="train-classifier",
-    version=1,
+    version=2,
     config=TrainClassifierConfig,
     output=KIND,
     run=run_train_classifier,

@@ -1,17 +1,19 @@
 """The corpus card: what is in a corpus and how to read it, in Croissant 1.0 (JSON-LD).
 
 The format is http://mlcommons.org/croissant/1.0 (Akhtar et al. 2024, arXiv:2403.19546). Nothing in the card depends on
-when or where it was written.
+when it was written; where, only if it lies elsewhere than the data, which it then names by their place from there.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ontogeny.data.document import UNKNOWN
+from ontogeny.data.report import PAGE_FILE
 from ontogeny.data.write import DROPPED_FILE
 from ontogeny.records.parts import part_paths
 
@@ -90,26 +92,33 @@ def corpus_card(
     name: str,
     version: str = "1.0.0",
     licenses: Iterable[str] | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """The card of the corpus in `payload`, whose tally gave `figures`.
+
+    Beside its data, the card has one record set of all documents, in as many parts as there are. A reader looks for
+    the files of a set in the card's own folder and below, so elsewhere each part is a record set of its own.
 
     Args:
         version: of the artifact, as major.minor.patch.
         licenses: by default those of the documents.
+        folder: where the card will lie, beside the data by default.
     """
     named = licenses if licenses is not None else figures["licenses"]
     known = sorted(each for each in named if each != UNKNOWN)
     cutoff = figures["dates"]["latest"]
+    way = "" if folder is None or folder.resolve() == payload.resolve() else _way(folder, payload)
     card: dict[str, Any] = {
         "@context": dict(CONTEXT),
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
         "name": name,
         "description": describe(figures),
+        "url": PAGE_FILE,  # it is written beside every card
         "version": version,
         "isLiveDataset": False,
-        "distribution": list(_files(payload)),
-        "recordSet": list(_record_sets(payload)),
+        "distribution": list(_files(payload, way)),
+        "recordSet": list(_record_sets(payload, beside=not way)),
     }
     if known:
         card["license"] = known
@@ -138,25 +147,32 @@ def _collection(figures: Mapping[str, Any]) -> str:
     return f"{sources}. Dropped: {dropped or 'nothing'}."
 
 
-def _files(payload: Path) -> Iterable[dict[str, Any]]:
+def _way(folder: Path, payload: Path) -> str:
+    """From `folder` to `payload`, as a URL has it."""
+    return Path(os.path.relpath(payload.resolve(), folder.resolve())).as_posix() + "/"
+
+
+def _files(payload: Path, way: str) -> Iterable[dict[str, Any]]:
+    """The files in `payload`; `way` leads there from the card's folder, and is empty for that folder itself."""
     for path in [*part_paths(payload), payload / DROPPED_FILE]:
         if path.exists():
             yield {
                 "@type": "cr:FileObject",
                 "@id": path.name,
                 "name": path.name,
-                "contentUrl": path.name,
+                "contentUrl": f"{way}{path.name}",
                 "contentSize": f"{path.stat().st_size} B",
                 "encodingFormat": "application/x-parquet",
                 "sha256": _sha256(path),
             }
-    yield {
-        "@type": "cr:FileSet",
-        "@id": PARTS,
-        "name": PARTS,
-        "encodingFormat": "application/x-parquet",
-        "includes": "part-*.parquet",
-    }
+    if not way:
+        yield {
+            "@type": "cr:FileSet",
+            "@id": PARTS,
+            "name": PARTS,
+            "encodingFormat": "application/x-parquet",
+            "includes": "part-*.parquet",
+        }
 
 
 def _sha256(path: Path) -> str:
@@ -165,14 +181,16 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _record_sets(payload: Path) -> Iterable[dict[str, Any]]:
+def _record_sets(payload: Path, *, beside: bool) -> Iterable[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     paths = part_paths(payload)
-    if paths:
-        yield _record_set(
-            "documents", "Documents of the corpus.", pq.read_schema(paths[0]), {"fileSet": {"@id": PARTS}}
-        )
+    sources = {"documents": {"fileSet": {"@id": PARTS}}}
+    if not beside:
+        names = ["documents"] if len(paths) == 1 else [f"documents-{path.stem}" for path in paths]
+        sources = {name: {"fileObject": {"@id": path.name}} for name, path in zip(names, paths, strict=True)}
+    for name, each in sources.items() if paths else ():
+        yield _record_set(name, "Documents of the corpus.", pq.read_schema(paths[0]), each)
     dropped = payload / DROPPED_FILE
     if dropped.exists():
         source = {"fileObject": {"@id": DROPPED_FILE}}

@@ -16,13 +16,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ontogeny.core.compiled import start_numba
 from ontogeny.core.errors import DataError
 from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.core.workers import ALONE, Workers, run_tasks
 from ontogeny.data.batch import EMPTY
 from ontogeny.data.decide import Decisions, decide
 from ontogeny.data.dedup.exact import drop_exact_duplicates, rename_repeated_ids
-from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.dedup.guards import losses, source_alarms, stop_or_say
+from ontogeny.data.dedup.near import ExactDedup, NearDedup
 from ontogeny.data.dedup.repeated import RepeatedSpans
 from ontogeny.data.document import HELD_OUT_FRACTION, Shape
 from ontogeny.data.edits.took import edit_figures
@@ -43,6 +45,7 @@ from ontogeny.data.sources.files import Reading
 from ontogeny.data.tally import Tally
 from ontogeny.data.write import write_dropped, write_kept
 from ontogeny.records.accounting import RowCount
+from ontogeny.records.row import Fault
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +56,8 @@ if TYPE_CHECKING:
 REMEDIES = {
     EMPTY: "look at the text column: `columns: {text: ...}` may name the wrong one",
     "too_short": "lower `min_chars` or `min_bytes` of the length rule",
+    Fault.DAMAGED_FILE: "see that the files are what their source's `type` says, and fetch them again",
+    Fault.NOT_FETCHED: "see that the addresses answer, and run it again",
     "contaminated": "raise `min_share` or `min_hits` of the decontaminate rule, or look at contamination.parquet",
     "context_only": "write `context: keep` in the decontaminate rule",
     "repeated_spans": "lower `min_words_left` or raise `min_words` of `spans`",
@@ -67,15 +72,15 @@ class Treatment:
     shape: Shape = "text"
     normalise: Normalise = field(default_factory=Normalise)
     rules: tuple[Rule, ...] = ()
-    drop_exact: bool = True
-    near: NearDedup | None = None
+    dedup: ExactDedup | NearDedup | None = field(default_factory=lambda: ExactDedup(max_source_loss=None))
     spans: RepeatedSpans | None = None
     held_out_fraction: float = HELD_OUT_FRACTION
 
     @property
     def intake(self) -> Intake:
         """The part of it that reading needs."""
-        return Intake(self.shape, self.normalise, self.rules, self.near)
+        near = self.dedup if isinstance(self.dedup, NearDedup) else None
+        return Intake(self.shape, self.normalise, self.rules, near)
 
 
 def read_units(
@@ -131,7 +136,8 @@ def curate(
     """Write the documents of `portions` that stay, and everything that does not, into `payload`.
 
     Args:
-        scratch: where documents that lose repeated passages lie until they are written; beside `payload` by default.
+        scratch: where texts lie until they are written: those that lose repeated passages, and all of them in runs
+            where there are many portions; beside `payload` by default.
 
     Raises:
         DataError: no document is left, or none for training; too many would go as copies; or, our own mistake, the
@@ -144,15 +150,11 @@ def curate(
             pass
     found = decide(portions, treatment.rules, treatment.intake.needs)
     contaminations = _search_items(found, treatment.rules)
-    drop_exact_duplicates(found, all_copies=treatment.drop_exact)
-    if treatment.near is not None:
-        from ontogeny.data.dedup.corpus import (
-            drop_near_duplicates,
-        )  # compiled code, which takes a second to load
-
-        drop_near_duplicates(found, treatment.near)
-    folder = (scratch or payload.parent) / "spans"
-    cutting, contaminations = _cut_spans(found, treatment, contaminations, folder, workers, progress)
+    _drop_copies(found, treatment.dedup, progress)
+    scratch = scratch or payload.parent
+    cutting, contaminations = _cut_spans(
+        found, treatment, contaminations, scratch / "spans", workers, progress
+    )
     rename_repeated_ids(found)
     for number, contamination in enumerate(contaminations):
         _write_contamination(payload, number, contamination, found, treatment.held_out_fraction)
@@ -173,10 +175,27 @@ def curate(
             bar.advance(len(table))
 
         how = (treatment.shape, treatment.held_out_fraction)
-        write_kept(payload, found, *how, seen=partial(seen, add=tally.add_kept))
-        write_dropped(payload, found, *how, seen=partial(seen, add=tally.add_dropped))
+        write_kept(payload, found, *how, scratch=scratch, seen=partial(seen, add=tally.add_kept))
+        write_dropped(payload, found, *how, scratch=scratch, seen=partial(seen, add=tally.add_dropped))
     _check(tally, treatment, read=records)
     return tally
+
+
+def _drop_copies(found: Decisions, dedup: ExactDedup | NearDedup | None, progress: Progress) -> None:
+    """Drop copies as `dedup` has it; whatever it says, of records with one id and one content one stays."""
+    if dedup is None:
+        drop_exact_duplicates(found, all_copies=False)
+        return
+    left_by_rules = found.kept
+    drop_exact_duplicates(found, all_copies=True)
+    exact = left_by_rules & ~found.kept
+    if isinstance(dedup, NearDedup):
+        start_numba()
+        from ontogeny.data.dedup.corpus import drop_near_duplicates  # compiled code, a second to load
+
+        drop_near_duplicates(found, dedup, progress.note)
+    if dedup.max_source_loss is not None:
+        stop_or_say(source_alarms(dedup, losses(found, left_by_rules, exact)), dedup, progress.note)
 
 
 def _search_items(found: Decisions, rules: Sequence[Rule]) -> list[Contamination]:
@@ -184,6 +203,7 @@ def _search_items(found: Decisions, rules: Sequence[Rule]) -> list[Contamination
     searches = [rule for rule in rules if isinstance(rule, Decontaminate)]
     if not searches:
         return []
+    start_numba()
     from ontogeny.data.decontaminate.self_check import search_items  # compiled code, as below
 
     return [search_items(found, rule) for rule in searches]
@@ -200,6 +220,7 @@ def _cut_spans(
     """Cut repeated passages, where that is wanted; documents that became equal by it are copies like any other."""
     if treatment.spans is None:
         return None, contaminations
+    start_numba()
     from ontogeny.data.dedup.spans_corpus import cut_repeated_spans  # compiled code, as above
 
     cutting, moved = cut_repeated_spans(
@@ -211,7 +232,7 @@ def _cut_spans(
         workers=workers,
         progress=progress,
     )
-    drop_exact_duplicates(found, all_copies=treatment.drop_exact)
+    drop_exact_duplicates(found, all_copies=treatment.dedup is not None)
     return cutting, [
         replace(each, findings=tuple(replace(one, place=int(moved[one.place])) for one in each.findings))
         for each in contaminations
@@ -270,12 +291,19 @@ def _check(tally: Tally, treatment: Treatment, *, read: int) -> None:
         if not read:
             raise DataError("the sources hold no document", hint="look at their paths")
         reason, count = tally.dropped.most_common(1)[0]
+        first = next((sample.detail for sample in tally.samples[reason] if sample.detail), "")
         raise DataError(
-            f"of {read:,} documents none is left; {count:,} were dropped as {reason}",
+            f"of {read:,} documents none is left; {count:,} were dropped as {reason}"
+            + (f", the first since: {first}" if first else ""),
             hint=REMEDIES.get(reason, "look at what the sources hold and at the rules of this step"),
         )
     if tally.kept == tally.held_out_documents and treatment.held_out_fraction < 1:
-        raise DataError(
-            f"all {tally.kept:,} documents fall into the held-out split, none is left to train on",
-            hint="lower `held_out_fraction`, or give more groups: the split never divides a group",
-        )
+        hint = "lower `held_out_fraction`, or give more groups: the split never divides a group"
+        gone = ""
+        if tally.dropped:
+            reason, count = tally.dropped.most_common(1)[0]
+            gone = f"of {read:,} documents {count:,} were dropped as {reason}, and "
+            if count > tally.kept:  # it is the drops that left so few
+                hint = f"{REMEDIES.get(reason, 'look at the rules and the `dedup` of this step')}; or {hint}"
+        stay = "the one that stays falls" if tally.kept == 1 else f"all {tally.kept:,} that stay fall"
+        raise DataError(f"{gone}{stay} into the held-out split: none is left to train on", hint=hint)

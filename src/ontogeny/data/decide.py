@@ -1,19 +1,22 @@
 """Deciding over portions: which documents stay, and why the others go. No text is read.
 
-Every record has a place (portion, row) and a few numbers, at most 64 bytes in all; the columns that rules need are read
-portion by portion. The order of everything is that of digests, so nothing depends on how the input was divided.
+Every document has a place (portion, row) and a few numbers: 55 bytes, and 64 at most with what ordering and judging
+take for a while. The columns that rules need are read portion by portion. The order of everything is that of
+digests, so nothing depends on how the input was divided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ontogeny.data.batch import EMPTY
+from ontogeny.data.order import Keys, Order, blocks, corpus_order, permute, places_in
 from ontogeny.data.portions import EDITS, Portion, hex_keys, signals_name
 from ontogeny.data.rules import RULES, Need, Rule, edits_among, judge
 from ontogeny.data.signals.group import Columns
@@ -41,12 +44,12 @@ NOTHING_LEFT = Reason(EMPTY, "nothing is left after edits")
 
 @dataclass(eq=False)
 class Decisions:
-    """What becomes of n documents, in the order of a corpus: by digest, then doc_id, source and portion.
+    """What becomes of n documents, in the order of a corpus (`data.order`).
 
     `signals` names the columns that rules decided over, and says where in a portion each is; of a text before its last
     edits, `NAME@K` is what NAME was after K edits, where NAME itself was needed later too.
     `portion` and `row` (n,) lead to the document; `reason` (n,) int16 is KEPT or a position in `reasons`; `score` (n,)
-    float64 is nan where no number decided; `keeper` (n,) int64 is the position of the document that stays in its place,
+    float64 is nan where no number decided; `keeper` (n,) int32 is the position of the document that stays in its place,
     or -1; `renamed` (n,) bool marks those kept under a new id.
     """
 
@@ -58,7 +61,7 @@ class Decisions:
     doc_id: npt.NDArray[np.uint64]
     reason: npt.NDArray[np.int16]
     score: npt.NDArray[np.float64]
-    keeper: npt.NDArray[np.int64]
+    keeper: npt.NDArray[np.int32]
     renamed: npt.NDArray[np.bool_]
     reasons: list[Reason] = field(default_factory=list)
 
@@ -80,12 +83,26 @@ class Decisions:
         keeper: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Drop those of `which` (n,) that are still kept."""
-        which = which & self.kept
-        self.reason[which] = self.number_of(reason)
+        places = np.flatnonzero(which & self.kept)
+        scores = None if score is None else score[places]
+        self.drop_at(places, reason, score=scores, keeper=None if keeper is None else keeper[places])
+
+    def drop_at(
+        self,
+        places: npt.NDArray[np.int64],
+        reason: Reason,
+        *,
+        score: npt.NDArray[np.floating[Any]] | None = None,
+        keeper: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        """Drop those of the documents at `places` (k,) that are still kept; `score` and `keeper` (k,) are theirs."""
+        open_ = self.reason[places] == KEPT
+        places = places[open_]
+        self.reason[places] = self.number_of(reason)
         if score is not None:
-            self.score[which] = score[which]
+            self.score[places] = score[open_]
         if keeper is not None:
-            self.keeper[which] = keeper[which]
+            self.keeper[places] = keeper[open_]
 
     def number_of(self, reason: Reason) -> int:
         """The position of `reason` in `reasons`, where it is put if need be."""
@@ -101,24 +118,45 @@ def decide(portions: Sequence[Portion], rules: Sequence[Rule], needs: Sequence[N
     """
     count = [portion.counts["documents"] for portion in portions]
     total = sum(count)
+    portion = np.repeat(np.arange(len(portions), dtype=np.int32), count)
+    row = np.concatenate([np.arange(each, dtype=np.int32) for each in [0, *count]])
+    digest, doc_id = _read_keys(portions, count)
+    order = corpus_order(digest, doc_id, portion, row, portions)
+    for column in (portion, row, *digest.T, *doc_id.T):
+        permute(column, order)
+    places = places_in(order)
+    del order
     found = Decisions(
         portions,
         _signals_of(rules, needs, portions),
-        portion=np.repeat(np.arange(len(portions), dtype=np.int32), count),
-        row=np.concatenate([np.arange(each, dtype=np.int32) for each in [0, *count]]),
-        digest=np.empty((total, 2), dtype=np.uint64),
-        doc_id=np.empty((total, 2), dtype=np.uint64),
+        portion=portion,
+        row=row,
+        digest=digest,
+        doc_id=doc_id,
         reason=np.full(total, KEPT, dtype=np.int16),
         score=np.full(total, np.nan, dtype=np.float64),
-        keeper=np.full(total, -1, dtype=np.int64),
+        keeper=np.full(total, -1, dtype=np.int32),
         renamed=np.zeros(total, dtype=np.bool_),
     )
-    start = 0
-    for portion, length in zip(portions, count, strict=True):
+    for each, here in _stretches(portions, count):
+        _judge_portion(found, each, places[here], rules)
+    return found
+
+
+def _stretches(portions: Sequence[Portion], count: Sequence[int]) -> Iterator[tuple[Portion, slice]]:
+    """Each portion with documents, and where they stand among those of all."""
+    for portion, length, end in zip(portions, count, itertools.accumulate(count), strict=True):
         if length:
-            _judge_portion(found, portion, slice(start, start + length), rules)
-        start += length
-    return in_order(found)
+            yield portion, slice(end - length, end)
+
+
+def _read_keys(portions: Sequence[Portion], count: Sequence[int]) -> tuple[Keys, Keys]:
+    """Digest and id of all documents, portion by portion."""
+    digest, doc_id = np.empty((2, sum(count), 2), dtype=np.uint64)
+    for portion, here in _stretches(portions, count):
+        table = portion.documents(["digest", "doc_id"])
+        digest[here], doc_id[here] = (hex_keys(table.column(name)) for name in table.column_names)
+    return digest, doc_id
 
 
 def _signals_of(
@@ -136,14 +174,12 @@ def _signals_of(
     return signals
 
 
-def _judge_portion(found: Decisions, portion: Portion, here: slice, rules: Sequence[Rule]) -> None:
-    table = portion.documents(["digest", "doc_id", "size_bytes"])
-    found.digest[here], found.doc_id[here] = (
-        hex_keys(table.column("digest")),
-        hex_keys(table.column("doc_id")),
-    )
-    reason, score = found.reason[here], found.score[here]  # views
-    reason[table.column("size_bytes").to_numpy() == 0] = found.number_of(NOTHING_LEFT)
+def _judge_portion(found: Decisions, portion: Portion, places: Order, rules: Sequence[Rule]) -> None:
+    """Judge the documents of `portion`, whose positions in the order of the corpus are `places`."""
+    size = portion.documents(["size_bytes"]).column(0).to_numpy()
+    reason = np.full(len(places), KEPT, dtype=np.int16)
+    score = np.full(len(places), np.nan)
+    reason[size == 0] = found.number_of(NOTHING_LEFT)
     last, edits = len(edits_among(rules)), 0
     columns: Columns = portion.edits()
     for rule in rules:
@@ -162,22 +198,17 @@ def _judge_portion(found: Decisions, portion: Portion, here: slice, rules: Seque
             if hit.any():
                 reason[hit] = found.number_of(why)
                 score[hit] = judgement.score[hit]
-
-
-def in_order(found: Decisions) -> Decisions:
-    """`found` in the order of a corpus; within a portion rows stand in it already, and portions follow their input."""
-    put_in_order(found)
-    return found
+    found.reason[places], found.score[places] = reason, score
 
 
 def put_in_order(found: Decisions) -> npt.NDArray[np.int64]:
     """Order `found` as a corpus is; the new position (n,) of each document."""
-    keys = (found.doc_id[:, 1], found.doc_id[:, 0], found.digest[:, 1], found.digest[:, 0])
-    order = np.lexsort(keys)
-    for name in ("portion", "row", "digest", "doc_id", "reason", "score", "keeper", "renamed"):
-        setattr(found, name, getattr(found, name)[order])
-    moved = np.empty(len(order), dtype=np.int64)
-    moved[order] = np.arange(len(order))
-    instead = found.keeper >= 0
-    found.keeper[instead] = moved[found.keeper[instead]]
+    order = corpus_order(found.digest, found.doc_id, found.portion, found.row, found.portions)
+    numbers = (found.portion, found.row, *found.digest.T, *found.doc_id.T)
+    for column in (*numbers, found.reason, found.score, found.keeper, found.renamed):
+        permute(column, order)
+    moved = places_in(order).astype(np.int64)
+    for block in blocks(len(found)):
+        keeper = found.keeper[block]  # a view
+        keeper[keeper >= 0] = moved[keeper[keeper >= 0]]
     return moved

@@ -25,6 +25,10 @@ END = re.compile(
     r"|^[ \t]*End of (?:the |this )?Project Gutenberg(?:'s|’s)?\b.*$",
     re.MULTILINE | re.IGNORECASE,
 )
+COPYRIGHTED = re.compile(
+    r"^.*\bCOPYRIGHTED Project Gutenberg|\bcopyright status:\s*copyrighted\b", re.I | re.M
+)
+"""What a header says of the books that Gutenberg has by leave of their authors."""
 CREDITS = re.compile(
     r"\A(?:\s*(?:Produced by|E-?text prepared by|Transcribed (?:from|by)|This e-?text was|Credits:)[^\n]*"
     r"(?:\n[^\n]+)*\n)+",
@@ -66,7 +70,11 @@ MIN_CHAPTER_CHARS = 500
 
 @dataclass(frozen=True)
 class GutenbergBook:
-    """A book. `start` and `end` are the bytes of the file that hold its text; `date` is ISO 8601, often the year."""
+    """A book. `start` and `end` are the bytes of the file that hold its text; `date` is ISO 8601, often the year.
+
+    `public_domain`: Gutenberg's notice stands above it, and none that says it is copyrighted. The notice speaks of the
+    United States.
+    """
 
     text: str
     start: int
@@ -76,6 +84,7 @@ class GutenbergBook:
     date: str | None
     language: str | None
     number: str | None
+    public_domain: bool
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,7 @@ def read_gutenberg(data: bytes) -> GutenbergBook:
         date=_year(about.get("original publication")) or _day(about.get("release date")),
         language=LANGUAGES.get(about.get("language", "").lower()),
         number=number[1] if number else None,
+        public_domain=bool(starts) and COPYRIGHTED.search(head[:begin]) is None,
     )
 
 

@@ -51,11 +51,11 @@ class Portion:
 
     def documents(self, columns: list[str] | None = None) -> pa.Table:
         """The documents, or some of their columns, memory-mapped."""
-        return _read(self.folder / DOCUMENTS, columns)
+        return read_table(self.folder / DOCUMENTS, columns)
 
     def rejected(self) -> pa.Table:
         """The records that became no document."""
-        return _read(self.folder / REJECTED)
+        return read_table(self.folder / REJECTED)
 
     def has(self, group: SignalGroup) -> bool:
         """Whether the columns of `group` over the final text are there."""
@@ -72,6 +72,14 @@ class Portion:
     def columns(self, file: str) -> Columns:
         """The columns in a file of signals, by its `signals_name`."""
         return _read_columns(self.folder / file)
+
+    def arrays(self, file: str) -> dict[str, pa.Array[Any]]:
+        """The columns in a file of signals that hold one value for each document, as they lie there."""
+        import pyarrow as pa
+
+        batch = _batch(self.folder / file)
+        nested = pa.types.is_nested
+        return {field.name: batch.column(field.name) for field in batch.schema if not nested(field.type)}
 
     def ragged(self, group: SignalGroup, name: str) -> Ragged:
         """The ragged column `name` of `group`."""
@@ -191,11 +199,21 @@ def _write(path: Path, table: pa.Table) -> None:
         writer.write_table(table.combine_chunks())
 
 
-def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """The table in a file, over its memory map, which outlives the open file: nothing counts against open files."""
     import pyarrow as pa
 
-    table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    with pa.memory_map(str(path)) as source:
+        table = pa.ipc.open_file(source).read_all()
     return table if columns is None else table.select(columns)
+
+
+def _batch(path: Path) -> pa.RecordBatch:
+    """The one batch of a file, in the same way."""
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).get_batch(0)
 
 
 def _write_columns(path: Path, columns: Stored) -> None:
@@ -224,7 +242,7 @@ def _write_columns(path: Path, columns: Stored) -> None:
 def _read_columns(path: Path) -> Columns:
     import pyarrow as pa
 
-    batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    batch = _batch(path)
     columns: Columns = {}
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if isinstance(array, pa.FixedSizeListArray):
@@ -237,7 +255,7 @@ def _read_columns(path: Path) -> Columns:
 def _read_ragged(path: Path, name: str) -> Ragged:
     import pyarrow as pa
 
-    column = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0).column(name)
+    column = _batch(path).column(name)
     assert isinstance(column, pa.LargeListArray)
     values, offsets = column.flatten().to_numpy(), column.offsets.to_numpy()
     return Ragged(values, offsets - offsets[0])

@@ -11,8 +11,9 @@ from pydantic import Field, model_validator
 
 from ontogeny.core.files import digest_file
 from ontogeny.core.remote import AnyPath
-from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.dedup.near import Dedup, ExactDedup, NearDedup
 from ontogeny.data.dedup.repeated import RepeatedSpans
+from ontogeny.data.dedup.score import refuse_unknown_score
 from ontogeny.data.document import HELD_OUT_FRACTION, UNKNOWN
 from ontogeny.data.examples import EXAMPLE_SOURCES, ExampleSource, Task, example_files
 from ontogeny.data.normalise import Normalise
@@ -48,8 +49,10 @@ class CurateConfig(StepConfig):
     rules: tuple[Rule, ...] = ()
     """What a document must be to stay, besides not empty."""
 
-    dedup: Literal["exact"] | NearDedup | None = "exact"
-    """Which copies are dropped: those equal after normalisation, near ones too (`{type: near, ...}`), or none."""
+    dedup: Dedup = ExactDedup()
+    """Which copies are dropped: those equal after normalisation (`exact`), near ones too (`near`), or `none`.
+
+    `{type: exact, ...}` and `{type: near, ...}` say more."""
 
     spans: RepeatedSpans | None = None
     """Repeated passages to be cut after that (`{min_words: 50, ...}`, or `{}`), or none."""
@@ -92,7 +95,10 @@ class ExamplesConfig(StepConfig):
 def curate_files(config: CurateConfig) -> list[AnyPath]:
     """The files that the sources open and that the rules decide with."""
     read = {path for source in config.sources for path in files_read(source)}
-    return sorted(read | set(files_read_by(config.rules)))
+    read |= set(files_read_by(config.rules))
+    if isinstance(config.dedup, NearDedup):
+        refuse_unknown_score(config.dedup, config.rules)
+    return sorted(read)
 
 
 def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
@@ -102,8 +108,7 @@ def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Co
     treatment = Treatment(
         normalise=config.normalise,
         rules=with_classifiers(config.rules, inputs),
-        drop_exact=config.dedup is not None,
-        near=config.dedup if isinstance(config.dedup, NearDedup) else None,
+        dedup=config.dedup,
         spans=config.spans,
         held_out_fraction=config.held_out_fraction,
     )
@@ -177,16 +182,15 @@ def _key(inlet: Inlet, unit: Unit, intake: Intake, context: Context) -> str:
 def _run(
     inlets: list[Inlet], treatment: Treatment, max_bad_fraction: float, context: Context, *, title: str
 ) -> Outputs:
-    from ontogeny.core.compiled import start_numba
     from ontogeny.core.memory import give_memory_back
     from ontogeny.core.workers import Workers, usable_cores
     from ontogeny.data.curate import curate, read_units
+    from ontogeny.data.intake import is_read
     from ontogeny.data.report import report_corpus
 
-    give_memory_back()
-    if treatment.shape == "text":
-        start_numba()
     jobs = unit_jobs(inlets, treatment.intake, max_bad_fraction, context)
+    if not all(map(is_read, jobs)):
+        give_memory_back()  # from one batch to the next; what only writes uses the same blocks again and again
     size = sum(job.size_bytes for job in jobs)
     workers = Workers(context.workers or (usable_cores() if size > SMALL_BYTES else 1), context.executor)
     with context.progress.bar("reading", total=size, unit="bytes") as bar:
@@ -225,9 +229,8 @@ def _tell(tally: Tally, readings: dict[str, Reading], context: Context) -> None:
             )
         for row in count.cut_short:
             file = row.locator.partition("#")[0]
-            context.progress.note(
-                f"{file} is damaged ({row.detail}): what follows row {row.number - 1:,} is lost"
-            )
+            lost = f"what follows row {row.number - 1:,}" if row.number > 1 else "all of it"
+            context.progress.note(f"{file} is damaged ({row.detail}): {lost} is lost")
     if tally.repeated_ids:
         what = f"{tally.repeated_ids:,} documents share an `id` with another one"
         context.progress.note(f"{what} and were kept under an id made of it and their content")
@@ -239,7 +242,7 @@ def _tell(tally: Tally, readings: dict[str, Reading], context: Context) -> None:
 
 CURATE = Step(
     name="curate",
-    version=2,
+    version=3,
     config=CurateConfig,
     output="corpus",
     run=run_curate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,8 +37,10 @@ class Tally:
     """Counts of one pass. Lengths are counted in classes: key k for 2**(k-1) <= bytes < 2**k.
 
     `repeated_ids`: documents kept under a new id, since another content of their source has theirs. `years` are those
-    of kept documents' dates, `languages` what is known of theirs; both count UNKNOWN. `spans` are the figures of
-    repeated passages, where they were cut; `edits` say what rules that edit took, by type, reason and unit.
+    of kept documents' dates, `languages` what is known of theirs; both count UNKNOWN. `extracted` are kept pages by
+    what took their text out, in `union` the one that won, `extract_scores` the sums of their scores. `spans`
+    are the figures of repeated passages, where they were cut; `edits` say what rules that edit took, by type, reason
+    and unit.
     """
 
     dropped_by_source: Counter[str] = field(default_factory=Counter)
@@ -56,6 +59,8 @@ class Tally:
     contamination: list[dict[str, Any]] = field(default_factory=list)
     spans: dict[str, Any] | None = None
     edits: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    extracted: Counter[str] = field(default_factory=Counter)
+    extract_scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     repeated_ids: int = 0
     bytes_kept: int = 0
     held_out_documents: int = 0
@@ -110,6 +115,8 @@ class Tally:
         self.bytes_by_license += _summed(table, "license")
         if "language" in table.column_names:
             self.languages += _counted(table, "language")
+        if "extractor" in table.column_names:
+            self._add_extractors(table)
         for date, count in _counted(table, "date").items():
             self.years[date if date == UNKNOWN else date[:YEAR_CHARS]] += count
         held_out = np.array(table.column("split").to_pylist()) == "held_out"
@@ -120,6 +127,14 @@ class Tally:
             self.earliest_date = min(self.earliest_date or dates["min"], dates["min"])
             self.latest_date = max(self.latest_date or dates["max"], dates["max"])
         self._take_samples(table, counts)
+
+    def _add_extractors(self, table: pa.Table) -> None:
+        found = table.select(["extractor", "extract_score"]).filter(table.column("extractor").is_valid())
+        self.extracted += _counted(found, "extractor")
+        sums = found.group_by("extractor").aggregate([("extract_score", "sum")]).to_pylist()
+        for row in sums:
+            if row["extract_score_sum"] is not None:
+                self.extract_scores[row["extractor"]].append(row["extract_score_sum"])
 
     def _take_samples(self, table: pa.Table, counts: Counter[str]) -> None:
         """The first documents of each source: a sample by chance, since they come in the order of their digests."""
@@ -147,6 +162,13 @@ class Tally:
             **({"bytes_cut": self.spans["bytes_cut"]} if self.spans is not None else {}),
         }
 
+    def _extractors(self) -> dict[str, dict[str, float]]:
+        """Kept pages of each extractor, and the mean of their scores."""
+        return {
+            name: {"documents": count, "mean_score": round(math.fsum(self.extract_scores[name]) / count, 4)}
+            for name, count in sorted(self.extracted.items())
+        }
+
     def figures(self, counts: list[RowCount], formats: dict[str, list[str]]) -> dict[str, object]:
         """Everything counted, for `figures.json`; `counts` are the sources' rows, `formats` what was detected."""
         return {
@@ -154,6 +176,7 @@ class Tally:
             **({"contamination": self.contamination} if self.contamination else {}),
             **({"spans": self.spans} if self.spans is not None else {}),
             **({"edits": self.edits} if self.edits else {}),
+            **({"extractors": self._extractors()} if self.extracted else {}),
             "sources": {
                 name: {
                     "read": self.read_by_source[name],

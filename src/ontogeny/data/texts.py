@@ -45,15 +45,15 @@ class Texts:
         """The texts of a column of strings without nulls; nothing is copied where it is one chunk of large strings."""
         import pyarrow as pa
 
-        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if isinstance(array, pa.ChunkedArray):
-            array = pa.concat_arrays(array.chunks)
-        array = array.cast(pa.large_string())
+        chunks: list[pa.Array[Any]] = [column] if isinstance(column, pa.Array) else column.chunks
+        # A single chunk is taken as it is: joining copies.
+        joined = chunks[0] if len(chunks) == 1 else pa.concat_arrays([*chunks, pa.array([], column.type)])
+        array = joined.cast(pa.large_string())
         buffers: list[Any] = array.buffers()
         _, offsets, data = buffers
         bounds = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
         whole = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
-        return cls(whole[bounds[0] : bounds[-1]], bounds - bounds[0])
+        return cls(whole[bounds[0] : bounds[-1]], bounds if bounds[0] == 0 else bounds - bounds[0])
 
     def to_arrow(self) -> pa.Array[Any]:
         """The same as an Arrow array of large strings, over the same memory."""

@@ -8,7 +8,7 @@ Rows are fetched from the memory maps of their portions, a row group at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ontogeny.data.decide import Decisions
+from ontogeny.data.decide import Decisions, Place
 from ontogeny.data.document import Shape, dropped_schema_of, schema_of
 from ontogeny.data.fetch import Rows, fetch, gather, in_groups, with_ids
 from ontogeny.data.language_codes import language_names
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DROPPED_FILE = "dropped.parquet"
+DETECTED = "language:detected"
+"""Column of the numbers of detected languages, until a group's names are known."""
 GROUP_ROWS = 4096
 """Rejected records of one row group: their samples are short."""
 
@@ -37,6 +39,7 @@ def write_kept(
     shape: Shape,
     held_out_fraction: float,
     *,
+    scratch: Path,
     seen: Callable[[pa.Table], None],
     part_bytes: int = PART_BYTES,
     group_bytes: int = GROUP_BYTES,
@@ -44,8 +47,11 @@ def write_kept(
     """Write what stays as parts; at least one, even without rows. `seen` is shown each group, with `size_bytes`."""
     import pyarrow.parquet as pq
 
-    schema = _with_signals(schema_of(shape), found)
-    groups = in_groups(found, np.flatnonzero(found.kept), group_bytes)
+    signals = _shown_signals(found)
+    schema = _with_signals(schema_of(shape), found, signals)
+    groups = in_groups(
+        found, np.flatnonzero(found.kept), group_bytes, partial(_documents, signals), scratch=scratch
+    )
     pending = next(groups, None)
     number = 0
     while pending is not None or number == 0:
@@ -54,8 +60,9 @@ def write_kept(
             folder / f"part-{number:05d}.parquet", schema, compression=COMPRESSION
         ) as writer:
             while pending is not None and size < part_bytes:
-                table = _with_split(fetch(found, pending, partial(_documents, found)), held_out_fraction)
-                table = with_ids(table, found.renamed[pending])
+                places, table = pending
+                table = _with_split(_finished(table), held_out_fraction)
+                table = with_ids(table, found.renamed[places])
                 seen(table)
                 writer.write_table(table.select(schema.names).cast(schema))
                 size += int(_sum(table.column("size_bytes")))
@@ -69,6 +76,7 @@ def write_dropped(
     shape: Shape,
     held_out_fraction: float,
     *,
+    scratch: Path,
     seen: Callable[[pa.Table], None],
     group_bytes: int = GROUP_BYTES,
 ) -> None:
@@ -76,7 +84,8 @@ def write_dropped(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _with_signals(dropped_schema_of(shape), found)
+    signals = _shown_signals(found)
+    schema = _with_signals(dropped_schema_of(shape), found, signals)
     with pq.ParquetWriter(folder / DROPPED_FILE, schema, compression=COMPRESSION) as writer:
 
         def write(table: pa.Table) -> None:
@@ -90,46 +99,55 @@ def write_dropped(
         places = np.flatnonzero(~found.kept)
         names = np.array([reason.name for reason in found.reasons] or [""])
         order = np.lexsort((places, names[found.reason[places]]))
-        for rows in in_groups(found, places[order], group_bytes):
-            write(_explained(fetch(found, rows, partial(_documents, found)), found, rows))
+        documents = partial(_documents, signals)
+        for rows, table in in_groups(found, places[order], group_bytes, documents, scratch=scratch):
+            write(_explained(_finished(table), found, rows))
         portion, row = _rejected_in_order(found.portions)
         for start in range(0, len(row), GROUP_ROWS):
             here = slice(start, start + GROUP_ROWS)
             write(gather(found.portions, portion[here], row[here], Portion.rejected))
 
 
-def _documents(found: Decisions, portion: Portion) -> pa.Table:
-    """The documents of a portion, with the signals that were decided over."""
+def _documents(signals: Mapping[str, Place], portion: Portion) -> pa.Table:
+    """The documents of a portion, with `signals` of one value each: its files' own memory, nothing copied."""
     import pyarrow as pa
 
     table = portion.documents()
-    files = {file: portion.columns(file) for file in {place.file for place in found.signals.values()}}
-    for name, place in found.signals.items():
-        values = files[place.file].get(place.column)
-        if name == "language" and values is not None:
-            table = _with_languages(table, values)
-        elif values is not None and values.ndim == 1:
-            table = table.append_column(name, pa.array(values))
-    return table
+    columns: dict[str, Any] = dict(zip(table.column_names, table.columns, strict=True))
+    files = {file: portion.arrays(file) for file in {place.file for place in signals.values()}}
+    for name, place in signals.items():
+        columns[DETECTED if name == "language" else name] = files[place.file][place.column]
+    return pa.table(columns)
 
 
-def _with_languages(table: pa.Table, codes: npt.NDArray[np.int16]) -> pa.Table:
-    """`table` with the detected language where the source named none."""
+def _shown_signals(found: Decisions) -> dict[str, Place]:
+    """The signals of `found` that are columns of a corpus: one value a document."""
+    if not found.portions:
+        return {}
+    first = found.portions[0]
+    there = {file: first.arrays(file) for file in {place.file for place in found.signals.values()}}
+    return {name: place for name, place in found.signals.items() if place.column in there[place.file]}
+
+
+def _finished(table: pa.Table) -> pa.Table:
+    """`table` with the detected language, where there is one, of documents whose source named none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    detected = pa.array(language_names(codes.tolist()), pa.string())
-    place = table.column_names.index("language")
+    if DETECTED not in table.column_names:
+        return table
+    detected = pa.array(language_names(table.column(DETECTED).to_numpy().tolist()), pa.string())
     filled: Any = pc.coalesce(table.column("language"), detected)
-    return table.set_column(place, "language", filled)
+    table = table.drop_columns([DETECTED])
+    return table.set_column(table.column_names.index("language"), "language", filled)
 
 
-def _with_signals(schema: pa.Schema, found: Decisions) -> pa.Schema:
-    """`schema` and the columns of `found.signals`, before those that say why a document was dropped."""
+def _with_signals(schema: pa.Schema, found: Decisions, signals: Mapping[str, Place]) -> pa.Schema:
+    """`schema` and the columns of `signals`, before those that say why a document was dropped."""
     if not found.portions:
         return schema
-    known = _documents(found, found.portions[0]).schema
-    fields = [known.field(name) for name in found.signals if name in known.names and name not in schema.names]
+    known = _documents(signals, found.portions[0]).schema
+    fields = [known.field(name) for name in signals if name in known.names and name not in schema.names]
     place = schema.names.index("reason") if "reason" in schema.names else len(schema)
     for number, field in enumerate(fields):
         schema = schema.insert(place + number, field)
@@ -166,7 +184,7 @@ def _explained(table: pa.Table, found: Decisions, rows: Rows) -> pa.Table:
 
     reasons = [found.reasons[number] for number in found.reason[rows]]
     scores = [None if np.isnan(score) else float(score) for score in found.score[rows]]
-    keepers = _keepers(found, found.keeper[rows])
+    keepers = _keepers(found, found.keeper[rows].astype(np.int64))
     details = [
         f"{reason.says} {keeper}"
         if keeper

@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +20,8 @@ A_LIST = ("list_type", "tuple_type", "set_type", "frozen_set_type")
 A_MAPPING = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
 TAGS = ("union_tag_invalid", "union_tag_not_found")
 TAG_KEY = "type"
+LIKENESS = 0.6
+"""From which a key counts as a slip of another (difflib's own); below it, `domains` is taken for `min_words`."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def _mistake(details: Any, place: Place, source: Source, config: type[BaseModel]
     if details["type"] == "extra_forbidden":
         parent = here.removesuffix(f".{name}")
         keys = _keys(models_at(config, location[:-1]))
-        text = f"unknown key {name!r} in {parent}.{nearest(name, keys)}"
+        alike = [key for key in keys if SequenceMatcher(None, name, key).ratio() >= LIKENESS]
+        text = f"unknown key {name!r} in {parent}.{nearest(name, alike)}"
         return Mistake(source.where((*place, *found)), text, f"keys of {parent}: {', '.join(sorted(keys))}")
     if details["type"] in TAGS and isinstance(details.get("input"), dict):
         tags = sorted(_tags(models_at(config, location)))

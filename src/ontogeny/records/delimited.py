@@ -3,59 +3,102 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import itertools
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, TypeAlias
 
 from ontogeny.core.remote import AnyPath
-from ontogeny.records.formats import Watch, open_bytes
+from ontogeny.records.encoding import open_utf8
+from ontogeny.records.formats import Note, Watch
 from ontogeny.records.lines import read_lines
 from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, record_locator, sample_of
+from ontogeny.records.separator import NAMES, separator_of
 
-REPLACEMENT = "\ufffd"
+SAMPLE_CHARS = 1 << 20
+"""How much of a file is looked at for its separator; the header and some rows, or one row of a book."""
+SAMPLE_LINES = 1_000
 
-
-class _Decoder:
-    """Feeds decoded lines to the csv module and remembers what was wrong with those of the current row."""
-
-    def __init__(self, path: AnyPath, watch: Watch | None) -> None:
-        self._path, self._watch = path, watch
-        self.faults: list[tuple[Fault, str]] = []
-
-    def lines(self) -> Iterator[str]:
-        with open_bytes(self._path, self._watch) as stream:
-            for line in read_lines(stream):
-                if line.too_long:
-                    self.faults.append(
-                        (Fault.TOO_LONG, f"line {line.number} has more than {MAX_RECORD_BYTES:,} bytes")
-                    )
-                    yield sample_of(line.data).replace('"', "") + "\n"
-                    continue
-                try:
-                    yield line.data.decode("utf-8") + "\n"
-                except UnicodeDecodeError as error:
-                    self.faults.append(
-                        (Fault.INVALID_UTF8, f"byte {error.start} of line {line.number} is not UTF-8")
-                    )
-                    yield line.data.decode("utf-8", errors="replace") + "\n"
-
-    def take_fault(self) -> tuple[Fault, str] | None:
-        fault = self.faults[0] if self.faults else None
-        self.faults.clear()
-        return fault
+RowFault: TypeAlias = tuple[Fault, str]
 
 
 def read_delimited(
-    path: AnyPath, watch: Watch | None = None, *, delimiter: str, skip: int = 0
+    path: AnyPath, watch: Watch | None = None, *, delimiter: str, skip: int = 0, note: Note | None = None
 ) -> Iterator[Row | BadRow]:
     """The rows of a CSV or TSV file, values as strings, but for the first `skip`.
 
-    A row before them says which columns there are.
+    A row before them says which columns there are. Columns of one name, or none, have their number in their name, so
+    that no one of them stands for the others: `text (column 2)`.
+
+    Args:
+        delimiter: what stands between fields, unless the rows show that it is something else.
+        note: told of another encoding, another separator, and of columns named apart.
     """
     csv.field_size_limit(MAX_RECORD_BYTES)  # a setting of the whole process; nothing else of ours reads CSV
-    decoder = _Decoder(path, watch)
-    reader = csv.reader(decoder.lines(), delimiter=delimiter, strict=True)
+    with open_utf8(path, watch, note) as (stream, _):
+        beginning, rest = _beginning(stream)
+        found = separator_of([line for line, _ in beginning], delimiter, complete=rest is None)
+        if note is not None and found != delimiter:
+            note(f"separator {NAMES[found]}")
+        yield from _rows(itertools.chain(beginning, rest or ()), path, found, skip=skip, note=note)
+
+
+_Decoded: TypeAlias = tuple[str, RowFault | None]
+
+
+def _beginning(stream: BinaryIO) -> tuple[list[_Decoded], Iterator[_Decoded] | None]:
+    """The first lines of `stream`, and the others, if there are any.
+
+    Where the stream is damaged, the others are an error, so that the rows before it come first.
+    """
+    lines, beginning, size = _decoded(stream), list[_Decoded](), 0
+    try:
+        while size < SAMPLE_CHARS and len(beginning) < SAMPLE_LINES:
+            beginning.append(next(lines))
+            size += len(beginning[-1][0])
+    except StopIteration:
+        return beginning, None
+    except (OSError, EOFError, zlib.error) as error:  # what decompressors say
+        return beginning, _raising(error)
+    return beginning, lines
+
+
+def _raising(error: Exception) -> Iterator[_Decoded]:
+    raise error
+    yield  # makes this an iterator, which raises when it is its turn
+
+
+def _decoded(stream: BinaryIO) -> Iterator[_Decoded]:
+    """Each line as text, with what is wrong with it."""
+    for line in read_lines(stream):
+        if line.too_long:
+            detail = f"line {line.number} has more than {MAX_RECORD_BYTES:,} bytes"
+            yield sample_of(line.data).replace('"', "") + "\n", (Fault.TOO_LONG, detail)
+            continue
+        try:
+            yield line.data.decode("utf-8") + "\n", None
+        except UnicodeDecodeError as error:
+            detail = f"byte {error.start} of line {line.number} is not UTF-8"
+            yield line.data.decode("utf-8", errors="replace") + "\n", (Fault.INVALID_UTF8, detail)
+
+
+def _rows(
+    lines: Iterable[_Decoded], path: AnyPath, delimiter: str, *, skip: int, note: Note | None
+) -> Iterator[Row | BadRow]:
+    faults: list[RowFault] = []  # of the lines of the row that is being read
+
+    def texts() -> Iterator[str]:
+        for line, fault in lines:
+            if fault is not None:
+                faults.append(fault)
+            yield line
+
+    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     number = seen = 0
     while True:
+        faults.clear()
         try:
             fields = next(reader)
         except StopIteration:
@@ -63,24 +106,35 @@ def read_delimited(
         except csv.Error as error:
             number += header is not None
             seen += 1
-            decoder.take_fault()
             if seen > skip:
                 yield BadRow(Fault.NOT_CSV, str(error), number, record_locator(path, number))
             continue
         if not fields:
             continue
         if header is None:
-            header = [name.strip() for name in fields]
+            header = _column_names([name.strip() for name in fields], note)
             continue
         number += 1
         seen += 1
-        fault = decoder.take_fault()
         if seen > skip:
+            fault = faults[0] if faults else None
             yield _row(fields, header, fault, number=number, locator=record_locator(path, number))
 
 
+def _column_names(header: list[str], note: Note | None) -> list[str]:
+    """`header`, with the number of the column in each name that is no name of one column alone."""
+    times = Counter(header)
+    repeated = [name for name, count in times.items() if count > 1 and name]
+    if repeated and note is not None:
+        note(f"columns of one name, told apart by number: {', '.join(repeated)}")
+    return [
+        name if name and times[name] == 1 else f"{name} (column {number})".strip()
+        for number, name in enumerate(header, start=1)
+    ]
+
+
 def _row(
-    fields: list[str], header: list[str], fault: tuple[Fault, str] | None, *, number: int, locator: str
+    fields: list[str], header: list[str], fault: RowFault | None, *, number: int, locator: str
 ) -> Row | BadRow:
     if fault is None and len(fields) != len(header):
         fault = (Fault.WRONG_COLUMN_COUNT, f"{len(fields)} fields where the header has {len(header)}")

@@ -45,6 +45,9 @@ COMPRESSIONS: dict[str, str] = {".gz": "gzip", ".zst": "zstd"}
 Watch: TypeAlias = Callable[[BinaryIO], None]
 """Told of the file as it lies on disk, whose `tell` says how far a reader has come."""
 
+Note: TypeAlias = Callable[[str], None]
+"""Told of what a reader found out about a file that its name does not say, e.g. its encoding."""
+
 
 class DamagedStreamError(Exception):
     """A compressed stream that ends early or does not decompress; the message says which."""

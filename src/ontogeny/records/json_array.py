@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator
 
 from ontogeny.core.remote import AnyPath
-from ontogeny.records.formats import Watch, open_bytes
+from ontogeny.records.encoding import open_utf8
+from ontogeny.records.formats import Note, Watch
 from ontogeny.records.jsonl import checked_row, read_jsonl
 from ontogeny.records.lines import BYTE_ORDER_MARK
 from ontogeny.records.row import BadRow, Fault, Row, record_locator, sample_of
@@ -19,21 +20,26 @@ MAX_ARRAY_BYTES = 256 << 20
 """Largest array; as Python objects it takes about five times that."""
 
 
-def read_json(path: AnyPath, watch: Watch | None = None, *, skip: int = 0) -> Iterator[Row | BadRow]:
-    """The rows of a `.json` file, compressed or not, but for the first `skip`."""
-    with open_bytes(path) as stream:
+def read_json(
+    path: AnyPath, watch: Watch | None = None, *, skip: int = 0, note: Note | None = None
+) -> Iterator[Row | BadRow]:
+    """The rows of a `.json` file, compressed or not, but for the first `skip`.
+
+    `note` is told of an encoding other than UTF-8.
+    """
+    with open_utf8(path) as (stream, _):
         start = stream.read(1024).removeprefix(BYTE_ORDER_MARK).lstrip()
     if start.startswith(b"["):
-        yield from _read_array(path, watch, skip)
+        yield from _read_array(path, watch, skip, note)
     else:
-        yield from read_jsonl(path, watch, skip=skip)
+        yield from read_jsonl(path, watch, skip=skip, note=note)
 
 
-def _read_array(path: AnyPath, watch: Watch | None, skip: int) -> Iterator[Row | BadRow]:
+def _read_array(path: AnyPath, watch: Watch | None, skip: int, note: Note | None) -> Iterator[Row | BadRow]:
     def bad(reason: Fault, detail: str) -> BadRow:
         return BadRow(reason, detail, 1, record_locator(path, 1), sample_of(data))
 
-    with open_bytes(path, watch) as stream:
+    with open_utf8(path, watch, note) as (stream, _):
         data = stream.read(MAX_ARRAY_BYTES + 1)
     if len(data) > MAX_ARRAY_BYTES:
         yield bad(

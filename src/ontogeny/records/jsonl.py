@@ -8,25 +8,44 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ontogeny.core.remote import AnyPath
-from ontogeny.records.formats import Watch, open_bytes
+from ontogeny.records.encoding import open_utf8
+from ontogeny.records.formats import Note, Watch
 from ontogeny.records.lines import Line, read_lines
-from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, byte_locator, sample_of
+from ontogeny.records.row import (
+    MAX_RECORD_BYTES,
+    BadRow,
+    Fault,
+    Row,
+    byte_locator,
+    record_locator,
+    sample_of,
+)
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_jsonl(
-    path: AnyPath, watch: Watch | None = None, *, start: int = 0, end: int | None = None, skip: int = 0
+    path: AnyPath,
+    watch: Watch | None = None,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    skip: int = 0,
+    note: Note | None = None,
 ) -> Iterator[Row | BadRow]:
     """The rows of a `.jsonl` file, compressed or not; `number` is the line's.
 
-    Of a file that is not compressed, those whose lines begin at byte `start` or later and before `end`.
-    The first `skip` rows are passed over unparsed.
+    Of a file of UTF-8 that is not compressed, those whose lines begin at byte `start` or later and before `end`.
+    The first `skip` rows are passed over unparsed. `note` is told of an encoding other than UTF-8.
     """
-    with open_bytes(path, watch) as stream:
+    with open_utf8(path, watch, note) as (stream, recoded):
         lines = (line for line in read_lines(stream, start=start, end=end) if line.data.strip())
         for line in islice(lines, skip, None):
-            yield _parse(line, byte_locator(path, line.start, line.end))
+            # Bytes of UTF-8 would lead nowhere in a file of UTF-16.
+            locator = (
+                record_locator(path, line.number) if recoded else byte_locator(path, line.start, line.end)
+            )
+            yield _parse(line, locator)
 
 
 def _parse(line: Line, locator: str) -> Row | BadRow:

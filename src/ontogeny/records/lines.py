@@ -13,6 +13,7 @@ from typing import BinaryIO
 from ontogeny.records.row import MAX_RECORD_BYTES
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Of UTF-8. Those of other encodings are the business of `encoding`."""
 
 
 @dataclass(frozen=True, slots=True)

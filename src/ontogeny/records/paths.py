@@ -6,6 +6,7 @@ URLs go through fsspec. They are recorded with everything that is made of them, 
 from __future__ import annotations
 
 import glob
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ LOCAL = re.compile(r"(?:file|local)://(?:localhost(?=/))?")
 CHAIN = "::"
 """How fsspec spells a file within another one, e.g. a ZIP archive."""
 
+VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
+
 SECRETS = re.compile(
     r"(?:^|[-_.])(?:sig|signature|token|secret|password|passwd|pwd|credentials?|auth|key|apikey|session|jwt|policy)"
     r"(?:$|[-_.])|^x-(?:amz|goog|ms)-|accesskey|accessid",
@@ -37,6 +40,9 @@ SECRETS = re.compile(
 
 def expand(pattern: str) -> list[AnyPath]:
     """The files that `pattern` (a path, a glob, `**` included, or a URL of either) names, sorted.
+
+    In a path `~` and variables of the environment (`$DATA/books`) stand for what they do in a shell; never in a URL,
+    since URLs are recorded and a variable may hold a secret.
 
     Raises:
         RecipeError: a URL with a secret, a folder, nothing of that name, or a package is missing.
@@ -73,17 +79,31 @@ def check_url(url: str) -> None:
 
 
 def _local(pattern: str) -> list[Path]:
-    home = str(Path(pattern).expanduser())
-    files = sorted(path for path in map(Path, glob.glob(home, recursive=True)) if path.is_file())  # noqa: PTH207
+    wanted = os.path.expandvars(os.path.expanduser(pattern))  # noqa: PTH111 - Path raises on an unknown ~name
+    files = sorted(path for path in map(Path, glob.glob(wanted, recursive=True)) if path.is_file())  # noqa: PTH207
     if files:
         return files
-    if Path(home).is_dir():
+    place = Path(wanted)
+    if place.is_file():  # its name has the signs of a pattern
+        return [place]
+    if place.is_dir():
         raise _folder(pattern)
     raise RecipeError(
-        f"no such file, and nothing matches it as a pattern.{_nearest_path(Path(home))}",
+        f"no such file, and nothing matches it as a pattern.{_nearest_path(place)}",
         where=pattern,
-        hint="paths in a recipe are relative to the folder the command runs in",
+        hint=_hint(place),
     )
+
+
+def _hint(place: Path) -> str:
+    """What to look at where `place` names nothing."""
+    if unset := VARIABLE.search(str(place)):
+        return f"the environment has no variable {unset[1]}; set it, or write the path out"
+    for folder in place.parents:
+        if "[" in folder.name and folder.exists():
+            escaped = f"{glob.escape(str(folder))}/{place.relative_to(folder)}"
+            return f"[ begins a set of characters in a pattern; for the sign itself write {escaped}"
+    return "paths in a recipe are relative to the folder the command runs in"
 
 
 def _remote(url: str) -> list[RemoteFile]:

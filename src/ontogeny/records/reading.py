@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ontogeny.core.remote import AnyPath
 from ontogeny.records.columnar import group_spans, read_parquet
 from ontogeny.records.delimited import read_delimited
-from ontogeny.records.formats import DamagedStreamError, Format, Watch, detect_format, is_compressed
+from ontogeny.records.encoding import MARK_BYTES, wide_encoding
+from ontogeny.records.formats import DamagedStreamError, Format, Note, Watch, detect_format, is_compressed
 from ontogeny.records.json_array import read_json
 from ontogeny.records.jsonl import read_jsonl
 from ontogeny.records.row import BadRow, Fault, Row, record_locator
@@ -33,10 +34,18 @@ def parts_of(path: AnyPath, format: Format, *, part_bytes: int) -> list[Part]:
     """
     if format is Format.JSONL and not is_compressed(path):
         size = path.stat().st_size
+        if size > part_bytes and _is_wide(path):
+            return [WHOLE]
         spans = [(start, min(start + part_bytes, size)) for start in range(0, size, part_bytes)]
     else:
         spans = group_spans(path, part_bytes) if format is Format.PARQUET else []
     return [Part(*span) for span in spans] if len(spans) > 1 else [WHOLE]
+
+
+def _is_wide(path: AnyPath) -> bool:
+    """Whether the file is UTF-16 or UTF-32, in whose bytes a line end cannot be told from half a letter."""
+    with path.open("rb") as file:
+        return wide_encoding(file.read(MARK_BYTES)) is not None
 
 
 def read_rows(
@@ -47,6 +56,7 @@ def read_rows(
     part: Part = WHOLE,
     watch: Watch | None = None,
     skip: int = 0,
+    note: Note | None = None,
 ) -> Iterator[Row | BadRow]:
     """Every record of `path`, good or bad, in the order of the file, in bounded memory.
 
@@ -56,6 +66,8 @@ def read_rows(
         part: what to read of it.
         watch: told of the file that is read, where it is read from its beginning to its end.
         skip: how many rows of the part, good or bad, are passed over.
+        note: told of what was found out about the file beyond its name: an encoding other than UTF-8, an unusual
+            separator, columns that are named apart.
 
     Raises:
         RecipeError: no format goes with the file's name.
@@ -63,7 +75,7 @@ def read_rows(
     passed = max(skip - 1, 0)  # the last one is read: it tells which number the next one has
     count, number = passed, 0
     try:
-        for row in _reader(path, format or detect_format(path), part, watch, passed):
+        for row in _reader(path, format or detect_format(path), part, watch, passed, note):
             count, number = count + 1, row.number
             if count > skip:
                 yield _rename(row, columns) if columns and isinstance(row, Row) else row
@@ -75,21 +87,21 @@ def read_rows(
 
 
 def _reader(
-    path: AnyPath, format: Format, part: Part, watch: Watch | None, skip: int
+    path: AnyPath, format: Format, part: Part, watch: Watch | None, skip: int, note: Note | None
 ) -> Iterator[Row | BadRow]:
     match format:
         case Format.JSONL:
-            return read_jsonl(path, watch, start=part.start, end=part.end, skip=skip)
+            return read_jsonl(path, watch, start=part.start, end=part.end, skip=skip, note=note)
         case Format.JSON:
-            return read_json(path, watch, skip=skip)
+            return read_json(path, watch, skip=skip, note=note)
         case Format.CSV:
-            return read_delimited(path, watch, delimiter=",", skip=skip)
+            return read_delimited(path, watch, delimiter=",", skip=skip, note=note)
         case Format.TSV:
-            return read_delimited(path, watch, delimiter="\t", skip=skip)
+            return read_delimited(path, watch, delimiter="\t", skip=skip, note=note)
         case Format.PARQUET:
             return read_parquet(path, start=part.start, end=part.end, skip=skip)
         case Format.TEXT:
-            return read_whole(path, watch)
+            return read_whole(path, watch, note)
 
 
 def _rename(row: Row, columns: Mapping[str, str]) -> Row | BadRow:

@@ -11,7 +11,6 @@ from ontogeny.report import numbers
 from ontogeny.report.canvas import Svg, series_colour
 from ontogeny.report.shapes import (
     BAD,
-    CHARACTER_EM,
     GRID,
     INK,
     MUTED,
@@ -19,15 +18,17 @@ from ontogeny.report.shapes import (
     TEXT_PX,
     WIDTH,
     drawing,
+    fitted,
     line,
     rect,
-    shortened,
     text,
+    text_width,
 )
 
 LABEL_CHARS = 44
+LABEL_PX = 320.0  # the widest name; longer ones lose their middle
 ROW_PX, BAR_PX = 30.0, 18.0
-VALUE_PX = 72.0  # right of the longest bar, for its value
+SPACE_PX = 10.0  # between a bar and its name, and its value
 AXIS_PX = 44.0  # below the bars: ticks and what they count
 TICKS = 6
 ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -59,23 +60,31 @@ def bar_chart(bars: Sequence[Bar], *, x_label: str, marks: Sequence[Mark] = (), 
     if not bars:
         said = text(WIDTH / 2, 32, "nothing to draw", fill=MUTED, anchor="middle")
         return drawing([said], 56, description)
-    labels = [shortened(bar.label, LABEL_CHARS) for bar in bars]
-    axis = _Axis.over(bars, marks, left=12 + max(map(len, labels)) * TEXT_PX * CHARACTER_EM)
     write = numbers.percent if percent else numbers.measure
+    labels = [fitted(bar.label, LABEL_PX, TEXT_PX) for bar in bars]
+    values = [write(bar.value) for bar in bars]
+    axis = _Axis.over(bars, marks, left=_room(labels), right=WIDTH - _room(values))
     top = 20.0 if marks else 0.0
     base = top + ROW_PX * len(bars)
     parts = list(_ticks(axis, top, base, percent=percent))
-    for row, (bar, label) in enumerate(zip(bars, labels, strict=True)):
-        parts += _row(bar, label, write(bar.value), axis, top + ROW_PX * (row + 0.5))
+    for row, (bar, label, value) in enumerate(zip(bars, labels, values, strict=True)):
+        parts += _row(bar, label, value, axis, top + ROW_PX * (row + 0.5))
     for mark in marks:
         at = axis.at(mark.value)
         parts.append(line(f"M{at:.1f} {top:.1f}V{base:.1f}", BAD, 1.2, "4 3"))
-        said = escape(f"{mark.label} {write(mark.value)}")
-        parts.append(text(at, top - 6, said, size=SMALL_PX, fill=BAD, anchor="middle"))
+        said = f"{mark.label} {write(mark.value)}"
+        half = text_width(said, SMALL_PX) / 2
+        middle = min(max(at, half), WIDTH - half)
+        parts.append(text(middle, top - 6, escape(said), size=SMALL_PX, fill=BAD, anchor="middle"))
     named = escape(f"{x_label} (%)" if percent else x_label)
     middle = (axis.left + axis.right) / 2
     parts.append(text(middle, base + 38, named, size=SMALL_PX, fill=MUTED, anchor="middle"))
     return drawing(parts, base + AXIS_PX, description)
+
+
+def _room(texts: Sequence[str]) -> float:
+    """For the widest of `texts`, and the space between it and the bars."""
+    return SPACE_PX + max(text_width(each, TEXT_PX) for each in texts)
 
 
 @dataclass(frozen=True)
@@ -85,16 +94,16 @@ class _Axis:
     low: float
     high: float
     left: float
-    right: float = WIDTH - VALUE_PX
+    right: float
 
     @classmethod
-    def over(cls, bars: Sequence[Bar], marks: Sequence[Mark], *, left: float) -> _Axis:
+    def over(cls, bars: Sequence[Bar], marks: Sequence[Mark], *, left: float, right: float) -> _Axis:
         values = [0.0, *(mark.value for mark in marks)]
         for bar in bars:
             values += [value for value in (bar.value, bar.low, bar.high) if value is not None]
         finite = [value for value in values if math.isfinite(value)]
         low, high = min(finite), max(finite)
-        return cls(low, high if high > low else low + 1.0, left)
+        return cls(low, high if high > low else low + 1.0, left, right)
 
     def at(self, value: float) -> float:
         """Values that are not finite lie at zero."""
@@ -122,10 +131,10 @@ def _ticks(axis: _Axis, top: float, base: float, *, percent: bool) -> Iterator[s
 
 def _row(bar: Bar, label: str, value: str, axis: _Axis, y: float) -> Iterator[str]:
     """The bar around the height `y`, its name before and its value behind it."""
-    yield text(axis.left - 10, y + 4, escape(label), anchor="end")
+    yield text(axis.left - SPACE_PX, y + 4, escape(label), anchor="end")
     zero, end = sorted((axis.at(0.0), axis.at(bar.value)))
     yield rect(zero, y - BAR_PX / 2, end - zero, BAR_PX, series_colour(0), 0.45 if bar.faint else 1.0)
     if bar.low is not None and bar.high is not None:
         end = max(end, axis.at(bar.high))
         yield line(f"M{axis.at(bar.low):.1f} {y:.1f}H{axis.at(bar.high):.1f}", INK, 1.6)
-    yield text(end + 8, y + 4, escape(value))
+    yield text(end + SPACE_PX, y + 4, escape(value))

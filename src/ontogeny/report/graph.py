@@ -12,7 +12,7 @@ from html import escape
 
 from ontogeny.report.canvas import Svg, series_colour
 from ontogeny.report.layout import Layout, layered
-from ontogeny.report.shapes import shortened
+from ontogeny.report.shapes import BOLD, fitted, shortened, text_width
 
 NODE_WIDTH = 164.0
 NODE_HEIGHT = 62.0
@@ -21,8 +21,6 @@ MARGIN = 12.0
 LEAST_GAP = 52.0
 LABEL_SPACE = 20.0
 NAME_PX, TEXT_PX, ROLE_PX = 13.5, 11.0, 10.0
-CHARACTER_EM = 0.56  # mean width of a letter in a sans-serif face, on the wide side
-BOLD = 1.14  # how much wider bold letters are
 ROLE_AT = 0.62  # where on the last stretch of its edge a role stands
 ROLE_CHARS = 12
 PORT_STEP = 11.0  # between the arrowheads of edges that reach one node
@@ -76,7 +74,7 @@ def lineage_graph(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge], *, tit
     names = {node.id: node.name for node in nodes}
     shown = _without_recipe(names)
     labels = {edge: _role_label(edge, shown[edge.source]) for edge in edges}
-    gap = max([LEAST_GAP, *(_text_width(label, ROLE_PX) + LABEL_SPACE for label in labels.values() if label)])
+    gap = max([LEAST_GAP, *(text_width(label, ROLE_PX) + LABEL_SPACE for label in labels.values() if label)])
     width = 2 * MARGIN + layout.columns * (NODE_WIDTH + gap) - gap
     height = 2 * MARGIN + layout.depth * ROW_HEIGHT + NODE_HEIGHT
     ports = _ports(edges, layout)
@@ -103,7 +101,7 @@ def _node(node: GraphNode, shown: str, layout: Layout, gap: float) -> str:
         (node.figure, y + 51.5, f"font-size: {TEXT_PX}px; fill: var(--muted, #666b74)", TEXT_PX),
     ]
     texts = "".join(
-        f'<text x="{x + 15:.1f}" y="{line_y:.1f}" style="{style}">{escape(_fit(text, inner, size))}</text>'
+        f'<text x="{x + 15:.1f}" y="{line_y:.1f}" style="{style}">{escape(fitted(text, inner, size))}</text>'
         for text, line_y, style, size in lines
         if text
     )
@@ -184,11 +182,3 @@ def _role_label(edge: GraphEdge, source_name: str) -> str:
 def _without_recipe(names: dict[str, str]) -> dict[str, str]:
     recipes = {name.rpartition("/")[0] for name in names.values()}
     return {node: name.rpartition("/")[2] for node, name in names.items()} if len(recipes) == 1 else names
-
-
-def _text_width(text: str, size_px: float) -> float:
-    return len(text) * size_px * CHARACTER_EM
-
-
-def _fit(text: str, width: float, size_px: float) -> str:
-    return shortened(text, int(width / (size_px * CHARACTER_EM)))

@@ -16,6 +16,11 @@ def count(value: float) -> str:
     return _sign(f"{value:,.0f}")
 
 
+def counted(value: int, noun: str) -> str:
+    """`1 time`, `2 times`: for nouns that take an s."""
+    return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
+
+
 def compact(value: float, digits: int = 3) -> str:
     """`1234567` as `1.23M`, for axes and cards; at most `digits` significant digits."""
     for size, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):

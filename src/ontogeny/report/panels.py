@@ -7,7 +7,6 @@ Each returns inline SVG in the colours of the page.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -16,20 +15,22 @@ from ontogeny.report import numbers
 from ontogeny.report.canvas import Svg, series_colour
 from ontogeny.report.shapes import (
     BAD,
-    CHARACTER_EM,
     GRID,
     MUTED,
     SMALL_PX,
     TEXT_PX,
     WIDTH,
     drawing,
+    fitted,
+    line,
     rect,
-    shortened,
     text,
+    text_width,
 )
 
-GAP = 28.0
-TITLE_PX = 14.0
+GAP, COLUMNS = 28.0, 3  # as page.css has them where the page has its full width
+LINE_PX = 13.0
+NAMES_PX, INDENT_PX, SPACE_PX = 230.0, 14.0, 10.0
 KEPT, DROPPED, CURVE = series_colour(0), series_colour(1), series_colour(2)
 
 
@@ -74,69 +75,95 @@ class LossGroup:
         return sum(loss.count for loss in self.losses)
 
 
-def panel_grid(panels: Sequence[Panel], *, title: str = "", columns: int = 3, height: float = 132.0) -> Svg:
-    """Panels in rows under a title. Bars are counts by the largest bin; the curve's own axis goes from 0 to 100%."""
-    rows = math.ceil(len(panels) / columns)
-    width = (WIDTH - GAP * (columns - 1)) / columns
-    step, head = height + 62, 30.0 if title else 0.0
-    parts = [text(0, 14, escape(title), size=TITLE_PX, weight=600) + _rule(22)] if title else []
-    for number, panel in enumerate(panels):
-        x, y = (number % columns) * (width + GAP), head + 6 + (number // columns) * step
-        parts.append(f'<g transform="translate({x:.1f} {y:.1f})">{_panel(panel, width, height)}</g>')
-    said = "; ".join(f"{panel.title}: {panel.subtitle}" for panel in panels) or "nothing to draw"
-    return drawing(parts, max(head + step * rows - 2, 20), said)
+def panel_grid(panels: Sequence[Panel], *, title: str = "", height: float = 132.0) -> Svg:
+    """Panels under a title, a drawing each: the page puts as many beside each other as it has room for.
+
+    Bars are counts by the largest bin; the curve's own axis goes from 0 to 100%.
+    """
+    width = (WIDTH - GAP * (COLUMNS - 1)) / COLUMNS
+    # Two lines under each title where one is too narrow for what some panel says.
+    broken = any(text_width(panel.subtitle, SMALL_PX) > width for panel in panels)
+    extra = LINE_PX if broken else 0.0
+    drawn = [
+        drawing(
+            [_panel(panel, width, height, extra)],
+            height + extra + 40,
+            f"{panel.title}: {panel.subtitle}",
+            width=width,
+        )
+        for panel in panels
+    ]
+    name = f'<h3 class="grid">{escape(title)}</h3>' if title else ""
+    return Svg(f'<div>{name}<div class="panels">{"".join(drawn)}</div></div>')
 
 
 def loss_chart(groups: Sequence[LossGroup], *, read: int, kept: int, unit: str) -> Svg:
     """A funnel by rule: what is left after each, in its place, and under each the reasons, the largest first."""
-    scale = (WIDTH - 430) / max(read, 1)
+    notes = [
+        f"\N{MINUS SIGN}{numbers.count(group.count)}, {numbers.percent(group.count / max(read, 1))} of all"
+        for group in groups
+    ]
+    said = [f"{numbers.count(read)} {unit}", *(f"{numbers.count(read)}  {note}" for note in notes)]
+    room = SPACE_PX + max(text_width(each, TEXT_PX) for each in said)
+    scale = (WIDTH - NAMES_PX - room) / max(read, 1)
     parts: list[str] = []
     y, left = 0.0, read
 
     def bar(before: int, after: int) -> str:
-        return rect(230, y + 3, before * scale, 16, GRID) + rect(230, y + 3, after * scale, 16, KEPT)
+        return rect(NAMES_PX, y + 3, before * scale, 16, GRID) + rect(
+            NAMES_PX, y + 3, after * scale, 16, KEPT
+        )
 
-    def line(label: str, value: str, note: str = "") -> str:
+    def row(label: str, value: str, note: str = "") -> str:
         aside = f'  <tspan style="fill:{MUTED}">{escape(note)}</tspan>' if note else ""
-        name = text(0, y + 15, escape(shortened(label, 30)), weight=600)
-        return name + text(230 + left_before * scale + 10, y + 15, f"{escape(value)}{aside}")
+        name = fitted(label, NAMES_PX - SPACE_PX, TEXT_PX, bold=True)
+        x = NAMES_PX + left_before * scale + SPACE_PX
+        return text(0, y + 15, escape(name), weight=600) + text(x, y + 15, f"{escape(value)}{aside}")
 
     left_before = read
-    parts += [bar(read, read), line("read", f"{numbers.count(read)} {unit}")]
+    parts += [bar(read, read), row("read", f"{numbers.count(read)} {unit}")]
     y += 26
-    for group in groups:
+    for group, note in zip(groups, notes, strict=True):
         left_before, left = left, left - group.count
-        note = f"\N{MINUS SIGN}{numbers.count(group.count)}, {numbers.percent(group.count / max(read, 1))} of all"
-        parts += [bar(left_before, left), line(group.label, numbers.count(left), note)]
+        parts += [bar(left_before, left), row(group.label, numbers.count(left), note)]
         y += 22
         for loss in sorted(group.losses, key=lambda each: -each.count):
-            parts.append(text(14, y + 12, escape(shortened(loss.label, 34)), size=SMALL_PX, fill=MUTED))
-            parts.append(rect(230 + left * scale, y + 4, max(loss.count * scale, 0.8), 8, DROPPED))
-            said = f"{numbers.count(loss.count)}{' · ' + loss.note if loss.note else ''}"
-            x = 230 + (left + loss.count) * scale + 10
-            parts.append(text(x, y + 12, escape(said), size=SMALL_PX, fill=MUTED))
+            parts += _loss(loss, left, scale, y)
             y += 16
         y += 8
     left_before = left
-    parts += [bar(kept, kept), line("kept", f"{numbers.count(kept)} {unit}")]
+    parts += [bar(kept, kept), row("kept", f"{numbers.count(kept)} {unit}")]
     y += 26
-    said = ", ".join(
+    description = ", ".join(
         [f"read {read}", *(f"{group.label} took {group.count}" for group in groups), f"kept {kept}"]
     )
-    return drawing(parts, y, said)
+    return drawing(parts, y, description)
 
 
-def _panel(panel: Panel, width: float, height: float) -> str:
+def _loss(loss: Loss, left: int, scale: float, y: float) -> Iterable[str]:
+    """A reason under its rule: its part of what the rule took, in its place, with its name and its number."""
+    name = fitted(loss.label, NAMES_PX - INDENT_PX - SPACE_PX, SMALL_PX)
+    yield text(INDENT_PX, y + 12, escape(name), size=SMALL_PX, fill=MUTED)
+    yield rect(NAMES_PX + left * scale, y + 4, max(loss.count * scale, 0.8), 8, DROPPED)
+    said = f"{numbers.count(loss.count)}{' · ' + loss.note if loss.note else ''}"
+    x = NAMES_PX + (left + loss.count) * scale + SPACE_PX
+    yield text(x, y + 12, escape(said), size=SMALL_PX, fill=MUTED)
+
+
+def _panel(panel: Panel, width: float, height: float, extra: float) -> str:
+    """A panel under its names; with `extra` height for it, a subtitle of the form `what; how many` has two lines."""
+    what, semicolon, how_many = panel.subtitle.rpartition("; ")
+    subtitle = [what, how_many] if extra and semicolon else [panel.subtitle]
     bins = len(panel.total)
-    top, most = 40.0, max(*panel.total, 1.0)
+    top, most = 40.0 + extra, max(*panel.total, 1.0)
     bar = width / bins
     parts = [
-        text(0, 12, escape(shortened(panel.title, int(width / (TEXT_PX * CHARACTER_EM)))), weight=600),
-        text(
-            0, 28, escape(shortened(panel.subtitle, int(width / (SMALL_PX * CHARACTER_EM * 0.92)))),
-            size=SMALL_PX, fill=MUTED,
-        ),
-    ]  # fmt: skip
+        text(0, 12, escape(fitted(panel.title, width, TEXT_PX, bold=True)), weight=600),
+    ]
+    for number, said in enumerate(subtitle):
+        parts.append(
+            text(0, 28 + LINE_PX * number, escape(fitted(said, width, SMALL_PX)), size=SMALL_PX, fill=MUTED)
+        )
     if panel.threshold is not None:
         # Edge k lies between bins k and k + 1: the threshold is one of them.
         at = bar * (1 + _nearest(panel.edges, panel.threshold))
@@ -165,8 +192,7 @@ def _panel(panel: Panel, width: float, height: float) -> str:
     base = top + height - 18
     parts.append(f'<path d="M0 {base:.1f}H{width:.1f}" style="stroke:{MUTED}" stroke-width="0.8"/>')
     if panel.threshold is not None:
-        line = f'd="M{at:.1f} {top - 4:.1f}V{base:.1f}" stroke-width="1.2" stroke-dasharray="4 3"'
-        parts.append(f'<path {line} style="stroke:{BAD}"/>')
+        parts.append(line(f"M{at:.1f} {top - 4:.1f}V{base:.1f}", BAD, 1.2, "4 3"))
     parts += _ticks(panel, width, bar, base)
     return "".join(parts)
 
@@ -189,7 +215,3 @@ def _ticks(panel: Panel, width: float, bar: float, base: float) -> Iterable[str]
 
 def _nearest(edges: Sequence[float], value: float) -> int:
     return min(range(len(edges)), key=lambda place: abs(edges[place] - value))
-
-
-def _rule(y: float) -> str:
-    return f'<path d="M0 {y:.1f}H{WIDTH:.1f}" style="stroke:{GRID}" stroke-width="1"/>'

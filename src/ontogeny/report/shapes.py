@@ -5,6 +5,7 @@ Colours are those of the page, so a chart follows its light and its dark look.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from html import escape
 
@@ -13,7 +14,22 @@ from ontogeny.report.canvas import Svg
 WIDTH = 832.0
 """Of the page's text, in CSS pixels at 16 px type."""
 TEXT_PX, SMALL_PX = 12.0, 10.5
-CHARACTER_EM = 0.56  # mean width of a letter in a sans-serif face, on the wide side
+BOLD = 1.14
+"""How much wider bold letters are."""
+
+# Of the letters of DejaVu Sans, which is wider than the other faces that a page asks for; text may take less.
+_WIDTHS_EM = (
+    (0.30, "'ijlIJ"),
+    (0.37, " ,./:;\\|f-"),
+    (0.42, "()[]t!r"),
+    (0.53, '"*_`sz'),
+    (0.61, "?cLFkvxyP"),
+    (0.64, "$0123456789{}TYaoeESbdghnpqu"),
+    (0.79, "&KAVBRXZCUHNDGOQ"),
+    (0.87, "#+<=>^~wM"),
+)
+_WIDTH_EM = {letter: width for width, letters in _WIDTHS_EM for letter in letters}
+_OTHER_EM = 1.1
 
 INK, MUTED, GRID = "currentColor", "var(--muted, #666b74)", "var(--rule, #e2e3e7)"
 BAD = "var(--bad, #b83c43)"
@@ -49,14 +65,28 @@ def text(
     )
 
 
-def drawing(parts: Sequence[str], height: float, description: str) -> Svg:
+def drawing(parts: Sequence[str], height: float, description: str, *, width: float = WIDTH) -> Svg:
     """The `<svg>` of `parts`; `description` is what a screen reader says."""
     label = escape(description)
     return Svg(
-        f'<svg class="chart" viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" aria-label="{label}"'
+        f'<svg class="chart" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{label}"'
         ' xmlns="http://www.w3.org/2000/svg" style="font-family:var(--sans, sans-serif)">'
         f"<title>{label}</title>{''.join(parts)}</svg>"
     )
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """The pixels that `text` takes at most, in letters of `size` pixels."""
+    letters = [letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter)]
+    return size * (BOLD if bold else 1.0) * sum(_WIDTH_EM.get(letter, _OTHER_EM) for letter in letters)
+
+
+def fitted(text: str, width: float, size: float, *, bold: bool = False) -> str:
+    """`text` with as much of its middle left out as it takes to be no wider than `width` pixels."""
+    limit = len(text)
+    while limit > 1 and text_width(shortened(text, limit), size, bold=bold) > width:
+        limit -= 1
+    return shortened(text, limit)
 
 
 def shortened(text: str, limit: int) -> str:

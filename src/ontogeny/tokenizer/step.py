@@ -24,7 +24,8 @@ TRAIN, HELD_OUT = "train", "held_out"
 MAX_VOCAB_SIZE = 1 << 20
 FIGURES_FILE = "figures.json"
 COMPANIONS = ("tokenizer_config.json", "chat_template.jinja")
-TOKENIZER_FILES = ("tokenizer.json", "*.model", "*.tiktoken", *COMPANIONS)
+VOCAB_FILES = ("encoder.json", "vocab.bpe", "vocab.json", "merges.txt", "special_tokens_map.json")
+TOKENIZER_FILES = ("tokenizer.json", "*.model", "*.tiktoken", *VOCAB_FILES, *COMPANIONS)
 SHOWN_TOKENS = 8
 
 
@@ -43,9 +44,11 @@ class ImportTokenizerConfig(StepConfig):
 
     step: Literal["import-tokenizer"] = "import-tokenizer"
     path: str
-    """A tokenizer.json, a SentencePiece .model, a .tiktoken file, or a folder with one of them."""
+    """A tokenizer.json, a SentencePiece .model, a .tiktoken file, GPT-2's encoder.json (or vocab.json) with its merges
+    beside it, or a folder with one of them."""
     pattern: TiktokenPattern | None = None
-    """How a .tiktoken file cuts text into words; not needed where its name says so, as cl100k_base does."""
+    """How a .tiktoken file, or a vocabulary with merges, cuts text into words; not needed where its name says so, as
+    cl100k_base and encoder.json do."""
     end_of_text: str | None = None
     """Its token that ends a document, where that is not <|endoftext|> and tokenizer_config.json does not say."""
 
@@ -98,7 +101,9 @@ def import_tokenizer_files(config: ImportTokenizerConfig) -> list[Path]:
         )
     if place.is_dir():
         return sorted(path for pattern in TOKENIZER_FILES for path in place.glob(pattern))
-    return [place, *(path for name in COMPANIONS if (path := place.parent / name).is_file())]
+    beside = (*VOCAB_FILES, *COMPANIONS) if place.name in VOCAB_FILES else COMPANIONS
+    others = (place.parent / name for name in beside if name != place.name)
+    return [place, *(path for path in others if path.is_file())]
 
 
 def run_import_tokenizer(

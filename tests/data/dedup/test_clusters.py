@@ -12,6 +12,8 @@ import pytest
 from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ontogeny.data.dedup import clusters
 from ontogeny.data.dedup.clusters import Copies, NearDuplicates, find_near_duplicates, preference
@@ -284,3 +286,15 @@ def test_pairs_by_samples_are_those_of_counting(memory_bytes: int) -> None:
 def test_settings_that_cannot_be_meant(fields: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         NearDedup.model_validate(fields)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30))
+def test_linked_documents_are_one_cluster_as_scipy_has_it(links: list[tuple[int, int]]) -> None:
+    better, worse = np.array([*zip(*links, strict=True)] or [[], []], dtype=np.int64)
+    best = np.arange(20)
+    clusters._link(better, worse, best)
+    graph = coo_array((np.ones(len(better)), (better, worse)), shape=(20, 20))
+    _, labels = connected_components(graph, directed=False)
+    firsts = {label: int(np.flatnonzero(labels == label)[0]) for label in labels.tolist()}
+    assert best.tolist() == [firsts[label] for label in labels.tolist()]

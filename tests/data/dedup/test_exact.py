@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import random
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ontogeny.data.decide import KEPT, Decisions, in_order
+from ontogeny.data import order
+from ontogeny.data.decide import KEPT, Decisions, decide
+from ontogeny.data.dedup import exact
 from ontogeny.data.dedup.exact import EXACT_DUPLICATE, drop_exact_duplicates, rename_repeated_ids
+from ontogeny.data.order import BETWEEN_EQUALS
+from tests.data.stubs import in_memory
+
+FIRST_DIGIT = np.uint64(60)
 
 
 def decisions(pairs: list[tuple[int, int]]) -> Decisions:
     """Documents with these digests and ids, in the order of a corpus."""
-    count = len(pairs)
-    keys = np.zeros((2, count, 2), dtype=np.uint64)
-    keys[:, :, 1] = np.array(pairs, dtype=np.uint64).reshape(-1, 2).T
-    return in_order(
-        Decisions(
-            portions=(),
-            signals={},
-            portion=np.zeros(count, np.int32),
-            row=np.arange(count, dtype=np.int32),
-            digest=keys[0],
-            doc_id=keys[1],
-            reason=np.full(count, KEPT, np.int16),
-            score=np.full(count, np.nan),
-            keeper=np.full(count, -1),
-            renamed=np.zeros(count, np.bool_),
-        )
+    columns: dict[str, Any] = {name: [name] * len(pairs) for name in BETWEEN_EQUALS}
+    columns["digest"], columns["doc_id"] = (
+        [f"{pair[at]:x}".ljust(32, "0") for pair in pairs] for at in (0, 1)
     )
+    return decide([in_memory({**columns, "size_bytes": [1] * len(pairs)})], (), ())
 
 
 def outcome(pairs: list[tuple[int, int]], *, all_copies: bool = True) -> list[str | None]:
@@ -43,11 +39,12 @@ def kept_of(pairs: list[tuple[int, int]]) -> list[tuple[int, int, bool]]:
     found = decisions(pairs)
     drop_exact_duplicates(found, all_copies=True)
     rename_repeated_ids(found)
-    columns = (found.digest[:, 1], found.doc_id[:, 1], found.renamed)
+    columns = (found.digest[:, 0] >> FIRST_DIGIT, found.doc_id[:, 0] >> FIRST_DIGIT, found.renamed)
     rows = zip(*(column[found.kept].tolist() for column in columns), strict=True)
     return [(digest, doc_id, renamed) for digest, doc_id, renamed in rows]
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=12), st.randoms())
 def test_one_row_a_content_and_one_content_an_id(
     pairs: list[tuple[int, int]], generator: random.Random
@@ -57,7 +54,24 @@ def test_one_row_a_content_and_one_content_an_id(
     ids = [doc_id for _, doc_id, renamed in kept if not renamed]
     assert len(set(ids)) == len(ids)
     assert {doc_id for _, doc_id, _ in kept} == set(ids)
-    assert kept_of(generator.sample(pairs, len(pairs))) == kept
+    with patch.object(order, "BLOCK_ROWS", 2), patch.object(exact, "RANGE_ROWS", 3):
+        assert kept_of(generator.sample(pairs, len(pairs))) == kept
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=12), st.booleans())
+def test_the_keeper_is_the_first_of_its_content_in_whatever_block(
+    pairs: list[tuple[int, int]], all_copies: bool
+) -> None:
+    whole, found = decisions(pairs), decisions(pairs)
+    drop_exact_duplicates(whole, all_copies=all_copies)
+    with patch.object(order, "BLOCK_ROWS", 2):
+        drop_exact_duplicates(found, all_copies=all_copies)
+    first = {digest: place for place, (digest, _) in reversed([*enumerate(sorted(pairs))])}
+    instead = [first[digest] for digest, _ in sorted(pairs)]
+    assert found.keeper.tolist() == whole.keeper.tolist()
+    assert (found.kept == whole.kept).all()
+    assert all(keeper in (-1, there) for keeper, there in zip(found.keeper.tolist(), instead, strict=True))
 
 
 def test_the_copy_with_the_smallest_id_stays() -> None:
@@ -65,7 +79,7 @@ def test_the_copy_with_the_smallest_id_stays() -> None:
     found = decisions([(1, 9), (1, 3), (2, 5)])
     drop_exact_duplicates(found, all_copies=True)
     assert found.keeper.tolist() == [-1, 0, -1]
-    assert found.doc_id[0, 1] == 3
+    assert found.doc_id[0, 0] >> FIRST_DIGIT == 3
 
 
 def test_other_content_under_the_same_id_gets_an_id_of_its_own() -> None:

@@ -97,11 +97,12 @@ def test_only_the_smaller_of_two_goes_for_being_contained() -> None:
     assert not len(compared([part, whole], [(0, 1)], NearDedup(containment=None)))
 
 
-def test_blocks_of_little_text_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["BLOCK_BYTES", "BLOCK_PAIRS"])
+def test_small_blocks_give_the_same(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [list(range(start, start + 200)) for start in range(0, 100, 5)]
     pairs = [(left, right) for left in range(20) for right in range(left + 1, 20)]
     whole = compared(texts, pairs, NearDedup())
-    monkeypatch.setattr(module, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(module, limit, 1)
     again = compared(texts, pairs, NearDedup())
     assert (
         len(whole)

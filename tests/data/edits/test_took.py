@@ -29,14 +29,28 @@ def portions_of(folder: Path, texts: list[str]) -> list[Portion]:
 
 
 def test_lines_and_matches_with_their_bytes(tmp_path: Path) -> None:
-    here = portions_of(tmp_path / "a", ["A line that stays.\nmenu\nTwo words.", "Write to a@b.com today."])
+    here = portions_of(
+        tmp_path / "a", ["A line that stays.\nmenu\n\nTwo words.\n  ", "Write to a@b.com today."]
+    )
     there = portions_of(tmp_path / "b", ["Please turn on JavaScript now.\nno end"])
     none: list[Portion] = portions_of(tmp_path / "c", [])
     figures = edit_figures([*here, *there, *none], TYPES)
     assert figures == {
         "c4-lines": {
-            "lines": {"kept": 2, "no_terminal_punctuation": 2, "too_few_words": 1, "javascript": 1},
-            "bytes": {"kept": 41, "no_terminal_punctuation": 10, "too_few_words": 10, "javascript": 30},
+            "lines": {
+                "kept": 2,
+                "no_terminal_punctuation": 2,
+                "too_few_words": 1,
+                "javascript": 1,
+                "blank": 2,
+            },
+            "bytes": {
+                "kept": 41,
+                "no_terminal_punctuation": 10,
+                "too_few_words": 10,
+                "javascript": 30,
+                "blank": 2,
+            },
         },
         "mask-pii": {"matches": {"email": 1}, "bytes": {"email": 7}},
     }

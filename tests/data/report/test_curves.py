@@ -11,7 +11,7 @@ import pytest
 
 from ontogeny.data.report.curves import BINS, bound_fields, choose_edges, reasons_of
 from ontogeny.data.report.finished import read_rules
-from ontogeny.data.report.survey import bound_figures
+from ontogeny.data.report.survey import count_curves
 from ontogeny.data.rules.expression import Expression
 from ontogeny.data.rules.gopher_quality import GopherQuality
 from ontogeny.data.rules.gopher_repetition import GopherRepetition
@@ -52,26 +52,56 @@ def test_the_curve_passes_through_what_was_kept(reported: tuple[Path, dict[str, 
         assert sum(bound["documents"]) == figures["documents_read"] - 1  # but the row that is no JSON
 
 
+def test_words_stay_where_a_rule_counts_them(reported: tuple[Path, dict[str, Any]], mixed: Made) -> None:
+    kept = sum(row["words"] for row in mixed.rows())
+    for bound in reported[1]["bounds"]:
+        what_if = bound["what_if"]
+        assert what_if["words"][what_if["thresholds"].index(bound["bound"])] == kept
+        assert what_if["words_without"] >= kept
+    only_length = count_curves(mixed.payload, read_rules(RULES[:1])).figures()
+    assert {"words" in each["what_if"] for each in only_length} == {True}  # the columns decide, not the rule
+
+
+def test_without_counted_words_there_are_none(tmp_path: Path) -> None:
+    made = curate(tmp_path, RULES[:1])
+    (first, *_) = count_curves(made.payload, read_rules(RULES[:1])).figures()
+    assert "words" not in first["what_if"]
+
+
+def test_tests_without_a_bound_say_what_they_take_alone(tmp_path: Path) -> None:
+    drop = {"type": "expression", "drop": "words > 60", "reason": "many_words"}
+    made = curate(tmp_path / "with", [*RULES, drop])
+    found = count_curves(made.payload, read_rules([*RULES, drop])).others
+    (alone,) = [each.figures() for each in found if each.reason == "many_words"]
+    without = curate(tmp_path / "without")
+    copies = 3  # as above
+    more = without.outputs.metrics["documents_kept"] - made.outputs.metrics["documents_kept"]
+    assert abs(alone["documents"] - more) <= copies
+    assert alone["documents"] > 40
+    assert alone["words"] > 60 * alone["documents"]
+    assert "many_words</td>" in (made.payload / "report.html").read_text()
+
+
 def test_without_a_size_signal_texts_tell_their_size(tmp_path: Path) -> None:
     rules = [RULES[1]]
     made = curate(tmp_path, rules)
-    figures = bound_figures(made.payload, read_rules(rules))
+    figures = count_curves(made.payload, read_rules(rules)).figures()
     (bound,) = [each for each in figures if each["field"] == "min_words"]
     place = bound["what_if"]["thresholds"].index(12)
     assert bound["what_if"]["bytes"][place] == made.outputs.metrics["bytes_kept"]
 
 
 def test_rules_whose_columns_are_missing_show_nothing(mixed: Made) -> None:
-    assert bound_figures(mixed.payload, [Pii(type="pii")]) == []
-    assert bound_figures(mixed.payload, []) == []
+    assert count_curves(mixed.payload, [Pii(type="pii")]).figures() == []
+    assert count_curves(mixed.payload, []).figures() == []
 
 
 def test_drops_of_a_rule_that_cannot_be_judged_again_stay_out(mixed: Made, tmp_path: Path) -> None:
     for name in ("part-00000.parquet", "dropped.parquet"):
         pq.write_table(pq.read_table(mixed.payload / name).drop_columns(["counted_words"]), tmp_path / name)
-    figures = bound_figures(tmp_path, read_rules(RULES))
+    figures = count_curves(tmp_path, read_rules(RULES)).figures()
     assert [bound["field"] for bound in figures] == ["min_chars", "max_bytes"]
-    whole = bound_figures(mixed.payload, read_rules(RULES))[0]["what_if"]["documents_without"]
+    whole = count_curves(mixed.payload, read_rules(RULES)).figures()[0]["what_if"]["documents_without"]
     kept = mixed.outputs.metrics["documents_kept"]
     assert (
         kept

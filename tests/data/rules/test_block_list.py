@@ -56,3 +56,14 @@ def test_settings_without_effect_are_refused(settings: dict[str, Any], message: 
     with pytest.raises(ValidationError) as caught:
         BlockListRule(type="block-list", **settings)
     assert message in str(caught.value)
+
+
+def test_where_there_is_no_address_the_domain_is_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("bad.example\n")
+    rule = BlockListRule(type="block-list", paths=(path,))
+    columns = {
+        **urls(None, "http://ok.example/x", ""),
+        "domain": np.array(["bad.example", "bad.example", None]),
+    }
+    assert judge_block_list(rule, columns).code.tolist() == [1, 0, 0]

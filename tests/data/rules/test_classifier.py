@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ontogeny.data.rules.classifier import ClassifierRule, judge_classifier, with_classifiers
+from ontogeny.core.errors import RecipeError
+from ontogeny.data.classifier import classifier_files
+from ontogeny.data.rules.classifier import (
+    ClassifierRule,
+    files_of_classifier,
+    judge_classifier,
+    with_classifiers,
+)
 from ontogeny.data.rules.length import Length
 from ontogeny.lineage.artifact import Artifact
 
@@ -40,6 +47,19 @@ def test_a_rule_names_a_step_or_a_folder() -> None:
     with pytest.raises(ValidationError, match="has both of `classifier` and `path`: name a step"):
         ClassifierRule(**common, path=Path("x"), classifier="good")
     assert ClassifierRule(**common, classifier="good").needs == ("quality:news",)
+
+
+def test_a_folder_without_a_classifier_is_told_from_one(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "classifier.json").write_text("{}")
+    rule = ClassifierRule(type="classifier", name="news", path=tmp_path, min_score=0.5)
+    with pytest.raises(RecipeError, match=r"finds no classifier: it lacks classifier\.safetensors") as caught:
+        files_of_classifier(rule)
+    assert caught.value.where == str(tmp_path)
+    with pytest.raises(RecipeError, match="finds no classifier: there is no such folder"):
+        files_of_classifier(rule.model_copy(update={"path": tmp_path / "none"}))
+    (tmp_path / "classifier.safetensors").write_bytes(b"")
+    assert files_of_classifier(rule) == classifier_files(tmp_path)
 
 
 def test_a_step_is_replaced_by_its_folder(tmp_path: Path) -> None:

@@ -144,15 +144,25 @@ def test_c4_drops_what_holds_a_bad_word_but_for_the_fraction_that_stays() -> Non
 
 
 def test_c4_asks_for_bad_words_only_with_a_list(tmp_path: Path) -> None:
-    assert needs_of([C4Lines(type="c4-lines"), C4(type="c4")]) == [] == files_read_by([C4(type="c4")])
+    lines = C4Lines(type="c4-lines")
+    assert needs_of([lines, C4(type="c4")]) == [] == files_read_by([lines, C4(type="c4")])
     path = tmp_path / "list.txt"
     path.write_text("foul\n")
     rule = C4(type="c4", bad_words=path)
-    (need,) = needs_of([C4Lines(type="c4-lines"), rule])
+    (need,) = needs_of([lines, rule])
     assert need.group.name == "bad_words" and need.edits == 1
-    assert files_read_by([rule]) == [path]
+    assert files_read_by([lines, rule]) == [path]
     with pytest.raises(ValidationError, match="bad_words_keep_fraction has no effect without a list"):
         C4(type="c4", bad_words_keep_fraction=0.5)
+
+
+def test_c4_by_bad_words_alone_needs_no_edit(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("foul\n")
+    rule = C4(type="c4", bad_words=path, min_sentences=None, lorem_ipsum=False, curly_bracket=False)
+    assert files_read_by([rule]) == [path]
+    columns = {"bad_words": np.array([0, 1]), "bad_words_lot": np.array([0.5, 0.5])}
+    assert judge_c4(rule, columns).code.tolist() == [0, 1]
 
 
 def test_stop_words_of_the_users_own() -> None:

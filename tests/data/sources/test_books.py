@@ -59,6 +59,23 @@ def test_the_notices_go_and_the_locator_leads_to_the_book(tmp_path: Path, encodi
     assert data[start:end].decode(encoding.removesuffix("-sig")).strip().replace(ends, "\n") == BODY
 
 
+def test_a_licence_is_told_only_where_something_says_it(tmp_path: Path) -> None:
+    def license_of(data: bytes, name: str, **settings: object) -> str | None:
+        (document,) = read(data, tmp_path, name, **settings)
+        assert isinstance(document, Document)
+        return document.license
+
+    copyrighted = "This is a COPYRIGHTED Project Gutenberg eBook, Details Below\n" + HEADER + BODY + FOOTER
+    row = json.dumps({"text": BODY}).encode()
+    assert license_of(BODY.encode(), "a.txt") is None
+    assert license_of(copyrighted.encode(), "b.txt") is None
+    assert license_of(row, "c.jsonl") is None
+    assert license_of((HEADER + BODY).encode(), "d.txt", license="CC0-1.0") == "CC0-1.0"
+    assert license_of(row, "c.jsonl", license="CC0-1.0") == "CC0-1.0"
+    own = json.dumps({"text": BODY, "license": "MIT"}).encode()
+    assert license_of(own, "e.jsonl", license="CC0-1.0") == "MIT"
+
+
 def test_older_notices_and_none_at_all() -> None:
     old = "Title: A\n\n*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*\n\nBook.\n\n"
     old += "End of Project Gutenberg's A\n"

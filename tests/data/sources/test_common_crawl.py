@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from ontogeny.core.errors import DataError
 from ontogeny.data.document import Document, Rejected
 from ontogeny.data.sources.common_crawl import CommonCrawlSource, read_common_crawl
+from ontogeny.data.step import CURATE
+from tests.data.conftest import run_step
 from tests.data.sources.test_warc import PLAIN_TEXT, record
 from tests.data.sources.unit_reading import read_unit, reasons, texts
 
@@ -93,6 +96,17 @@ def test_a_request_that_fails_counts_and_is_repeated_where_it_may_help(
     assert failed.detail == f"{server[0]}/{name}: {detail}"
     assert server[1].count(name) == requests
     assert isinstance(found, Document)
+
+
+def test_what_cannot_be_fetched_is_told_where_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "index.jsonl").write_text('{"filename": "a", "offset": 0, "length": 10}\n')
+    source = {"type": "common-crawl", "path": f"{tmp_path}/index.jsonl", "base_url": "http://127.0.0.1:9/"}
+    settings = {"sources": [{**source, "attempts": 1}], "max_bad_fraction": 1}
+    with pytest.raises(
+        DataError, match=r"dropped as not_fetched, the first since: http://127\.0\.0\.1:9/a"
+    ) as error:
+        run_step(CURATE, settings, tmp_path / "out")
+    assert "see that the addresses answer" in str(error.value)
 
 
 def test_a_body_cut_short_counts(tmp_path: Path, server: tuple[str, list[str]]) -> None:

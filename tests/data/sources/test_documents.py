@@ -108,6 +108,18 @@ def test_pdfs_without_text_or_sense_are_told_apart(tmp_path: Path) -> None:
     assert reasons(read_pdf_bytes(pdf_of("x"), tmp_path, max_file_bytes=10)) == ["file_too_large"]
 
 
+def test_a_damaged_pdf_is_a_bad_row_and_one_without_text_is_not(tmp_path: Path) -> None:
+    pytest.importorskip("pypdf")
+    path = tmp_path / "a.pdf"
+    source = PdfSource(type="pdf", path=str(path))
+    path.write_bytes(b"<html>no pdf")
+    (record,), reading = read_unit(source, read_pdf, path)
+    assert isinstance(record, Rejected) and record.sample == "<html>no pdf"
+    assert reading.count.bad == 1 and "no readable PDF" in reading.count.first_bad[0].detail
+    path.write_bytes(pdf_of(""))
+    assert read_unit(source, read_pdf, path)[1].count.bad == 0
+
+
 def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "find_spec", lambda name: None)
     with pytest.raises(RecipeError, match=r"pip install ontogeny\[documents\]"):

@@ -170,6 +170,8 @@ def test_files_read_are_listed_and_missing_ones_refused(tmp_path: Path) -> None:
         ("./books.v2.jsonl.gz", "books.v2"),
         ("./books/*.txt", "books"),
         ("*.txt", "files"),
+        ("./a.[mt]*", "a"),
+        ("./[[]x]/*.txt", "x"),
         ("web-*.csv", "web"),
         ("s3://bucket/books/*.jsonl.gz", "books"),
         ("https://example.org/data/notes.jsonl.gz?download=1", "notes"),

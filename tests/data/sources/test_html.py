@@ -49,6 +49,13 @@ def test_pages_may_be_compressed_and_damage_is_counted(tmp_path: Path) -> None:
     assert reasons(read(b"", tmp_path)) == ["empty_file"]
 
 
+def test_what_only_has_the_name_of_a_page_is_a_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_bytes(b"%PDF-1.4\n" + bytes(200))
+    _, reading = read_unit(HtmlSource(type="html", path=str(path)), read_html, path)
+    assert [row.detail for row in reading.count.first_bad] == ["no HTML: it begins as a PDF does"]
+
+
 @pytest.mark.parametrize("mode", ["fast", "union"])
 def test_ten_thousand_nested_tags_are_refused(tmp_path: Path, mode: str) -> None:
     assert reasons(read(b"<div>" * 10_000 + b"text", tmp_path, extract=mode)) == ["nested_too_deeply"]

@@ -187,11 +187,15 @@ def test_damaged_web_archives(tmp_path: Path, pack: Callable[[bytes], bytes]) ->
 def test_dumps(tmp_path: Path, name: str, damaged: bool) -> None:
     pages = [test_wikipedia.page(number=number, ns=number % 3) for number in range(1, 8)]
     posts = "".join(test_stackexchange.row(number, score=str(number % 3)) for number in range(1, 9))
+    threads = posts + "".join(
+        test_stackexchange.row(number, 2, more=f'ParentId="{number % 9}"') for number in range(10, 30)
+    )
     packed = {".bz2": bz2.compress, ".gz": gzip.compress}.get(Path(name).suffix, bytes)
     path = tmp_path / name
     for settings, data in (
         ({"type": "wikipedia"}, test_wikipedia.dump(*pages)),
         ({"type": "stackexchange"}, f"<posts>{posts}</posts>".encode()),
+        ({"type": "stackexchange", "unit": "thread"}, f"<posts>{threads}</posts>".encode()),
     ):
         path.write_bytes(packed(data)[:-30] if damaged else packed(data))
         assert check(settings, path) >= 1

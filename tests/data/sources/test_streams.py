@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,37 @@ def test_damage_and_bombs_are_faults(tmp_path: Path, suffix: str, size: int) -> 
     expected = "unfolds more than 200 times" if size > 100 else "truncated"
     with pytest.raises(DamagedStreamError, match=expected):
         read_through(path)
+
+
+STREAMS = [bz2.compress(bytes([letter]) * 200_000) for letter in b"abc"]
+
+
+@pytest.mark.parametrize("padding", [b"", bytes(100_000)])
+def test_streams_of_one_file_follow_each_other(tmp_path: Path, padding: bytes) -> None:
+    path = tmp_path / "a.bz2"
+    path.write_bytes(b"".join(STREAMS) + padding)
+    with open_limited(path) as stream:
+        assert stream.read() == b"a" * 200_000 + b"b" * 200_000 + b"c" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda second: b"XX" + second[2:], "corrupt .* in stream 2 of the file"),
+        (lambda second: second[:4] + b"XX" + second[6:], "corrupt .* in stream 2 of the file"),
+        (lambda second: second[:-8] + b"XX" + second[-6:], "corrupt .* in stream 2 of the file"),
+        (lambda second: b"# a comment", "corrupt .* in stream 2 of the file"),
+    ],
+)
+def test_a_damaged_later_stream_is_no_end(
+    tmp_path: Path, harm: Callable[[bytes], bytes], message: str
+) -> None:
+    path = tmp_path / "a.bz2"
+    path.write_bytes(STREAMS[0] + harm(STREAMS[1]) + STREAMS[2])
+    with pytest.raises(DamagedStreamError, match=message):
+        read_through(path)
+    with open_limited(path) as stream:
+        assert stream.read(150_000) == b"a" * 150_000
 
 
 def read_through(path: Path) -> None:

@@ -54,9 +54,47 @@ def test_an_article_is_a_document(tmp_path: Path, name: str) -> None:
     assert isinstance(document, Document)
     assert texts([document]) == ["Titel 7\n\nWort und."]
     assert document.doc_id == document.group == make_doc_id("wiki", "7")
-    assert (document.date, document.license, document.language) == ("2012-03-04", "CC-BY-SA-4.0", "de")
+    assert (document.date, document.license, document.language) == ("2012-03-04", "CC-BY-SA-3.0", "de")
     start, end = map(int, document.locator.rpartition("=")[2].split("-"))
     assert plain[start:end].decode() == page(number=7).strip()
+
+
+@pytest.mark.parametrize(
+    ("base", "day", "license", "domain"),
+    [
+        (
+            "https://de.wikipedia.org/wiki/Wikipedia:Hauptseite",
+            "2023-06-06",
+            "CC-BY-SA-3.0",
+            "de.wikipedia.org",
+        ),
+        (
+            "https://de.wikipedia.org/wiki/Wikipedia:Hauptseite",
+            "2023-06-07",
+            "CC-BY-SA-4.0",
+            "de.wikipedia.org",
+        ),
+        ("https://de.wikinews.org/wiki/Hauptseite", "2023-06-07", None, "de.wikinews.org"),
+        ("http://wiki.example.org/Main_Page", "2023-06-07", None, "wiki.example.org"),
+        ("nowhere", "2023-06-07", "CC-BY-SA-4.0", None),
+    ],
+)
+def test_address_and_licence_follow_from_the_head_and_the_day(
+    tmp_path: Path, base: str, day: str, license: str | None, domain: str | None
+) -> None:
+    head = f"<siteinfo><sitename>W</sitename><base>{base}</base>"
+    data = dump(page(number=7)).replace(b"<siteinfo>", head.encode()).replace(b"2012-03-04", day.encode())
+    (document,), _ = read(data.replace(b"Titel 7", "Größe 7/8?".encode()), tmp_path)
+    assert isinstance(document, Document) and (document.license, document.domain) == (license, domain)
+    expected = f"{base.rpartition('/')[0]}/Gr%C3%B6%C3%9Fe_7/8%3F" if domain else None
+    assert document.url == expected
+    (given,), _ = read(data, tmp_path, license="GFDL-1.3")
+    assert isinstance(given, Document) and given.license == "GFDL-1.3"
+
+
+def test_a_revision_without_a_day_has_no_licence_that_we_know(tmp_path: Path) -> None:
+    (document,), _ = read(dump(page()).replace(b"2012-03-04T05:06:07Z", b""), tmp_path)
+    assert isinstance(document, Document) and document.license is None
 
 
 LEFT_OUT = {
@@ -90,6 +128,16 @@ def test_of_a_damaged_dump_the_articles_before_the_damage_stand(tmp_path: Path) 
     assert reasons(records) == ["damaged_compression"]
     records, _ = read(packed[:40] + b"\0\0\0" + packed[43:], tmp_path, "dump.xml.bz2")
     assert reasons(records) == ["damaged_compression"]
+
+
+def test_a_damaged_later_stream_is_not_the_end_of_the_dump(tmp_path: Path) -> None:
+    plain = dump(page(), page(number=2))
+    second = plain.index(b"<page>", plain.index(b"<page>") + 1)
+    later = bytearray(bz2.compress(plain[second:]))
+    assert len(texts(read(bz2.compress(plain[:second]) + later, tmp_path, "dump.xml.bz2")[0])) == 2
+    later[6] ^= 0xFF
+    records, _ = read(bz2.compress(plain[:second]) + later, tmp_path, "dump.xml.bz2")
+    assert len(texts(records)) == 1 and reasons(records) == ["damaged_compression"]
 
 
 def test_entities_are_refused_before_they_are_used(tmp_path: Path) -> None:

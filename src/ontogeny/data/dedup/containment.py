@@ -119,20 +119,29 @@ def sample_pairs(
     highest = (HASH_RANGE - 1) // sample_every
     ranges = max(1, -(-2 * total * SAMPLE_BYTES // memory_bytes))
     bounds = np.linspace(0, highest + 1, ranges + 1).astype(np.int64)
+    bits = _bits_for(min(PROBES * len(places), total // ranges), (highest + 1) // ranges)
     probes = np.zeros(len(places), dtype=np.uint8)
     with SpilledPairs(len(places), memory_bytes) as hits:
         for low, high in itertools.pairwise(bounds.tolist()):
-            hits.add(_hits_of_range(samples, places, low, high, probes))
+            hits.add(_hits_of_range(samples, places, low, high, probes, bits))
         parts = [np.empty(0, dtype=np.uint64)]
         parts += [_shared_enough(part, probes, MIN_SHARED) for part in hits.sorted_parts()]
     return np.unique(np.concatenate(parts))
 
 
 def _hits_of_range(
-    samples: SampleBlocks, places: npt.NDArray[np.uint32], low: int, high: int, probes: npt.NDArray[np.uint8]
+    samples: SampleBlocks,
+    places: npt.NDArray[np.uint32],
+    low: int,
+    high: int,
+    probes: npt.NDArray[np.uint8],
+    bits: int,
 ) -> Pairs:
-    """Every probe of a document that another one has too, as (the document's place, the other's), for one range."""
-    asked = np.zeros(_bits_for(PROBES * len(places), high - low) // 64, dtype=np.uint64)
+    """Every probe of a document that another one has too, as (the document's place, the other's), for one range.
+
+    Each set has so many `bits`.
+    """
+    asked = np.zeros(bits // 64, dtype=np.uint64)
     seen, twice = np.zeros_like(asked), np.zeros_like(asked)
     parts, row = [np.empty(0, dtype=np.uint64)], 0
     for block in samples():

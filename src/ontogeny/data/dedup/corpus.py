@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -15,29 +15,30 @@ from ontogeny.data.decide import Decisions, Reason
 from ontogeny.data.dedup.clusters import Copies, find_near_duplicates, preference
 from ontogeny.data.dedup.containment import Samples
 from ontogeny.data.dedup.groups import near_groups
-from ontogeny.data.dedup.guards import Alarm, alarms, raise_or_return
+from ontogeny.data.dedup.guards import cluster_alarms, stop_or_say
 from ontogeny.data.dedup.near import NearDedup
 from ontogeny.data.dedup.shingled import Shingled, Slices, shingled
-from ontogeny.data.fetch import sizes_of, sources_of
+from ontogeny.data.fetch import sizes_of
 from ontogeny.data.portions import Portion
+from ontogeny.data.rules.expression import resolve
 
 NEAR_DUPLICATE = "near_duplicate"
 
 Rows = npt.NDArray[np.int64]
 
 
-def drop_near_duplicates(found: Decisions, settings: NearDedup) -> list[Alarm]:
-    """Drop what `settings` call copies of a better document that stays; what should be looked at first.
+def drop_near_duplicates(found: Decisions, settings: NearDedup, note: Callable[[str], None]) -> None:
+    """Drop what `settings` call copies of a better document that stays; `note` is told of alarms that may pass.
 
     Raises:
-        DataError: too much of a source would go, or a cluster is too large, and the settings say stop.
+        DataError: a cluster is too large, and the settings say stop.
     """
     places = np.flatnonzero(found.kept)
     if not len(places):
-        return []
+        return
     places = places[np.lexsort((found.row[places], found.portion[places]))]
     corpus = _Kept(found, places, settings)
-    sizes, (source, source_names) = sizes_of(found, places), sources_of(found, places)
+    sizes = sizes_of(found, places)
     copies = Copies(found.digest[places], preference(settings, sizes, corpus.column(settings.score)), sizes)
     outcome = find_near_duplicates(
         settings,
@@ -46,17 +47,8 @@ def drop_near_duplicates(found: Decisions, settings: NearDedup) -> list[Alarm]:
         samples=corpus.samples if settings.containment is not None else None,
         shingles_of=corpus.shingles,
     )
-    raised = alarms(
-        settings,
-        removed=outcome.removed,
-        source=source,
-        source_names=source_names,
-        cluster=outcome.cluster,
-        name_of=corpus.name,
-    )
-    raise_or_return(raised, settings)
+    stop_or_say(cluster_alarms(settings, outcome.cluster, corpus.name), settings, note)
     _drop(found, places, outcome.keeper, outcome.jaccard)
-    return raised
 
 
 def _drop(found: Decisions, places: Rows, keeper: Rows, jaccard: npt.NDArray[np.float32]) -> None:
@@ -75,7 +67,9 @@ class _Kept:
     def __init__(self, found: Decisions, places: Rows, settings: NearDedup) -> None:
         self._found, self._places, self._settings = found, places, settings
         self._minhash, *self._sampled = near_groups(settings)
-        self._texts_of = functools.cache(Portion.texts)  # memory maps, opened once for many blocks of candidates
+        self._texts_of = functools.cache(
+            Portion.texts
+        )  # memory maps, opened once for many blocks of candidates
 
     def signatures(self) -> Iterator[npt.NDArray[np.uint32]]:
         """MinHash signatures, portion by portion."""
@@ -97,7 +91,9 @@ class _Kept:
         """The signal called `name`, as numbers."""
         if name is None:
             return None
-        place = self._found.signals[name]
+        stored = resolve(name, self._found.signals)
+        assert stored is not None, "`score_columns` were looked at before the run"
+        place = self._found.signals[stored]
         return np.concatenate(
             [portion.columns(place.file)[place.column][rows] for portion, rows in self._portions()]
         )

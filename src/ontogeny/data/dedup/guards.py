@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ontogeny.core.errors import DataError
-from ontogeny.data.dedup.near import NearDedup
+from ontogeny.data.decide import Decisions
+from ontogeny.data.dedup.near import ExactDedup, NearDedup, SourceGuard
 
 SHOWN = 5
 """Documents of a cluster that an alarm names."""
@@ -23,68 +24,23 @@ class Alarm:
     setting: str
 
 
-def alarms(
-    settings: NearDedup,
-    *,
-    removed: npt.NDArray[np.bool_],
-    source: npt.NDArray[np.integer],
-    source_names: Sequence[str],
-    cluster: npt.NDArray[np.int64],
-    name_of: Callable[[int], str],
-) -> list[Alarm]:
-    """What is wrong with removing `removed` (n,) of the documents.
+@dataclass(frozen=True)
+class Loss:
+    """Of a source: the documents that rules left, how many of them are copies, and how many exact ones."""
 
-    `source` (n,) indexes `source_names`; `cluster` (n,) is -1 outside clusters; `name_of` names a document by its row.
-    """
-    return [
-        *_source_alarms(settings, removed, source, source_names),
-        *_cluster_alarms(settings, cluster, name_of),
-    ]
+    documents: int
+    copies: int
+    exact: int
+
+    def and_also(self, other: Loss) -> Loss:
+        """The sums of both."""
+        return Loss(self.documents + other.documents, self.copies + other.copies, self.exact + other.exact)
 
 
-def raise_or_return(found: list[Alarm], settings: NearDedup) -> list[Alarm]:
-    """`found`, for the report. DataError where the settings say stop and there is anything."""
-    if settings.on_alarm == "stop":
-        stop_for(
-            found,
-            "look at these documents first. If they are duplicates indeed, raise dedup.near.{setting} or set "
-            "dedup.near.on_alarm to report; if not, raise dedup.near.containment or lower dedup.near.max_own_words",
-        )
-    return found
-
-
-def stop_for(found: list[Alarm], hint: str) -> None:
-    """DataError where there is anything; `{setting}` in `hint` stands for what allows it."""
-    if found:
-        also = f" ({len(found) - 1} more alarms)" if len(found) > 1 else ""
-        raise DataError(found[0].message + also, hint=hint.format(setting=found[0].setting))
-
-
-def _source_alarms(
-    settings: NearDedup,
-    removed: npt.NDArray[np.bool_],
-    source: npt.NDArray[np.integer],
-    source_names: Sequence[str],
-) -> list[Alarm]:
-    if settings.max_source_loss is None:
-        return []
-    documents = np.bincount(source, minlength=len(source_names))
-    lost = np.bincount(source[removed], minlength=len(source_names))
-    found = []
-    for number, name in enumerate(source_names):
-        share = lost[number] / max(documents[number], 1)
-        if documents[number] >= settings.min_source_documents and share > settings.max_source_loss:
-            message = (
-                f"near-duplicate removal would take {lost[number]:,} of the {documents[number]:,} documents of source "
-                f"{name!r} ({share:.0%}, more than max_source_loss {settings.max_source_loss:.0%})"
-            )
-            found.append(Alarm(message, "max_source_loss"))
-    return found
-
-
-def _cluster_alarms(
+def cluster_alarms(
     settings: NearDedup, cluster: npt.NDArray[np.int64], name_of: Callable[[int], str]
 ) -> list[Alarm]:
+    """Clusters that are too large; `cluster` (n,) is -1 outside any, `name_of` names a document by its row."""
     if settings.max_cluster_documents is None:
         return []
     inside = cluster[cluster >= 0]
@@ -98,3 +54,63 @@ def _cluster_alarms(
         )
         found.append(Alarm(message, "max_cluster_documents"))
     return found
+
+
+def source_alarms(settings: SourceGuard, losses: Mapping[str, Loss]) -> list[Alarm]:
+    """Sources that lose too much to copies of any kind, in the order of their names."""
+    if settings.max_source_loss is None:
+        return []
+    found = []
+    for name, loss in sorted(losses.items()):
+        share = loss.copies / max(loss.documents, 1)
+        if loss.documents >= settings.min_source_documents and share > settings.max_source_loss:
+            message = (
+                f"removing copies would take {loss.copies:,} of the {loss.documents:,} documents of source {name!r} "
+                f"({share:.0%}, more than max_source_loss {settings.max_source_loss:.0%}); "
+                f"{loss.exact:,} of them are exact copies"
+            )
+            found.append(Alarm(message, "max_source_loss"))
+    return found
+
+
+def losses(
+    found: Decisions, left_by_rules: npt.NDArray[np.bool_], exact: npt.NDArray[np.bool_]
+) -> dict[str, Loss]:
+    """What each source lost of the documents `left_by_rules` (n,); `exact` (n,) were the first to go.
+
+    A portion holds documents of one source.
+    """
+    size = len(found.portions)
+    totals: dict[str, Loss] = {}
+    counts = [
+        np.bincount(found.portion[chosen], minlength=size)
+        for chosen in (left_by_rules, left_by_rules & ~found.kept, exact)
+    ]
+    for number, portion in enumerate(found.portions):
+        if counts[0][number]:
+            name = str(portion.documents(["source"]).column(0)[0].as_py())
+            here = Loss(*(int(each[number]) for each in counts))
+            totals[name] = totals[name].and_also(here) if name in totals else here
+    return totals
+
+
+def stop_or_say(
+    found: Sequence[Alarm], settings: ExactDedup | NearDedup, note: Callable[[str], None]
+) -> None:
+    """DataError where there is an alarm and the settings say stop; else `note` is told of each."""
+    if settings.on_alarm == "stop":
+        more = "" if settings.type == "exact" else "; if not, raise containment or lower max_own_words"
+        stop_for(
+            found,
+            f"look at these documents first. If they are copies indeed, write dedup: {{type: {settings.type}, "
+            f"{{setting}}: ...}} with a higher value, or on_alarm: report there{more}",
+        )
+    for alarm in found:
+        note(alarm.message)
+
+
+def stop_for(found: Sequence[Alarm], hint: str) -> None:
+    """DataError where there is anything; `{setting}` in `hint` stands for what allows it."""
+    if found:
+        also = f" ({len(found) - 1} more alarms)" if len(found) > 1 else ""
+        raise DataError(found[0].message + also, hint=hint.replace("{setting}", found[0].setting))

@@ -53,7 +53,9 @@ def band_pairs(signatures: Blocks, places: npt.NDArray[np.uint32], *, bands: int
             row += len(block)
         found = packed[: _keep_repeated(packed[:filled], place_mask)]
         found.sort()
-        pairs = merged(pairs, _pairs_of_buckets(found, place_mask, _count_pairs(found, place_mask)))
+        fresh = _pairs_of_buckets(found, place_mask, _count_pairs(found, place_mask))
+        fresh.sort()
+        pairs = merged(pairs, fresh)
     return pairs
 
 
@@ -61,11 +63,24 @@ def merged(left: Pairs, right: Pairs) -> Pairs:
     """All pairs of both."""
     if not len(right):
         return left
-    both = np.concatenate([left, right])
-    both.sort()
-    fresh = np.ones(len(both), dtype=np.bool_)
-    np.not_equal(both[1:], both[:-1], out=fresh[1:])
-    return both[fresh]
+    both = np.empty(len(left) + len(right), dtype=np.uint64)  # what stays unused is never touched
+    return both[: _merge(left, right, both)]
+
+
+@njit(cache=True, nogil=True)
+def _merge(left: Pairs, right: Pairs, both: Pairs) -> int:
+    """Write the union to `both`; how many pairs it has."""
+    count = a = b = 0
+    while a < len(left) or b < len(right):
+        if b == len(right) or (a < len(left) and left[a] <= right[b]):
+            both[count] = left[a]
+            b += b < len(right) and left[a] == right[b]
+            a += 1
+        else:
+            both[count] = right[b]
+            b += 1
+        count += 1
+    return count
 
 
 @njit(cache=True, nogil=True)

@@ -1,13 +1,32 @@
-"""What a recipe says about near-duplicate removal."""
+"""What a recipe says about the removal of copies."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
-class NearDedup(BaseModel):
+class SourceGuard(BaseModel):
+    """What is an alarm: copies take more than `max_source_loss` of a source of at least `min_source_documents`.
+
+    Copies of any kind count, of the documents that rules left. `on_alarm: report` says so and goes on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_source_loss: float | None = Field(0.5, gt=0, lt=1)
+    min_source_documents: int = Field(20, ge=1)
+    on_alarm: Literal["stop", "report"] = "stop"
+
+
+class ExactDedup(SourceGuard):
+    """Documents that are equal after normalisation: the one with the smallest id stays."""
+
+    type: Literal["exact"] = "exact"
+
+
+class NearDedup(SourceGuard):
     """Near copies and contained documents: proposed by hashes, removed only when their words bear it out.
 
     A document goes when a better copy stays that it was itself compared with, and when either
@@ -31,12 +50,12 @@ class NearDedup(BaseModel):
     `keep` says which copy is the best: the longest, the first in the order of digests, or the one with the highest
     `score`, a column of the documents' signals. Ties go to the longest, then to the smallest digest.
 
-    A source that loses more than `max_source_loss` of at least `min_source_documents`, or a cluster of more than
-    `max_cluster_documents`, is an alarm: at Marin, unverified removal took a median 76% of each source and put 51,160
-    unrelated books into one cluster (marin-community/marin#6854). `on_alarm: report` goes on.
-    """
+    Numbers with other digits are other words: tables and sums in one wording are not copies.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A source that loses too much (`SourceGuard`), or a cluster of more than `max_cluster_documents`, is an alarm: at
+    Marin, unverified removal took a median 76% of each source and put 51,160 unrelated books into one cluster
+    (marin-community/marin#6854). `on_alarm: report` goes on.
+    """
 
     type: Literal["near"] = "near"
     n_gram: int = Field(5, ge=1, le=64)
@@ -49,10 +68,7 @@ class NearDedup(BaseModel):
     sample_every: int = Field(8, ge=2)
     keep: Literal["longest", "first", "score"] = "longest"
     score: str | None = None
-    max_source_loss: float | None = Field(0.5, gt=0, lt=1)
-    min_source_documents: int = Field(20, ge=1)
     max_cluster_documents: int | None = Field(10_000, ge=2)
-    on_alarm: Literal["stop", "report"] = "stop"
 
     @model_validator(mode="after")
     def _score_is_named(self) -> NearDedup:
@@ -63,3 +79,20 @@ class NearDedup(BaseModel):
                 f"score {self.score!r} has no effect with keep: {self.keep}; write keep: score, or leave score out"
             )
         return self
+
+
+def _spelled_out(value: Any) -> Any:
+    """`near` for `{type: near}`, and `none` for null."""
+    if value is None or value == "none":
+        return None
+    if isinstance(value, (dict, SourceGuard)):
+        return value
+    if value not in ("exact", "near"):
+        raise ValueError("write exact, near or none, or {type: near, ...} with settings")
+    return {"type": value}
+
+
+Dedup: TypeAlias = Annotated[
+    Annotated[ExactDedup | NearDedup, Field(discriminator="type")] | None, BeforeValidator(_spelled_out)
+]
+"""What a recipe may write under `dedup`: `exact`, `near`, `none`, or a mapping with the `type` and settings."""

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from ontogeny.data.signals.folding import BASE, folding_table
-from ontogeny.data.signals.shingles import mixed, scan_words
+from ontogeny.data.signals.folding import BASE, COMMA, DIGIT, FULL_STOP, SKIPPED, folding_table
+from ontogeny.data.signals.shingles import _code_point, mixed, scan_words
 from ontogeny.data.texts import Texts
 
 CHOSEN_OF = 8
@@ -41,7 +41,6 @@ ROW_BITS, WORD_MASK = np.uint64(32), np.uint64(0xFFFFFFFF)
 """A place is row << 32 | word."""
 
 HASH_RANGE = 1 << 64
-DIGIT_ZERO, DIGIT_NINE = 0x30, 0x39
 
 Numbers: TypeAlias = npt.NDArray[np.uint64]
 Positions: TypeAlias = npt.NDArray[np.int64]
@@ -247,10 +246,16 @@ def scan_told_apart(
     """Hash the words of `data[start:end]` as `scan_words` does, with the digits of numbers; how many there are."""
     _, count = scan_words(data, start, end, table, words, starts, ends)
     for number in range(count):
-        digits = np.uint64(0)
-        for place in range(starts[number], ends[number]):
-            if DIGIT_ZERO <= data[place] <= DIGIT_NINE:
-                digits = (digits + np.uint64(data[place])) * BASE
+        digits, place = np.uint64(0), starts[number]
+        while place < ends[number]:
+            byte = data[place]
+            code, width = (np.uint32(byte), 1) if byte < 0x80 else _code_point(data, place)
+            symbol = table[code] if code < len(table) else code
+            if symbol == DIGIT or byte in (FULL_STOP, COMMA):  # a mark within a word is a decimal one
+                digits = (digits + np.uint64(code)) * BASE
+            elif symbol != SKIPPED:
+                digits *= BASE  # 1a23 is not 12a3
+            place += width
         if digits:
             words[number] = mixed(words[number] ^ digits)
     return int(count)

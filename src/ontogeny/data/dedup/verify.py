@@ -24,6 +24,9 @@ ShinglesOf = Callable[[npt.NDArray[np.int64]], Shingled]
 BLOCK_BYTES = 4 << 20
 """Text compared at once: its shingles take about as much, and are still in the cache when they are compared."""
 
+BLOCK_PAIRS = 1 << 18
+"""Pairs compared at once, however short their texts."""
+
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """Odd, of evenly mixed bits (Knuth 6.4): the highest bits of its product with a shingle are a place in a table."""
 
@@ -86,12 +89,14 @@ def _blocks(
     pairs: Pairs, row_of: npt.NDArray[np.uint32], size_bytes: npt.NDArray[np.int64]
 ) -> Iterator[Pairs]:
     """`pairs` in runs whose texts have about `BLOCK_BYTES`, and at least one pair."""
-    better, worse = pairs >> PLACE_BITS, pairs & PLACE_MASK
-    fresh = np.ones(len(pairs), dtype=np.bool_)
-    np.not_equal(better[1:], better[:-1], out=fresh[1:])
-    sizes = size_bytes[row_of[worse]] + np.where(fresh, size_bytes[row_of[better]], 0)
-    blocks = np.cumsum(sizes) // BLOCK_BYTES
-    yield from np.split(pairs, np.flatnonzero(np.diff(blocks)) + 1) if len(pairs) else []
+    for start in range(0, len(pairs), BLOCK_PAIRS):
+        part = pairs[start : start + BLOCK_PAIRS]
+        better, worse = part >> PLACE_BITS, part & PLACE_MASK
+        fresh = np.ones(len(part), dtype=np.bool_)
+        np.not_equal(better[1:], better[:-1], out=fresh[1:])
+        sizes = size_bytes[row_of[worse]] + np.where(fresh, size_bytes[row_of[better]], 0)
+        blocks = np.cumsum(sizes) // BLOCK_BYTES
+        yield from np.split(part, np.flatnonzero(np.diff(blocks)) + 1)
 
 
 def _measure_block(

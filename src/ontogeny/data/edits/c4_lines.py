@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from ontogeny.data.texts import Texts
 
-OUTCOMES = ("kept", "too_long_word", "no_terminal_punctuation", "too_few_words", "javascript", "policy")
+KEPT = "kept"
+OUTCOMES = (KEPT, "too_long_word", "no_terminal_punctuation", "too_few_words", "javascript", "policy")
 """What became of a line, by its code."""
 COLUMNS = (
     "c4_lines",

@@ -50,10 +50,16 @@ def add_diversity(page: Page, figures: Mapping[str, Any]) -> None:
     if len(languages) > 1:
         _add_shares(section, languages, "share of documents", "Documents by the language their source names.")
     if domains:
-        _add_shares(
-            section, domains["top"], "share of documents", "The most frequent domains.", domains["documents"]
-        )
+        add_domains(section, domains, documents=figures["documents_kept"])
     _add_words(section, found)
+
+
+def add_domains(section: Section, domains: Mapping[str, Any], *, documents: int) -> None:
+    """The most frequent domains, of those of `documents` that have one."""
+    known = domains["documents"]
+    have, none = numbers.counted(known, "document"), numbers.count(documents - known)
+    caption = f"The most frequent domains: {have} with one, {none} with none."
+    _add_shares(section, domains["top"], "share of documents with a domain", caption, known)
 
 
 def _add_shares(
@@ -98,15 +104,17 @@ def add_duplicates(page: Page, figures: Mapping[str, Any]) -> None:
     found = figures.get("duplicates")
     if not found:
         return
+    copies, clusters = found["copies"], found["clusters"]
+    stay = "one that stays" if clusters == 1 else f"one of {numbers.count(clusters)} that stay"
     lead = (
-        f"{numbers.count(found['copies'])} documents went for one of {numbers.count(found['clusters'])} that stay; the"
-        f" largest cluster has {numbers.count(found['largest'])}."
+        f"{numbers.counted(copies, 'document')} went for {stay}; with that one, the largest cluster has"
+        f" {numbers.count(found['largest'])}."
     )
     section = page.section("Copies", lead=lead)
     section.table(
         ["documents in a cluster", "clusters"],
         [
-            [_span(int(key)), count]
+            [_span(int(key), found["largest"]), count]
             for key, count in sorted(found["sizes"].items(), key=lambda one: int(one[0]))
         ],
     )
@@ -120,8 +128,10 @@ def add_duplicates(page: Page, figures: Mapping[str, Any]) -> None:
         section.sample(turns, title=f"a cluster of {numbers.count(each['documents'])}")
 
 
-def _span(key: int) -> str:
-    return "2" if key == 2 else f"{key // 2 + 1} to {key}"
+def _span(key: int, largest: int) -> str:
+    """The sizes in the class up to `key`, of which there are none above `largest`."""
+    least, most = key // 2 + 1, min(key, largest)
+    return numbers.count(most) if least >= most else f"{numbers.count(least)} to {numbers.count(most)}"
 
 
 def add_relevance(page: Page, figures: Mapping[str, Any]) -> None:

@@ -35,13 +35,15 @@ SKEWED = 30.0
 class Batch:
     """n documents: the columns that rules decided over, their size, and whether each stays (n,).
 
-    `open` (n,) is True where nothing but rules decided, so that other rules might have kept it.
+    `open` (n,) is True where nothing but rules decided, so that other rules might have kept it. `words` (n,) are those
+    of each text, where they were counted.
     """
 
     columns: Columns
     size_bytes: npt.NDArray[np.int64]
     kept: npt.NDArray[np.bool_]
     open: npt.NDArray[np.bool_]
+    words: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,11 @@ class Curve:
     kept: npt.NDArray[np.int64] = field(init=False)
     eligible_documents: npt.NDArray[np.int64] = field(init=False)
     eligible_bytes: npt.NDArray[np.int64] = field(init=False)
+    eligible_words: npt.NDArray[np.int64] = field(init=False)
+    has_words: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("documents", "kept", "eligible_documents", "eligible_bytes"):
+        for name in ("documents", "kept", "eligible_documents", "eligible_bytes", "eligible_words"):
             setattr(self, name, np.zeros(len(self.edges) + 1, dtype=np.int64))
 
     def add(self, batch: Batch, judgement: Judgement, missed: npt.NDArray[np.int64]) -> None:
@@ -137,6 +141,9 @@ class Curve:
         self.kept += self._count(bins[defined & batch.kept])
         self.eligible_documents += self._count(bins[eligible])
         self.eligible_bytes += self._count(bins[eligible], batch.size_bytes[eligible])
+        if batch.words is not None:
+            self.has_words = True
+            self.eligible_words += self._count(bins[eligible], batch.words[eligible])
 
     def _count(
         self, bins: npt.NDArray[np.int64], weights: npt.NDArray[np.int64] | None = None
@@ -171,7 +178,47 @@ class Curve:
                 "bytes": staying(self.eligible_bytes),
                 "documents_without": int(self.eligible_documents.sum()),
                 "bytes_without": int(self.eligible_bytes.sum()),
+                **(
+                    {"words": staying(self.eligible_words), "words_without": int(self.eligible_words.sum())}
+                    if self.has_words
+                    else {}
+                ),
             },
+        }
+
+
+@dataclass(eq=False)
+class Alone:
+    """What the tests of one reason take that nothing else does, where no field of their rule is their bound."""
+
+    rule: Rule
+    position: int
+    reason: str
+    places: tuple[int, ...]
+    documents: int = 0
+    size_bytes: int = 0
+    words: int | None = None
+
+    def add(self, batch: Batch, judgement: Judgement, missed: npt.NDArray[np.int64]) -> None:
+        """Count a batch; `missed` is as for a `Curve`."""
+        own = np.zeros(len(missed), dtype=np.int64)
+        for place in self.places:
+            own += judgement.bounds[place].missed & ~batch.kept
+        alone = batch.open & (own > 0) & (missed == own)
+        self.documents += int(alone.sum())
+        self.size_bytes += int(batch.size_bytes[alone].sum())
+        if batch.words is not None:
+            self.words = (self.words or 0) + int(batch.words[alone].sum())
+
+    def figures(self) -> dict[str, Any]:
+        """For `figures.json`."""
+        return {
+            "rule": self.rule.type,
+            "position": self.position,
+            "reason": self.reason,
+            "documents": self.documents,
+            "bytes": self.size_bytes,
+            **({} if self.words is None else {"words": self.words}),
         }
 
 
@@ -181,6 +228,8 @@ class Curves:
 
     rules: Sequence[Rule]
     curves: list[Curve] = field(default_factory=list)
+    others: list[Alone] = field(default_factory=list)
+    """Tests without a curve: switches, lists, expressions."""
     reasons: set[str] = field(default_factory=set)
     """Those of the rules that can be judged again: other drops are taken as they are."""
 
@@ -191,7 +240,9 @@ class Curves:
             if judgement is None:
                 continue
             self.reasons |= set(judgement.reasons)
-            for bound in bound_fields(rule, position):
+            drawn = bound_fields(rule, position)
+            self.others += _without_curve(rule, position, judgement, drawn)
+            for bound in drawn:
                 edges, log = choose_edges(bound.measure(judgement), bound.value)
                 tests = [judgement.bounds[place] for place in bound.places]
                 says = tests[0].says.partition(f" {bound.name}")[0].removesuffix(",").strip()
@@ -212,6 +263,9 @@ class Curves:
         for curve in self.curves:
             if curve.bound.position in judged:
                 curve.add(batch, judged[curve.bound.position], missed)
+        for other in self.others:
+            if other.position in judged:
+                other.add(batch, judged[other.position], missed)
 
     def _seen(self, position: int, columns: Columns) -> Columns:
         """`columns` as the rule at `position` saw them, before later edits."""
@@ -222,6 +276,18 @@ class Curves:
     def figures(self) -> list[dict[str, Any]]:
         """Of every bound, in the order of the recipe."""
         return [curve.figures() for curve in self.curves]
+
+
+def _without_curve(
+    rule: Rule, position: int, judgement: Judgement, drawn: Sequence[BoundField]
+) -> list[Alone]:
+    """The tests of `rule` that are none of `drawn`, by their reason."""
+    covered = {place for bound in drawn for place in bound.places}
+    places: dict[str, list[int]] = {}
+    for place, test in enumerate(judgement.bounds):
+        if place not in covered:
+            places.setdefault(test.reason, []).append(place)
+    return [Alone(rule, position, reason, tuple(each)) for reason, each in places.items()]
 
 
 def choose_edges(values: npt.NDArray[np.float64], bound: float) -> tuple[npt.NDArray[np.float64], bool]:

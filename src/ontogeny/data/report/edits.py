@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ontogeny.data.edits.took import BLANK
 from ontogeny.report import numbers
 from ontogeny.report.page import Page
 
@@ -23,12 +24,22 @@ def add_edits(page: Page, figures: Mapping[str, Any]) -> None:
     for name, found in edits.items():
         (of,) = found.keys() - {"bytes"}
         counts, sizes = found[of], found["bytes"]
-        total = max(sum(counts.values()), 1)
+        blank = counts.get(BLANK, 0)
+        total, text = max(sum(counts.values()) - blank, 1), max(sum(sizes.values()), 1)
         section.table(
-            ["reason" if of == "lines" else "kind", of, "share", "text"],
+            ["reason" if of == "lines" else "kind", of, "share", "text", "share of text"],
             [
-                [reason, count, numbers.percent(count / total), numbers.size(sizes[reason])]
+                [
+                    reason,
+                    count,
+                    numbers.percent(count / total),
+                    numbers.size(sizes[reason]),
+                    numbers.percent(sizes[reason] / text),
+                ]
                 for reason, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+                if reason != BLANK
             ],
-            caption=name,
+            caption=f"{name}; {numbers.counted(blank, 'blank line')} besides, which hold no text"
+            if blank
+            else name,
         )

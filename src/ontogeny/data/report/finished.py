@@ -48,7 +48,7 @@ def report_finished(
     figures |= {"rules": rule_figures(known)} if known else {}
     figures |= survey(payload, figures, rules=known, references=_read_references(references))
     folder.mkdir(parents=True, exist_ok=True)
-    card = corpus_card(payload, figures, name=name, version=f"{version}.0.0")
+    card = corpus_card(payload, figures, name=name, version=f"{version}.0.0", folder=folder)
     write_files(folder, figures, card, title=name)
     return figures
 

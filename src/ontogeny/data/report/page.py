@@ -15,6 +15,7 @@ from ontogeny.data.report.contamination import add_contamination
 from ontogeny.data.report.content import add_diversity, add_duplicates, add_relevance
 from ontogeny.data.report.drops import add_dropped, loss_groups
 from ontogeny.data.report.edits import add_edits
+from ontogeny.data.report.personal import add_personal
 from ontogeny.data.report.quality import add_quality
 from ontogeny.data.report.spans import add_spans
 from ontogeny.report import numbers
@@ -39,6 +40,7 @@ def write_page(path: Path, figures: Mapping[str, Any], *, title: str) -> None:
         page.key_figure("knowledge cutoff", cutoff, note="the latest date of a document")
     _add_sources(page, figures)
     add_edits(page, figures)
+    add_personal(page, figures)
     add_quality(page, figures)
     add_classifiers(page, figures)
     add_contamination(page, figures)
@@ -75,6 +77,14 @@ def _add_sources(page: Page, figures: Mapping[str, Any]) -> None:
             ]
         )
     section.table(["source", "read", "kept", "share", "text kept", "most dropped for", "detected"], rows)
+    if extractors := figures.get("extractors"):
+        section.table(
+            ["text taken out by", "pages kept", "mean score"],
+            [
+                [name, each["documents"], numbers.measure(each["mean_score"], 2)]
+                for name, each in extractors.items()
+            ],
+        )
 
 
 def _add_lengths(page: Page, figures: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -10,46 +11,77 @@ from ontogeny.report import numbers
 from ontogeny.report.page import Page
 from ontogeny.report.panels import Panel, panel_grid
 
-MOVES = 6
-"""Bounds that the table names: those that take the most by themselves."""
+MOVES = 8
+"""Tests that the table names: those that take the most by themselves."""
 LEAD = (
     "How documents are spread over what each bound is compared with: blue stays, orange goes for any reason; the dashed"
     " line is the bound, and the shaded side misses it. The green line is what would stay of the text if only this"
     " bound stood elsewhere, as a part of what would stay without it: 0 at the axis, 100% at the top."
 )
+ALONE = (
+    "What a test takes alone: documents that would stay if only it were not there. Tests without a bound,"
+    " such as lists, go by the reason they give."
+)
 
 
 def add_quality(page: Page, figures: Mapping[str, Any]) -> None:
     """A panel for each bound, by rule; where the figures hold any."""
-    bounds = figures.get("bounds", [])
-    if not bounds:
+    bounds, others = figures.get("bounds", []), figures.get("other_tests", [])
+    if not bounds and not any(each["documents"] for each in others):
         return
-    section = page.section("Quality", lead=LEAD)
-    strongest = sorted(bounds, key=lambda each: -_alone(each, figures))[:MOVES]
+    section = page.section("Quality", lead=LEAD if bounds else "")
+    takes = [_of_bound(each, figures) for each in bounds]
+    takes += [
+        _Take(each["rule"], each["reason"], each["documents"], each["bytes"], each.get("words"))
+        for each in others
+    ]
+    takes = sorted((each for each in takes if each.size > 0), key=lambda each: -each.size)[:MOVES]
+    words = any(each.words is not None for each in takes)
     section.table(
-        ["rule", "bound", "documents it takes alone", "text it takes alone", "of the text kept"],
+        [
+            *("rule", "bound or reason", "documents", "text", "of the text kept"),
+            *(["words"] if words else []),
+        ],
         [
             [
-                each["rule"],
-                f"{each['field']} {numbers.compact(each['bound'])}",
-                each["what_if"]["documents_without"] - figures["documents_kept"],
-                numbers.size(_alone(each, figures)),
-                numbers.percent(_alone(each, figures) / max(figures["bytes_kept"], 1)),
+                each.rule,
+                each.says,
+                each.documents,
+                numbers.size(each.size),
+                numbers.percent(each.size / max(figures["bytes_kept"], 1)),
+                *([each.words] if words else []),
             ]
-            for each in strongest
-            if _alone(each, figures) > 0
+            for each in takes
         ],
-        caption="What a bound takes that no other one does: documents that would stay if it were not there.",
+        caption=ALONE,
     )
     for (_, name), group in groupby(bounds, key=lambda each: (each["position"], each["rule"])):
         panels = [_panel(each) for each in group]
         section.figure(panel_grid(panels, title=name))
 
 
-def _alone(bound: Mapping[str, Any], figures: Mapping[str, Any]) -> int:
-    """Bytes that would be kept besides, were `bound` not there."""
-    lost: int = bound["what_if"]["bytes_without"] - figures["bytes_kept"]
-    return max(lost, 0)
+@dataclass(frozen=True)
+class _Take:
+    """What one test takes alone; `size` in bytes, `words` where they were counted."""
+
+    rule: str
+    says: str
+    documents: int
+    size: int
+    words: int | None
+
+
+def _of_bound(bound: Mapping[str, Any], figures: Mapping[str, Any]) -> _Take:
+    """What would be kept besides, were `bound` not there."""
+    what_if = bound["what_if"]
+    place = what_if["thresholds"].index(bound["bound"])
+    return _Take(
+        bound["rule"],
+        f"{bound['field']} {numbers.compact(bound['bound'])}",
+        what_if["documents_without"] - figures["documents_kept"],
+        what_if["bytes_without"] - figures["bytes_kept"],
+        what_if["words_without"] - what_if["words"][place] if "words" in what_if else None,
+    )
 
 
 def _panel(bound: Mapping[str, Any]) -> Panel:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1 << 16
 SAMPLE_ROWS = 1 << 16
 """Documents by which the bins of histograms are chosen."""
+WORDS_COLUMN = "words"
 SIZE_COLUMN = "bytes"
 """The signal that is the size of a text; without it texts are read to know theirs."""
 
@@ -154,7 +155,17 @@ def batch_of(stretch: Stretch, signals: list[str], rule_reasons: set[str]) -> Ba
         table.column("size_bytes").to_numpy(),
         np.full(len(table), stretch.kept),
         open_,
+        _words(table, signals),
     )
+
+
+def _words(table: pa.Table, signals: list[str]) -> npt.NDArray[np.int64] | None:
+    """How many words each text has, after the latest of the edits that they were counted behind."""
+    counted = [name for name in signals if name.partition("@")[0] == WORDS_COLUMN]
+    if not counted:
+        return None
+    latest = max(counted, key=lambda name: float(name.partition("@")[2] or "inf"))
+    return np.nan_to_num(np.asarray(table.column(latest).to_numpy(), dtype=np.float64)).astype(np.int64)
 
 
 def _column(table: pa.Table, name: str) -> npt.NDArray[Any]:
@@ -170,7 +181,15 @@ def _column(table: pa.Table, name: str) -> npt.NDArray[Any]:
 
 def joined(parts: list[Batch]) -> Batch:
     """Batches as one."""
+    words = [part.words for part in parts if part.words is not None]
+
+    def column(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
     return Batch(
         {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("size_bytes", "kept", "open")),
+        column("size_bytes"),
+        column("kept"),
+        column("open"),
+        np.concatenate(words) if words else None,
     )

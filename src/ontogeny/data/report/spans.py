@@ -39,8 +39,15 @@ def add_spans(page: Page, figures: Mapping[str, Any]) -> None:
             ],
         )
     for each in found["most_repeated"]:
-        title = f"{numbers.count(each['passages'])} times after {each['locator']}, {each['words']} words"
+        more, place = numbers.counted(each["passages"], "time"), file_name(each["locator"])
+        title = f"{each['words']} words, {more} more after {place}"
         section.sample([Turn(each["source"], f"{each['text']}…")], title=title)
+
+
+def file_name(locator: str) -> str:
+    """A locator without the folders of its file: enough for the eye."""
+    path, mark, place = locator.partition("#")
+    return f"{path.rstrip('/').rpartition('/')[2]}{mark}{place}"
 
 
 def _share(cut: int, kept: int) -> str:

@@ -16,6 +16,7 @@ from ontogeny.data.diversity import diversity_figures, sample_texts
 from ontogeny.data.relevance import relevance_figures
 from ontogeny.data.report.copies import cluster_figures, domain_figures
 from ontogeny.data.report.curves import Curves, reasons_of
+from ontogeny.data.report.personal import personal_figures
 from ontogeny.data.report.scan import batch_of, joined, sampling_stride, signal_columns, stretches
 from ontogeny.data.rules import Rule
 
@@ -37,10 +38,13 @@ def survey(
     diversity = diversity_figures(sample, figures) if sample.texts else {}
     if diversity and (domains := domain_figures(payload)):
         diversity["domains"] = domains
+    curves = count_curves(payload, rules)
     return {
-        "bounds": bound_figures(payload, rules),
+        "bounds": curves.figures(),
+        "other_tests": [each.figures() for each in curves.others],
         "diversity": diversity,
         "duplicates": cluster_figures(payload),
+        "personal": personal_figures(payload),
         "relevance": relevance_figures(sample, references or {}),
     }
 
@@ -50,17 +54,16 @@ def rule_figures(rules: Sequence[Rule]) -> list[dict[str, Any]]:
     return [{"type": rule.type, "reasons": list(reasons_of(rule))} for rule in rules]
 
 
-def bound_figures(payload: Path, rules: Sequence[Rule]) -> list[dict[str, Any]]:
-    """The distribution behind each bound, and what other thresholds would keep."""
-    signals = signal_columns(payload)
+def count_curves(payload: Path, rules: Sequence[Rule]) -> Curves:
+    """The distribution behind each bound, what other thresholds would keep, and what other tests take alone."""
+    curves, signals = Curves(rules), signal_columns(payload)
     if not rules or not signals:
-        return []
+        return curves
     stride = sampling_stride(payload)
     sampled = list(stretches(payload, signals, every=stride))
     if not sampled:
-        return []
-    curves = Curves(rules)
+        return curves
     curves.begin(joined([batch_of(stretch, signals, set()) for stretch in sampled]))
     for stretch in stretches(payload, signals) if stride > 1 else sampled:
         curves.add(batch_of(stretch, signals, curves.reasons))
-    return curves.figures()
+    return curves

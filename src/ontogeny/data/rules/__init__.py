@@ -18,9 +18,9 @@ from ontogeny.data.edits.c4_lines import C4Lines, edit_c4_lines
 from ontogeny.data.edits.mask_pii import MaskPii, mask_pii
 from ontogeny.data.rules.block_list import BlockListRule, files_of, judge_block_list
 from ontogeny.data.rules.c4 import C4, judge_c4
-from ontogeny.data.rules.classifier import ClassifierRule, judge_classifier
+from ontogeny.data.rules.classifier import ClassifierRule, files_of_classifier, judge_classifier
 from ontogeny.data.rules.decontaminate import Decontaminate, judge_decontaminate
-from ontogeny.data.rules.expression import Expression, groups_needed, judge_expression
+from ontogeny.data.rules.expression import ABOUT, Expression, groups_needed, judge_expression
 from ontogeny.data.rules.fineweb import FineWeb, judge_fineweb
 from ontogeny.data.rules.gopher_quality import GopherQuality, judge_gopher_quality
 from ontogeny.data.rules.gopher_repetition import GopherRepetition, judge_gopher_repetition
@@ -28,6 +28,7 @@ from ontogeny.data.rules.judgement import Judgement
 from ontogeny.data.rules.language import Language, judge_language
 from ontogeny.data.rules.length import Length, judge_length
 from ontogeny.data.rules.pii import Pii, judge_pii
+from ontogeny.data.rules.together import check_rules
 from ontogeny.data.rules.toxicity import Toxicity, judge_toxicity
 
 if TYPE_CHECKING:
@@ -131,11 +132,11 @@ RULES: dict[str, RuleType] = {
     ),
     "fineweb": RuleType(judge_fineweb),
     "language": RuleType(judge_language),
-    "block-list": RuleType(judge_block_list, groups=lambda rule: [], about=("url",), files=files_of),
+    "block-list": RuleType(judge_block_list, groups=lambda rule: [], about=("url", "domain"), files=files_of),
     "classifier": RuleType(
         judge_classifier,
         groups=_classifier_groups,
-        files=lambda rule: sorted(rule.path.glob("*")) if rule.path else [],
+        files=files_of_classifier,
     ),
     "toxicity": RuleType(
         judge_toxicity, groups=_toxicity_groups, files=lambda rule: [rule.words] if rule.words else []
@@ -143,7 +144,7 @@ RULES: dict[str, RuleType] = {
     "pii": RuleType(judge_pii),
     "mask-pii": RuleType(edit=mask_pii),
     "decontaminate": RuleType(judge_decontaminate, groups=_overlap_groups, files=_item_files),
-    "expression": RuleType(judge_expression, groups=_expression_groups),
+    "expression": RuleType(judge_expression, groups=_expression_groups, about=ABOUT),
 }
 
 
@@ -187,5 +188,11 @@ def needs_of(rules: Sequence[Rule]) -> list[Need]:
 
 
 def files_read_by(rules: Sequence[Rule]) -> list[AnyPath]:
-    """The outside files whose content decides with the settings of `rules`."""
+    """The outside files whose content decides with the settings of `rules`.
+
+    Raises:
+        RecipeError: a file is not there, or the rules do not fit together (`check_rules`). Who asks which files there
+            are asks before anything is read, so that nothing is read in vain.
+    """
+    check_rules(rules)
     return [path for rule in rules for path in RULES[rule.type].files(rule)]

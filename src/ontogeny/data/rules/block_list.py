@@ -1,7 +1,7 @@
 """Drops documents from places that are on a block list, or whose address holds certain words.
 
-It sees no text, but the column `url` of a document (see `judge_block_list`), and keeps documents that have none. There
-is no published default: lists are the user's, such as those of the University of Toulouse that RefinedWeb took
+It sees no text, but the address of a document (see `judge_block_list`), and keeps documents that have none. There is no
+published default: lists are the user's, such as those of the University of Toulouse that RefinedWeb took
 (arXiv:2306.01116, appendix G.1).
 """
 
@@ -75,14 +75,17 @@ def files_of(rule: BlockListRule) -> list[Path]:
 
 
 def judge_block_list(rule: BlockListRule, columns: Mapping[str, npt.NDArray[Any]]) -> Judgement:
-    """`blocked_domain`, `blocked_url` or `blocked_words`, by the column `url` (n,): addresses or bare domains, or None.
+    """`blocked_domain`, `blocked_url` or `blocked_words`, by the columns `url` and, where that is empty, `domain`.
 
+    Both are (n,): addresses or bare domains, or None.
     The score is the number of words found for `blocked_words`, and 1 for the others.
 
     Raises:
         DataError: a list cannot be read.
     """
     urls = columns["url"].tolist()
+    if "domain" in columns:  # a report that draws the rule again has addresses only
+        urls = [url or domain for url, domain in zip(urls, columns["domain"].tolist(), strict=True)]
     listed = _loaded(rule.paths, rule.categories) if rule.paths else None
     domain, url = np.zeros(len(urls), bool), np.zeros(len(urls), bool)
     n_words = np.zeros(len(urls))

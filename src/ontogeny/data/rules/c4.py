@@ -36,7 +36,6 @@ class C4(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     needs: ClassVar[tuple[str, ...]] = ()
     bounds: ClassVar[tuple[str, ...]] = ("min_sentences",)
-    needs_edits: ClassVar[tuple[str, ...]] = ("c4-lines",)
 
     type: Literal["c4"]
     min_sentences: int | None = Field(5, ge=1)
@@ -44,6 +43,12 @@ class C4(BaseModel):
     curly_bracket: bool = True
     bad_words: Path | None = None
     bad_words_keep_fraction: float = Field(0.0, ge=0, lt=1)
+
+    @property
+    def needs_edits(self) -> tuple[str, ...]:
+        """The edits that must stand before it, since it reads what they counted."""
+        counted = self.lorem_ipsum or self.curly_bracket or self.min_sentences is not None
+        return ("c4-lines",) if counted else ()
 
     @model_validator(mode="after")
     def _has_words_to_keep(self) -> C4:
@@ -54,20 +59,20 @@ class C4(BaseModel):
 
 def judge_c4(rule: C4, columns: Mapping[str, npt.NDArray[Any]]) -> Judgement:
     """The reasons above, with the lines that hold it, the sentences, or the places where a bad word stands."""
-    lorem, curly, sentences = (
-        columns[name].astype(float)
-        for name in ("c4_lorem_ipsum_lines", "c4_curly_bracket_lines", "c4_sentences")
-    )
     bounds = []
     if rule.lorem_ipsum:
-        bounds.append(Bound(LOREM_IPSUM, "lines with lorem ipsum", lorem, lorem > 0))
+        lines = columns["c4_lorem_ipsum_lines"].astype(float)
+        bounds.append(Bound(LOREM_IPSUM, "lines with lorem ipsum", lines, lines > 0))
     if rule.curly_bracket:
-        bounds.append(Bound(CURLY_BRACKET, "lines with a curly bracket", curly, curly > 0))
+        lines = columns["c4_curly_bracket_lines"].astype(float)
+        bounds.append(Bound(CURLY_BRACKET, "lines with a curly bracket", lines, lines > 0))
     if rule.min_sentences is not None:
+        sentences = columns["c4_sentences"].astype(float)
         says = f"sentences, fewer than min_sentences {rule.min_sentences}"
         bounds.append(Bound(TOO_FEW_SENTENCES, says, sentences, sentences < rule.min_sentences))
     if rule.bad_words is not None:
         found, lot = columns["bad_words"].astype(float), columns["bad_words_lot"]
         missed = (found > 0) & (lot >= rule.bad_words_keep_fraction)
         bounds.append(Bound(BAD_WORDS, "words or phrases of the list bad_words", found, missed))
-    return first_missed(len(sentences), bounds)
+    count = len(bounds[0].missed) if bounds else len(next(iter(columns.values())))
+    return first_missed(count, bounds)

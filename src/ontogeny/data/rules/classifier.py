@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ontogeny.core.errors import RecipeError
 from ontogeny.data.rules.judgement import Bound, Judgement, first_missed
 from ontogeny.data.signals.classifier import quality_column
 from ontogeny.lineage.step import Ref
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 KIND = "quality-classifier"
 """Of the artifacts that `train-classifier` makes."""
+FILES = ("classifier.json", "classifier.safetensors")
+"""What a classifier's folder holds, as `data/classifier.py` writes it; that module waits until a step runs."""
 RuleT = TypeVar("RuleT")
 
 
@@ -26,7 +29,7 @@ class ClassifierRule(BaseModel):
     """A classifier, the name its column gets, and bounds on its probability, both ends allowed.
 
     `classifier` names a step `train-classifier` of the recipe, or what one made (`recipe/step@2`); `path` is a folder
-    that `Classifier.save` wrote.
+    that `Classifier.save` wrote. `min_score: 0` drops nothing: the score is there for what follows, as an expression.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +68,27 @@ class ClassifierRule(BaseModel):
                 f"min_score {self.min_score:g} is above max_score {self.max_score:g}: every document would be dropped"
             )
         return self
+
+
+def files_of_classifier(rule: ClassifierRule) -> list[Path]:
+    """The files of the classifier that lies at `path`; none where a step of the recipe will make it.
+
+    Raises:
+        RecipeError: no classifier lies there.
+    """
+    if rule.path is None:
+        return []
+    files = [rule.path / name for name in FILES]
+    missing = [path.name for path in files if not path.is_file()]
+    if missing:
+        what = f"it lacks {' and '.join(missing)}" if rule.path.is_dir() else "there is no such folder"
+        raise RecipeError(
+            f"the rule {rule.name!r} finds no classifier: {what}",
+            where=str(rule.path),
+            hint="`path` is a folder that `ontogeny.data.classifier` saved; what a step made is named"
+            " `classifier: STEP`, or `classifier: recipe/step`",
+        )
+    return files
 
 
 def with_classifiers(rules: Sequence[RuleT], inputs: Mapping[str, Artifact]) -> tuple[RuleT, ...]:

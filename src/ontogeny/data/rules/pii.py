@@ -18,7 +18,11 @@ from ontogeny.data.rules.judgement import Bound, Judgement, first_missed
 
 
 class Pii(BaseModel):
-    """How many of each kind a document may hold; by default none of any kind but addresses of private networks."""
+    """How many of each kind a document may hold; by default none of any kind but addresses of private networks.
+
+    With `max_found: null` nothing is dropped: what is found is counted, in the columns `pii_email`, ... of the corpus
+    and in its report.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     needs: ClassVar[tuple[str, ...]] = ("pii",)
@@ -26,19 +30,21 @@ class Pii(BaseModel):
 
     type: Literal["pii"]
     kinds: tuple[Kind, ...] = Field(PERSONAL, min_length=1)
-    max_found: int = Field(0, ge=0)
+    max_found: int | None = Field(0, ge=0)
 
 
 def judge_pii(rule: Pii, columns: Mapping[str, npt.NDArray[Any]]) -> Judgement:
     """`pii_email`, `pii_phone`, ... for the first of the rule's kinds of which there are more than `max_found`."""
     names = [count_column(kind) for kind in dict.fromkeys(rule.kinds)]
+    most = rule.max_found
     bounds = [
         Bound(
             name,
-            f"found, more than max_found {rule.max_found:,}",
+            f"found, more than max_found {most:,}",
             columns[name].astype(np.float64),
-            columns[name] > rule.max_found,
+            columns[name] > most,
         )
         for name in names
+        if most is not None
     ]
     return first_missed(len(columns[names[0]]), bounds)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from ontogeny.data.rules.judgement import Bound, Judgement, first_missed
+from ontogeny.data.signals.toxicity import TOXIC_WORD_RATE
 
 TOXIC = "toxic_words"
 
@@ -23,20 +24,25 @@ MAX_RATE = 0.01
 
 
 class Toxicity(BaseModel):
-    """The largest share of toxic words that is allowed, and the list that says which they are (ours where None)."""
+    """The largest share of toxic words that is allowed, and the list that says which they are (ours where None).
+
+    With `max_rate: null` nothing is dropped: the column `toxic_word_rate` is there for what follows.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     needs: ClassVar[tuple[str, ...]] = ("toxicity",)
     bounds: ClassVar[tuple[str, ...]] = ("max_rate",)
 
     type: Literal["toxicity"]
-    max_rate: float = Field(MAX_RATE, ge=0, lt=1)
+    max_rate: float | None = Field(MAX_RATE, ge=0, lt=1)
     words: Path | None = None
 
 
 def judge_toxicity(rule: Toxicity, columns: Mapping[str, npt.NDArray[Any]]) -> Judgement:
     """`toxic_words`, with the share of toxic words as the score."""
-    rate = columns["toxic_word_rate"]
+    rate = columns[TOXIC_WORD_RATE]
+    if rule.max_rate is None:
+        return first_missed(len(rate), [])
     missed = rate > np.float32(rule.max_rate)
     says = f"of the words are toxic, above max_rate {rule.max_rate:g}"
     return first_missed(len(rate), [Bound(TOXIC, says, rate.astype(np.float64), missed)])

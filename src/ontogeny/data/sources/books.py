@@ -38,8 +38,9 @@ class BooksSource(FileSource):
 
     type: Literal["books"]
 
-    license: str | None = PUBLIC_DOMAIN
-    """Licence of every book that has none of its own."""
+    license: str | None = None
+    """Licence of every book whose row states none. Without it, a text under Gutenberg's notice is `public-domain`, and
+    of others the licence is unknown."""
 
     unit: Literal["book", "chapter"] = "book"
     """What becomes a document; chapters keep the order of the book in their ids."""
@@ -96,7 +97,13 @@ def _rows(
     source: BooksSource, unit: Unit, reading: Reading, format: Format, skip: int
 ) -> Iterator[_Book | BadRow]:
     rows = read_rows(
-        unit.path, columns=source.columns, format=format, part=unit.part, watch=reading.watch, skip=skip
+        unit.path,
+        columns=source.columns,
+        format=format,
+        part=unit.part,
+        watch=reading.watch,
+        skip=skip,
+        note=reading.note_detected,
     )
     for row in rows:
         if isinstance(row, BadRow):
@@ -139,7 +146,12 @@ def _text(source: BooksSource, unit: Unit, reading: Reading) -> Iterator[_Book |
     if not book.text:
         yield BadRow(Fault.EMPTY_FILE, "there is no text in this file", 0, locator)
         return
-    about = {"date": book.date or "", "language": book.language or ""}
+    presumed = PUBLIC_DOMAIN if book.public_domain else ""
+    about = {
+        "date": book.date or "",
+        "language": book.language or "",
+        "license": source.license or presumed,
+    }
     named = book.title and f"{book.title}\x1f{book.author or ''}"
     key = book.number or named or digest_bytes(book.text.encode())
     yield _Book(book.text, key, byte_locator(unit.path, book.start, book.end), book.title, about)

@@ -72,7 +72,7 @@ class FileSource(BaseModel):
             return self.name
         path = PurePosixPath(url_path(self.path))
         for candidate in (bare_name(path), path.parent.name):
-            if plain := re.sub(r"[^A-Za-z0-9_.-]+", "", candidate).strip("-_."):
+            if plain := re.sub(r"\[[^]]*\]|[^A-Za-z0-9_.-]+", "", candidate).strip("-_."):
                 return plain
         return "files"
 
@@ -187,7 +187,13 @@ def read_documents(
     reading.note_detected(format if path.suffix in SUFFIXES else f"{format} ({path.suffix})")
     skip = reading.resume_at or 0
     rows = read_rows(
-        path, columns=source.columns, format=format, part=unit.part, watch=reading.watch, skip=skip
+        path,
+        columns=source.columns,
+        format=format,
+        part=unit.part,
+        watch=reading.watch,
+        skip=skip,
+        note=reading.note_detected,
     )
     for place, row in enumerate(rows, start=skip):
         reading.begin(place)

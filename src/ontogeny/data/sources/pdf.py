@@ -14,10 +14,12 @@ from ontogeny.data.document import Document, Rejected, Text, make_doc_id
 from ontogeny.data.extract.extracted import NotExtractedError
 from ontogeny.data.extract.workers import Limits, shared_worker
 from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
-from ontogeny.records.row import BadRow, Fault, byte_locator
+from ontogeny.records.row import BadRow, Fault, byte_locator, sample_of
 
 MAX_FILE_BYTES = 256 << 20
 NO_TEXT = "no_text"
+SHOWN_BYTES = 100
+"""Of a file that is no PDF: enough to see what it is, an HTML page say."""
 
 
 class PdfSource(FileSource):
@@ -54,9 +56,9 @@ def read_pdf(source: PdfSource, unit: Unit, reading: Reading) -> Iterator[Docume
         reading.count.add_bad(bad)
         yield rejected(bad, source.source_name)
         return
-    reading.count.add_good()
 
     def left_out(reason: str, detail: str) -> Rejected:
+        reading.count.add_good()
         return Rejected(source=source.source_name, locator=locator, reason=reason, detail=detail, sample="")
 
     if size > source.max_file_bytes:
@@ -66,6 +68,13 @@ def read_pdf(source: PdfSource, unit: Unit, reading: Reading) -> Iterator[Docume
     try:
         found = shared_worker(Limits(source.seconds, source.memory_mb << 20)).call("pdf", data)
     except NotExtractedError as error:
+        if error.reason == Fault.DAMAGED_FILE:
+            bad = BadRow(
+                Fault.DAMAGED_FILE, f"no readable PDF: {error}", 1, locator, sample_of(data[:SHOWN_BYTES])
+            )
+            reading.count.add_bad(bad)
+            yield rejected(bad, source.source_name)
+            return
         yield left_out(error.reason, str(error))
         return
     text = "\n\n".join(page.strip() for page in found["pages"] if page.strip())
@@ -73,6 +82,7 @@ def read_pdf(source: PdfSource, unit: Unit, reading: Reading) -> Iterator[Docume
     if not text:
         yield left_out(NO_TEXT, f"{len(found['pages'])} pages without text: a scan?")
         return
+    reading.count.add_good()
     doc_id = make_doc_id(source.source_name, digest_bytes(data))
     yield Document(
         doc_id=doc_id,

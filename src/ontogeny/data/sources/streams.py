@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bz2
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -23,6 +23,7 @@ UNCHECKED_BYTES = 64 << 20
 """Beginning of a stream within which the ratio is not looked at: little harm, and readers read ahead."""
 
 SKIP_BYTES = 1 << 20
+PACKED_BYTES = 1 << 16
 
 
 def whole_files(source: FileSource) -> list[Unit]:
@@ -55,17 +56,60 @@ def open_limited(path: AnyPath, watch: Watch | None = None) -> Iterator[BinaryIO
 
 @contextmanager
 def _open_bzip2(path: AnyPath, watch: Watch) -> Iterator[BinaryIO]:
-    try:
-        with path.open("rb") as file:
-            watch(file)
-            with bz2.BZ2File(file) as stream:
-                yield cast(BinaryIO, stream)
-    except EOFError as error:
-        raise DamagedStreamError(
-            "the compressed stream ends before its end: the file is truncated"
-        ) from error
-    except OSError as error:
-        raise DamagedStreamError(f"the compressed stream is corrupt ({error})") from error
+    with path.open("rb") as file:
+        watch(file)
+        yield cast(BinaryIO, _Bzip2(file))
+
+
+class _Bzip2(io.RawIOBase):
+    """The streams of a bzip2 file, one after the other, as parallel packers and the multistream dumps write them.
+
+    `bz2.BZ2File` takes a later stream whose beginning is damaged for the end of the file, and says nothing; here it is
+    an error, as is anything else that follows a stream but zeros.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._unpacker = file, bz2.BZ2Decompressor()
+        self._number = 1
+        self._packed = b""
+        """Read, and not yet given to the decompressor, which keeps to itself what it was given."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        while len(view):
+            if self._unpacker.eof and not self._begin_stream():
+                break
+            if self._unpacker.needs_input and not (self._packed or self._read_packed()):
+                raise DamagedStreamError("the compressed stream ends before its end: the file is truncated")
+            try:
+                data = self._unpacker.decompress(self._packed, len(view))
+            except OSError as error:
+                raise DamagedStreamError(
+                    f"the compressed stream is corrupt ({error} in stream {self._number:,} of the file)"
+                ) from error
+            self._packed = b""
+            if data:
+                view[: len(data)] = data
+                return len(data)
+        return 0
+
+    def _begin_stream(self) -> bool:
+        """Be ready for the next stream; False at the end of the file, padded with zeros or not."""
+        rest = self._unpacker.unused_data.lstrip(b"\0")
+        while not rest:
+            if not self._read_packed():
+                return False
+            rest = self._packed.lstrip(b"\0")
+        self._packed, self._unpacker = rest, bz2.BZ2Decompressor()
+        self._number += 1
+        return True
+
+    def _read_packed(self) -> bytes:
+        self._packed = self._file.read(PACKED_BYTES)
+        return self._packed
 
 
 def skip_bytes(stream: BinaryIO, count: int) -> int:
@@ -82,14 +126,16 @@ class _Limited(io.RawIOBase):
     """Reads `stream`, which decompresses `file`, as long as the one is not out of proportion to the other."""
 
     def __init__(self, stream: BinaryIO, file: BinaryIO) -> None:
-        self._stream, self._file, self._read = stream, file, 0
+        # Not `read`, which loses what it has when the stream then turns out to be damaged.
+        self._more: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+        self._file, self._read = file, 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
-        data = self._stream.read(len(view))
+        data = self._more(len(view))
         view[: len(data)] = data
         self._read += len(data)
         if self._read > UNCHECKED_BYTES and self._read > MAX_RATIO * self._file.tell():

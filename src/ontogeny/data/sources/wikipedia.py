@@ -6,13 +6,15 @@ memory bounded by one page. Redirects and pages that are no articles are left ou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import Field
 
-from ontogeny.data.document import Document, Rejected, Text, make_doc_id
+from ontogeny.data.document import Document, Rejected, Text, domain_of, make_doc_id
 from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
 from ontogeny.data.sources.streams import open_limited
 from ontogeny.data.sources.xml_events import DamagedXmlError, items
@@ -20,8 +22,17 @@ from ontogeny.data.wikitext import plain_text
 from ontogeny.records.formats import DamagedStreamError
 from ontogeny.records.row import BadRow, Fault, byte_locator, record_locator, sample_of
 
-LICENSE = "CC-BY-SA-4.0"
-"""Wikipedia's since June 2023 (https://foundation.wikimedia.org/wiki/Policy:Terms_of_Use, section 7); 3.0 before."""
+LICENSES = (("2023-06-07", "CC-BY-SA-4.0"), ("", "CC-BY-SA-3.0"))
+"""From which day the revision of an article stands under which licence: that of the terms of use it was made under
+(https://foundation.wikimedia.org/wiki/Policy:Terms_of_Use, section 7). Those of 2009 put what was older under 3.0."""
+
+UNDER_THESE_TERMS = re.compile(
+    r"(?:^|\.)(?:wikipedia|wiktionary|wikibooks|wikiquote|wikisource|wikiversity|wikivoyage)\.org$"
+)
+"""Wikis whose texts stand under LICENSES; Wikinews, Wikidata and other makers' wikis have others."""
+
+UNESCAPED = ";@$!*(),/~:"
+"""What MediaWiki leaves as it is in the address of a page (wfUrlencode), beside letters, digits and `-_.`"""
 
 MAX_ARTICLE_CHARS = 4 << 20
 """MediaWiki stores no page of more than 2 MiB ($wgMaxArticleSize); twice that is no article."""
@@ -38,8 +49,8 @@ class WikipediaSource(FileSource):
 
     type: Literal["wikipedia"]
 
-    license: str | None = LICENSE
-    """Licence of every article."""
+    license: str | None = None
+    """Licence of every article; by default that of Wikipedia on the day of its revision."""
 
     namespaces: tuple[int, ...] = Field((0,), min_length=1)
     """Numbers of the namespaces whose pages are articles; 0 is the encyclopedia itself."""
@@ -75,6 +86,8 @@ class _Dump:
     def __init__(self) -> None:
         self.position: Callable[[], int] = lambda: 0
         self.language: str | None = None
+        self.base = ""
+        """Address of the wiki's main page, as the dump's head says it."""
         self.dropped: list[str] = []
         self._path: list[str] = []
         self._page: _Page | None = None
@@ -92,6 +105,8 @@ class _Dump:
         if name == "mediawiki":
             language = next((value for key, value in attributes.items() if key.endswith("}lang")), None)
             self.language = language
+        elif (parent, name) == ("siteinfo", "base"):
+            self._into, self._chars = [], 0
         elif name == "namespace" and attributes.get("key") in DROPPED_NAMESPACES:
             self._into, self._chars = [], 0
             self.dropped.append("")
@@ -118,6 +133,8 @@ class _Dump:
         self._path.pop()
         if name == "namespace" and self._into is not None:
             self.dropped[-1] = "".join(self._into)
+        elif name == "base" and self._into is not None and self._page is None:
+            self.base = "".join(self._into).strip()
         elif name == "page" and self._page is not None:
             self._page.end = self.position() + len("</page>")
             self._ready.append(self._page)
@@ -172,13 +189,31 @@ def _document(source: WikipediaSource, unit: Unit, page: _Page, dump: _Dump) -> 
     if not text:
         return left_out(NO_TEXT, "nothing but templates and tables")
     doc_id = make_doc_id(source.source_name, page.value("id") or title)
+    url, date = _address(dump.base, title), page.value("timestamp")[:10] or None
     return Document(
         doc_id=doc_id,
         group=doc_id,
         source=source.source_name,
         locator=locator,
         content=Text(f"{title}\n\n{text}"),
-        license=source.license,
-        date=page.value("timestamp")[:10] or None,
+        license=source.license or _license(dump.base, date),
+        date=date,
         language=dump.language,
+        url=url,
+        domain=domain_of(url),
     )
+
+
+def _address(base: str, title: str) -> str | None:
+    """Where the article of that title stands, in the wiki whose main page is at `base`."""
+    if not base.startswith(("https://", "http://")) or "?" in base:
+        return None
+    return f"{base.rpartition('/')[0]}/{quote(title.replace(' ', '_'), safe=UNESCAPED)}"
+
+
+def _license(base: str, date: str | None) -> str | None:
+    """The licence of a revision; None where its day is not known, or the wiki is none of these."""
+    host = domain_of(base)
+    if date is None or (host is not None and not UNDER_THESE_TERMS.search(host)):
+        return None
+    return next(name for since, name in LICENSES if date >= since)

@@ -6,8 +6,9 @@ before one of them is used ("billion laughs"); external ones are never fetched. 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, Protocol, TypeVar, cast
 from xml.parsers import expat
 
 T = TypeVar("T")
@@ -72,9 +73,11 @@ def parse(stream: BinaryIO, handler: Handler) -> Iterator[None]:
     parser.CharacterDataHandler = handler.text
     parser.EntityDeclHandler = _refuse_entities
     handler.position = lambda: parser.CurrentByteIndex
+    # Not `read`, which loses what it has when the stream then turns out to be damaged.
+    more = cast(io.BufferedIOBase, stream).read1
     fed = 0
     while True:
-        data = stream.read(CHUNK_BYTES)
+        data = more(CHUNK_BYTES)
         fed += len(data)
         try:
             parser.Parse(data, not data)

@@ -1,0 +1,50 @@
+"""Reasons that are given to documents by the pipeline itself and by the rules of fixed names.
+
+A rule whose reason the recipe chooses (`expression`) may take none of them, or drops of two causes would be one number.
+"""
+
+from __future__ import annotations
+
+from ontogeny.records.row import Fault
+
+READING = (
+    *(
+        "empty",
+        "redirect",
+        "not_an_article",
+        "not_wikitext",
+        "article_too_long",
+        "no_text",
+        "no_question",
+        "not_a_post",
+    ),
+    *(
+        "low_score",
+        "no_documentation",
+        "file_too_large",
+        "page_too_large",
+        "message_too_large",
+        "damaged_message",
+    ),
+    *(
+        "too_many_pages",
+        "too_many_attributes",
+        "nested_too_deeply",
+        "extraction_timeout",
+        "extraction_failed",
+    ),
+)
+CORPUS = ("exact_duplicate", "near_duplicate", "repeated_spans", "contaminated", "context_only")
+RULES = (
+    *("too_short", "too_long", "language_other", "language_unsure", "toxic_words"),
+    *("blocked_domain", "blocked_url", "blocked_words"),
+)
+FAMILIES = ("gopher_", "c4_", "fineweb_", "pii_")
+"""What the reasons of the published rules and of `pii` begin with."""
+
+RESERVED = frozenset((*map(str, Fault), *READING, *CORPUS, *RULES))
+
+
+def is_reserved(reason: str) -> bool:
+    """Whether something else than a rule of that name in the recipe may drop documents for `reason`."""
+    return reason in RESERVED or reason.startswith(FAMILIES)
