@@ -83,7 +83,7 @@ def recipe_snippets() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "block"), recipe_snippets())
 def test_snippets_of_recipes_are_valid_steps(page: str, block: str) -> None:
     for body in yaml.safe_load(block).values():
-        STEPS[body["step"]].config.model_validate(body)
+        assert STEPS[body["step"]].config.model_validate(body).step == body["step"]
 
 
 def test_the_page_of_settings_is_what_the_models_say() -> None:

@@ -22,7 +22,7 @@ PIECES = st.text(max_size=30) | st.sampled_from([" ", "\n", *HARD.split()])
 TEXTS = st.lists(st.builds(str.join, st.sampled_from(["", " "]), st.lists(PIECES, max_size=40)), max_size=6)
 
 
-def same_words(texts: list[str], n_gram: int) -> None:
+def assert_same_words(texts: list[str], n_gram: int) -> None:
     batch = Texts.of(texts)
     expected = [told_apart(batch, number, n_gram) for number in range(len(texts))]
     found = shingled([Slices.of(batch, np.arange(len(texts)))], n_gram)
@@ -53,13 +53,15 @@ def numbered(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, st.sampled_from([1, 2, 5]))
 def test_words_are_those_that_tell_numbers_apart(texts: list[str], n_gram: int) -> None:
-    same_words(texts, n_gram)
+    assert_same_words(texts, n_gram)
 
 
 @pytest.mark.parametrize("word", ["word ", "abcdefgh ", "3.5 ", "x’s ", "Привет ", "word"])
 def test_words_across_the_edges_of_chunks(word: str) -> None:
     long = word * (3 * CHUNK // len(word))
-    same_words([long[start:] for start in range(20)] + [f"{long} {number} tail" for number in range(3)], 5)
+    assert_same_words(
+        [long[start:] for start in range(20)] + [f"{long} {number} tail" for number in range(3)], 5
+    )
 
 
 @pytest.mark.parametrize("n_gram", [1, 13, 64])
@@ -69,7 +71,7 @@ def test_shingles_of_any_length(n_gram: int) -> None:
         " ".join(generator.choice(["a", "bb", "ccc"], size=size))
         for size in (0, 1, n_gram - 1, n_gram, 500, 5000)
     ]
-    same_words(texts, n_gram)
+    assert_same_words(texts, n_gram)
 
 
 def test_texts_of_several_buffers_come_in_order() -> None:

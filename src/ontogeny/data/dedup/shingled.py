@@ -34,7 +34,7 @@ from ontogeny.data.signals.shingles import (
     SKIPPED,
     TABLE_SIZE,
     ZERO,
-    _code_point,
+    code_point,
     folding_table,
 )
 from ontogeny.data.texts import Texts
@@ -331,7 +331,7 @@ def _any_word(
     length = number = 0  # `number` is 1 in a number, 2 after its decimal separator
     while position < end:
         byte = data[position]
-        code, width = (np.uint32(byte), 1) if byte < 0x80 else _code_point(data, position)
+        code, width = (np.uint32(byte), 1) if byte < 0x80 else code_point(data, position)
         symbol = np.uint32(table[code]) if code < TABLE_SIZE else np.uint32(code | OWN_WORD)
         decimal = False
         if symbol == SEPARATOR or symbol & OWN_WORD:

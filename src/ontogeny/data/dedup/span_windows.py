@@ -22,7 +22,7 @@ import numpy.typing as npt
 from numba import njit
 
 from ontogeny.data.signals.folding import BASE, COMMA, DIGIT, FULL_STOP, SKIPPED, folding_table
-from ontogeny.data.signals.shingles import _code_point, mixed, scan_words
+from ontogeny.data.signals.shingles import code_point, mixed, scan_words
 from ontogeny.data.texts import Texts
 
 CHOSEN_OF = 8
@@ -249,7 +249,7 @@ def scan_told_apart(
         digits, place = np.uint64(0), starts[number]
         while place < ends[number]:
             byte = data[place]
-            code, width = (np.uint32(byte), 1) if byte < 0x80 else _code_point(data, place)
+            code, width = (np.uint32(byte), 1) if byte < 0x80 else code_point(data, place)
             symbol = table[code] if code < len(table) else code
             if symbol == DIGIT or byte in (FULL_STOP, COMMA):  # a mark within a word is a decimal one
                 digits = (digits + np.uint64(code)) * BASE

@@ -56,7 +56,7 @@ def mixed(value: np.uint64) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def _code_point(data: npt.NDArray[np.uint8], position: int) -> tuple[np.uint32, int]:
+def code_point(data: npt.NDArray[np.uint8], position: int) -> tuple[np.uint32, int]:
     """The code point of two bytes or more at `position`, and how many bytes it has."""
     lead = np.uint32(data[position])
     width = 4 if lead >= 0xF0 else 3 if lead >= 0xE0 else 2
@@ -84,7 +84,7 @@ def scan_words(
     number = 0  # 1 in a number, 2 after its decimal separator
     while position < end:
         byte = data[position]
-        code, width = (np.uint32(byte), 1) if byte < 0x80 else _code_point(data, position)
+        code, width = (np.uint32(byte), 1) if byte < 0x80 else code_point(data, position)
         symbol = np.uint32(table[code]) if code < TABLE_SIZE else np.uint32(code | OWN_WORD)
         if symbol == SKIPPED:
             position += width
