@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 
 MEASURE_ROWS = 32  # of one forward pass in measuring
+PACED_FROM = 4  # steps: the first ones fill caches and memory
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class LossJob:
     seed: int
     rates: dict[str, float]
     measure_every: int
+    """Steps between measurements; 0 measures nothing but the clock, at `PACED_FROM` and at the end."""
     threads: int
 
     @classmethod
@@ -70,13 +72,15 @@ class Curve:
 
     def due(self, step: int) -> bool:
         """Whether the model is to be measured after `step` steps."""
-        return step % self._job.measure_every == 0 or step == self._job.steps
+        every = self._job.measure_every
+        return step == self._job.steps or (step % every == 0 if every else step == PACED_FROM)
 
     def add(
         self, step: int, seconds: float, loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     ) -> None:
         """Measure now; `loss` sums nats over targets (B, T) of inputs (B, T)."""
-        self.points.append((step, seconds, self.bits_per_byte("held_out", loss)))
+        bits = self.bits_per_byte("held_out", loss) if self._job.measure_every else math.nan
+        self.points.append((step, seconds, bits))
 
     def bits_per_byte(self, name: str, loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> float:
         """Over rows that follow each other without overlap."""
@@ -90,7 +94,7 @@ class Curve:
         """Print what became of the run."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         told = {"curve": self.points, "peak_bytes": peak, **facts}
-        if len(self.points) > 1:
+        if self._job.measure_every:
             told["wikitext_bits_per_byte"] = self.bits_per_byte("wikitext", loss)
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
