@@ -19,7 +19,7 @@ C, WIDE = 12, 20
 
 @pytest.fixture(autouse=True)
 def _short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PIECE_ROWS", 4)
+    monkeypatch.setattr(module, "PIECE_STATES", 4)
 
 
 def layer(activation: str = "silu") -> MLP:

@@ -61,7 +61,8 @@ class _Causal(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
-        out, sums = _attend(q, k, v, scale)
+        out, sums = _room(q)
+        _attend(q, k, v, scale, out, sums)
         ctx.save_for_backward(q, k, v, out, *sums)
         ctx.scale = scale  # type: ignore[attr-defined]
         return out
@@ -87,9 +88,10 @@ class _TurnedCausal(torch.autograd.Function):
         scale: float | None,
     ) -> Tensor:
         q_inverse, k_inverse = inverse_rms(q, eps), inverse_rms(k, eps)
+        out, sums = _room(q.transpose(1, 2))
         queries = normed_and_turned(q, q_gain, turns, q_inverse).transpose(1, 2)
         keys = normed_and_turned(k, k_gain, turns, k_inverse).transpose(1, 2)
-        out, sums = _attend(queries, keys, v.transpose(1, 2), scale)
+        _attend(queries, keys, v.transpose(1, 2), scale, out, sums)
         ctx.save_for_backward(q, k, v, q_gain, k_gain, turns, q_inverse, k_inverse, out, *sums)
         ctx.scale = scale  # type: ignore[attr-defined]
         return out
@@ -107,13 +109,22 @@ class _TurnedCausal(torch.autograd.Function):
         return d_q, d_k, d_v.transpose(1, 2), d_q_gain, d_k_gain, None, None, None
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> tuple[Tensor, list[Tensor]]:
-    """Attention (B, H, T, D), and of each piece the logs of the sums that its rows were divided by."""
+def _room(q: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Memory for what `_attend` gives, made before what it throws away (see `mlp`).
+
+    Attention (B, H, T, D), and of each piece the logs of the sums that its rows were divided by, (B, H, t).
+    """
     B, H, T, D = q.shape
-    out = torch.empty(B, T, H, D, dtype=q.dtype).transpose(1, 2)
-    sums = []
-    for start, end in _pieces(T):
-        part, log_sum = _flash(
+    out = q.new_empty(B, T, H, D).transpose(1, 2)
+    return out, [q.new_empty(B, H, end - start) for start, end in _pieces(T)]
+
+
+def _attend(
+    q: Tensor, k: Tensor, v: Tensor, scale: float | None, out: Tensor, sums: Sequence[Tensor]
+) -> None:
+    """Fill `out` and `sums`."""
+    for (start, end), log_sum in zip(_pieces(q.shape[2]), sums, strict=True):
+        out[:, :, start:end], of_piece = _flash(
             q[:, :, start:end],
             k[:, :, :end],
             v[:, :, :end],
@@ -121,9 +132,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> tuple[Tenso
             attn_mask=_mask(start, end, q.dtype),
             scale=scale,
         )
-        out[:, :, start:end] = part
-        sums.append(log_sum)
-    return out, sums
+        log_sum.copy_(of_piece)
 
 
 def _attend_gradient(

@@ -79,7 +79,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
         penalty = torch.zeros((), dtype=_sum_dtype(hidden), device=hidden.device)
         total = torch.zeros((), dtype=_sum_dtype(hidden), device=hidden.device)
         d_hidden = torch.empty_like(hidden) if wants_hidden else None
-        d_weight: Tensor | None = None
+        exact = hidden.dtype in (torch.float32, torch.float64)
+        d_weight = (
+            torch.zeros_like(weight, dtype=hidden.dtype if exact else torch.float32) if wants_weight else None
+        )
         for rows in _chunks(hidden, weight):
             h, t = hidden[rows], targets[rows]
             log_z, chosen, probabilities = _soften(h @ weight.T, t)  # (n,), (n,), (n, V)
@@ -96,8 +99,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 d_logits *= weights[rows].to(d_logits.dtype).unsqueeze(1)
             if d_hidden is not None:
                 torch.mm(d_logits, weight, out=d_hidden[rows])
-            if wants_weight:
-                d_weight = _accumulated(d_weight, d_logits.T, h)
+            if d_weight is not None:
+                _accumulate(d_weight, d_logits.T, h)
             del probabilities, d_logits  # before the next chunk is made
         d_weight = None if d_weight is None else d_weight.to(weight.dtype)
         ctx.gradients = d_hidden, d_weight  # type: ignore[attr-defined]
@@ -133,12 +136,12 @@ def _soften(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return top - probabilities.amax(1).log_(), chosen, probabilities
 
 
-def _accumulated(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
-    """total + left @ right, in float32 at least: sums over many chunks would drown in bfloat16's eight bits."""
-    if left.dtype in (torch.float32, torch.float64):
-        return left @ right if total is None else total.addmm_(left, right)
-    product = (left @ right).float()
-    return product if total is None else total.add_(product)
+def _accumulate(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add left @ right to `total`, which is float32 at least: sums over many chunks would drown in bfloat16's bits."""
+    if left.dtype == total.dtype:
+        total.addmm_(left, right)
+    else:
+        total.add_(left @ right)
 
 
 def _chunks(hidden: Tensor, weight: Tensor) -> list[slice]:

@@ -49,8 +49,13 @@ class _Multiply(torch.autograd.Function):
         states = x.reshape(-1, x.shape[-1])
         inverse = inverse_rms(states, eps)
         ctx.save_for_backward(x, gain, inverse, *weights)
+        products = [
+            states.new_empty(len(states), len(weight)) for weight in weights
+        ]  # before what goes: see `mlp`
         rows = (states * inverse).mul_(gain)
-        return tuple((rows @ weight.T).view(*x.shape[:-1], -1) for weight in weights)
+        for product, weight in zip(products, weights, strict=True):
+            torch.mm(rows, weight.T, out=product)
+        return tuple(product.view(*x.shape[:-1], -1) for product in products)
 
     @staticmethod
     @once_differentiable

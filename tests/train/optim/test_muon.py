@@ -13,6 +13,7 @@ from ontogeny.core.errors import UsageError
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.config_optimizer import MuonConfig
 from ontogeny.train.optim import Optimizer, muon, sort_weights
+from ontogeny.train.optim.group import Group
 from ontogeny.train.optim.muon import QUINTIC, Muon, orthogonalise
 
 
@@ -26,12 +27,23 @@ def slow_orthogonalise(matrix: Tensor, steps: int) -> Tensor:
     return left @ torch.diag(values) @ right
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (24, 8), (8, 24), (1, 5)])
-def test_orthogonalise_moves_only_the_singular_values(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("shape", [(8, 8), (11, 8), (24, 8), (8, 24), (1, 5)])
+def test_orthogonalise_moves_only_the_singular_values(shape: tuple[int, int], steps: int) -> None:
     matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
-    found = orthogonalise(matrices, steps=5)
+    found = orthogonalise(matrices, steps=steps)
     for matrix, result in zip(matrices, found, strict=True):
-        torch.testing.assert_close(result.double(), slow_orthogonalise(matrix, 5), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(result.double(), slow_orthogonalise(matrix, steps), atol=1e-4, rtol=1e-4)
+
+
+def test_a_matrix_of_low_rank_stays_one() -> None:
+    """As the gradients of a first step are, where output projections begin at zero."""
+    generator = torch.Generator().manual_seed(4)
+    left, right = torch.randn(2, 48, 3, generator=generator), torch.randn(2, 3, 128, generator=generator)
+    found = orthogonalise(left @ right, steps=5)
+    for matrix, result in zip(left @ right, found, strict=True):
+        assert int(torch.linalg.matrix_rank(result, rtol=1e-3)) == 3
+        torch.testing.assert_close(result.double(), slow_orthogonalise(matrix, 5), atol=1e-3, rtol=1e-3)
 
 
 def test_orthogonalise_brings_singular_values_near_one() -> None:
@@ -62,9 +74,8 @@ def test_against_a_slow_one(cautious: bool) -> None:
     weights = [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
     expected = [weight.detach().double().clone() for weight in weights]
     momenta = [torch.zeros_like(weight) for weight in expected]
-    optimizer = Muon(
-        weights, lr=0.1, momentum=0.9, weight_decay=0.2, newton_schulz_steps=5, cautious=cautious
-    )
+    group = Group(weights, lr=0.1, weight_decay=0.2)
+    optimizer = Muon(group, momentum=0.9, newton_schulz_steps=5, cautious=cautious)
     for _ in range(3):
         for i, weight in enumerate(weights):
             gradient = torch.randn(weight.shape, generator=generator)

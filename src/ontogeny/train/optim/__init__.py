@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
 from ontogeny.core.errors import ArtifactError, UsageError
 from ontogeny.train.config_optimizer import AdamWConfig, OptimizerConfig
-from ontogeny.train.optim.adamw import build_adamw
+from ontogeny.train.optim.adamw import AdamW
+from ontogeny.train.optim.group import Group, Part
 from ontogeny.train.optim.muon import Muon
 
 
@@ -45,29 +45,28 @@ def sort_weights(model: nn.Module) -> Weights:
 
 
 class Optimizer:
-    """One or two PyTorch optimizers that together hold every weight of a model once."""
+    """One or two optimizers that together hold every weight of a model once."""
 
     def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
-        weights = sort_weights(model)
         self._names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
-        self._parts = _build(weights, config)
-        self._peaks = [[float(group["lr"]) for group in part.param_groups] for part in self._parts]
+        self._parts = _build(sort_weights(model), config)
+        self._groups = [group for part in self._parts for group in part.groups]
+        self._peaks = [group.lr for group in self._groups]
 
     @property
     def parameters(self) -> list[Parameter]:
         """Every trained weight."""
-        return [p for part in self._parts for group in part.param_groups for p in group["params"]]
+        return [weight for group in self._groups for weight in group.weights]
 
     @property
     def lr(self) -> float:
         """The rate of the first group now: of the matrices."""
-        return float(self._parts[0].param_groups[0]["lr"])
+        return self._groups[0].lr
 
     def set_lr(self, multiplier: float) -> None:
         """Set every group to `multiplier` of its peak rate."""
-        for part, peaks in zip(self._parts, self._peaks, strict=True):
-            for group, peak in zip(part.param_groups, peaks, strict=True):
-                group["lr"] = peak * multiplier
+        for group, peak in zip(self._groups, self._peaks, strict=True):
+            group.lr = peak * multiplier
 
     def step(self) -> None:
         """Move the weights along their gradients, and drop the gradients."""
@@ -77,8 +76,8 @@ class Optimizer:
 
     def drop_gradients(self) -> None:
         """Forget the gradients; the weights stay."""
-        for part in self._parts:
-            part.zero_grad(set_to_none=True)
+        for weight in self.parameters:
+            weight.grad = None
 
     def state(self) -> dict[str, Tensor]:
         """Everything the next step depends on, by `parameter name/state name`."""
@@ -96,7 +95,7 @@ class Optimizer:
             ArtifactError: a tensor belongs to no weight of this model.
         """
         parameters = {name: parameter for parameter, name in self._names.items()}
-        owner = {p: part for part in self._parts for group in part.param_groups for p in group["params"]}
+        owner = {weight: part for part in self._parts for weight in part.state}
         for name, value in tensors.items():
             parameter_name, _, key = name.rpartition("/")
             parameter = parameters.get(parameter_name)
@@ -107,25 +106,21 @@ class Optimizer:
             owner[parameter].state[parameter][key] = value.to(parameter.device)
 
 
-def _build(weights: Weights, config: OptimizerConfig) -> list[torch.optim.Optimizer]:
+def _build(weights: Weights, config: OptimizerConfig) -> list[Part]:
     if isinstance(config, AdamWConfig):
-        return [
-            build_adamw(
-                matrices=weights.matrices, embeddings=weights.embeddings, gains=weights.gains, config=config
-            )
-        ]
+        decayed = weights.matrices + (weights.embeddings if config.decay_embeddings else [])
+        kept = weights.gains + ([] if config.decay_embeddings else weights.embeddings)
+        groups = [Group(decayed, config.lr, config.weight_decay), Group(kept, config.lr)]
+        return [AdamW([group for group in groups if group.weights], betas=config.betas, eps=config.eps)]
     muon = Muon(
-        weights.matrices,
-        lr=config.lr,
+        Group(weights.matrices, config.lr, config.weight_decay),
         momentum=config.momentum,
-        weight_decay=config.weight_decay,
         newton_schulz_steps=config.newton_schulz_steps,
         cautious=config.cautious,
     )
     apart = weights.inputs if config.embedding_lr is not None else []
     others = [table for table in weights.embeddings if not any(table is each for each in apart)]
-    adam = AdamWConfig(lr=config.adam_lr, betas=config.adam_betas, eps=config.adam_eps, weight_decay=0.0)
-    adamw = build_adamw(matrices=[], embeddings=others, gains=weights.gains, config=adam)
+    groups = [Group(weights.gains + others, config.adam_lr)]
     if config.embedding_lr is not None:
         if not apart:
             raise UsageError(
@@ -133,5 +128,5 @@ def _build(weights: Weights, config: OptimizerConfig) -> list[torch.optim.Optimi
                 where="train.optimizer",
                 hint="give `adam_lr`, which is that of both",
             )
-        adamw.add_param_group({"params": apart, "lr": config.embedding_lr, "weight_decay": 0.0})
-    return [muon, adamw]
+        groups.append(Group(apart, config.embedding_lr))
+    return [muon, AdamW(groups, betas=config.adam_betas, eps=config.adam_eps)]

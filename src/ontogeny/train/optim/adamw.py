@@ -1,39 +1,57 @@
-"""AdamW (arXiv 1711.05101) as PyTorch fuses it, with weight decay where the configuration wants it.
-
-On a CPU the fused form is asked for by name: PyTorch's default there is a Python loop over the parameters.
-"""
+"""AdamW (arXiv 1711.05101, algorithm 2) through PyTorch's fused kernel."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import Parameter
 
-from ontogeny.train.config_optimizer import AdamWConfig
+from ontogeny.train.optim.group import Group
+from ontogeny.train.sharded import local
 
 
-def build_adamw(
-    *, matrices: list[Parameter], embeddings: list[Parameter], gains: list[Parameter], config: AdamWConfig
-) -> torch.optim.AdamW:
-    """Two groups: what decays (matrices, embeddings where asked for) and what does not (gains, biases, the rest)."""
-    decayed = matrices + (embeddings if config.decay_embeddings else [])
-    kept = gains + ([] if config.decay_embeddings else embeddings)
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": kept, "weight_decay": 0.0},
-    ]
-    made = torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=config.lr,
-        betas=config.betas,
-        eps=config.eps,
-        fused=True,
-    )
-    for parameter in decayed + kept:
-        # As PyTorch begins it, but now: made in the first step it would lie scattered where activations were, and those
-        # of the next would have to lie around it, which costs a tenth of the peak at 17M parameters.
-        made.state[parameter] = {
-            "step": torch.zeros((), device=parameter.device),
-            "exp_avg": torch.zeros_like(parameter),
-            "exp_avg_sq": torch.zeros_like(parameter),
+class AdamW:
+    """State of a weight: `exp_avg` and `exp_avg_sq` of its shape, and `step`, the number of steps done."""
+
+    def __init__(self, groups: list[Group], *, betas: tuple[float, float], eps: float) -> None:
+        self.groups = groups
+        self._betas, self._eps = betas, eps
+        # All of it now: made in the first step it would lie scattered where activations were, and those of the next
+        # would have to lie around it, which costs a tenth of the peak at 17M parameters.
+        self.state: dict[Parameter, dict[str, Tensor]] = {
+            weight: {
+                "step": torch.zeros((), device=weight.device),
+                "exp_avg": torch.zeros_like(weight),
+                "exp_avg_sq": torch.zeros_like(weight),
+            }
+            for group in groups
+            for weight in group.weights
         }
-    return made
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every weight that has a gradient."""
+        for group in self.groups:
+            weights = group.with_gradient
+            if not weights:
+                continue
+            steps, first, second = (
+                [local(self.state[weight][name]) for weight in weights]
+                for name in ("step", "exp_avg", "exp_avg_sq")
+            )
+            torch._foreach_add_(steps, 1)
+            torch._fused_adamw_(
+                [local(weight) for weight in weights],
+                [local(weight.grad) for weight in weights if weight.grad is not None],
+                first,
+                second,
+                [],
+                steps,
+                lr=group.lr,
+                beta1=self._betas[0],
+                beta2=self._betas[1],
+                weight_decay=group.weight_decay,
+                eps=self._eps,
+                amsgrad=False,
+                maximize=False,
+            )
