@@ -1,4 +1,14 @@
-from ontogeny.core.errors import DataError, GateRefused, OntogenyError, RecipeError, UsageError, nearest
+import pytest
+
+from ontogeny.core.errors import (
+    DataError,
+    GateRefused,
+    OntogenyError,
+    RecipeError,
+    UsageError,
+    nearest,
+    placed,
+)
 
 
 def test_an_error_says_where_what_and_what_to_do() -> None:
@@ -14,3 +24,10 @@ def test_exit_codes_follow_the_tree() -> None:
 def test_nearest_names_the_closest_or_nothing() -> None:
     assert nearest("pretrian", ["curate", "pretrain"]) == " Did you mean 'pretrain'?"
     assert nearest("zzz", ["curate", "pretrain"]) == ""
+
+
+def test_an_error_knows_the_setting_that_it_came_out_of() -> None:
+    assert DataError("no place").place == ()
+    with pytest.raises(RecipeError) as caught, placed("rules", 3), placed("drop"):
+        raise RecipeError("unknown column")
+    assert caught.value.place == ("rules", 3, "drop")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
-from ontogeny.core.errors import DataError
+from ontogeny.core.errors import DataError, RecipeError
 from ontogeny.core.files import read_json
 from ontogeny.data.step import CURATE
-from tests.data.conftest import Made, run_step
+from ontogeny.records import compressed
+from tests.data.conftest import Made, Noted, run_step
 
 NEAR = {"dedup": {"type": "near"}}
 
@@ -102,6 +106,50 @@ def test_a_stream_that_ends_too_early_tells_what_is_lost(tmp_path: Path) -> None
     made = curated(tmp_path, {"type": "jsonl", "path": str(tmp_path / "a.jsonl.gz")}, **NEAR)
     read, kept, dropped = told(made)
     assert dropped == {"damaged_compression": 1} and 100 < kept < 200 and read == kept + 1
+
+
+@pytest.mark.parametrize("columns", [{}, {"text": "bdoy"}])
+@pytest.mark.parametrize("max_bad_fraction", [0.01, 1])
+def test_a_column_that_no_file_has_is_the_recipe_s_mistake(
+    tmp_path: Path, columns: dict[str, str], max_bad_fraction: float
+) -> None:
+    (tmp_path / "a.csv").write_text("id,body\n1,x\n2,y\n")
+    source = {"type": "csv", "path": str(tmp_path / "a.csv"), "columns": columns}
+    with pytest.raises(RecipeError, match=r"no column '\w+'; there are: id, body\.") as caught:
+        curated(tmp_path, source, max_bad_fraction=max_bad_fraction)
+    assert ("Did you mean 'body'?" in str(caught.value)) == bool(columns)
+    assert caught.value.exit_code == 2 and "`columns: {text: body}`" in str(caught.value.hint)
+
+
+def test_empty_files_are_noted_and_nothing_but_empty_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"")
+    (tmp_path / "b.jsonl.bz2").write_bytes(b"")
+    source = {"type": "jsonl", "path": str(tmp_path / "*.jsonl*")}
+    with pytest.raises(DataError, match="source s: all its 2 files are empty") as caught:
+        curated(tmp_path, source, max_bad_fraction=0.01)
+    assert "narrow `path`" in str(caught.value.hint)
+    write_lines(tmp_path / "c.jsonl", [{"text": prose(1)}])
+    noted = Noted()
+    config = {"sources": [{"name": "s", **source}], "held_out_fraction": 0, "max_bad_fraction": 1}
+    made = run_step(CURATE, config, tmp_path / "again", noted=noted)
+    assert told(made) == (3, 1, {"empty_file": 2})
+    assert noted.notes[0].startswith(
+        f"s: there is nothing in 2 files, the first {tmp_path / 'a.jsonl'}; narrow"
+    )
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"),
+    [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress), (".zst", zstandard.compress)],
+)
+def test_a_bomb_costs_neither_the_rows_before_it_nor_the_disk(
+    tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compressed, "UNCHECKED_BYTES", 1 << 20)
+    line = json.dumps({"text": prose(1)}).encode()
+    (tmp_path / f"a.jsonl{suffix}").write_bytes(pack(line + b"\n" + bytes(24 << 20)))
+    made = curated(tmp_path, {"type": "jsonl", "path": str(tmp_path / "a.*")})
+    assert told(made) == (2, 1, {"damaged_compression": 1})
 
 
 def test_a_user_s_list_of_bad_words_and_stop_words_decide(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import zstandard
 from ontogeny.records import json_array
 from ontogeny.records import row as limits
 from ontogeny.records.formats import Format, detect_format
-from ontogeny.records.reading import read_rows
+from ontogeny.records.reading import SHOWN_COLUMNS, read_rows
 from ontogeny.records.row import BadRow, Fault, Row
 
 ROWS = [{"text": "first"}, {"text": 'second, with "quotes"\nand a line'}, {"text": "drei – ≥"}]
@@ -101,7 +101,7 @@ def test_columns_are_renamed(tmp_path: Path) -> None:
     assert isinstance(good, Row)
     assert good.values == {"text": "x", "n": 1}
     assert isinstance(bad, BadRow)
-    assert (bad.reason, bad.detail) == (Fault.MISSING_COLUMN, "no column 'body'; there are: text")
+    assert (bad.reason, bad.detail) == (Fault.MISSING_COLUMN, "no column 'body'; there are: text.")
 
 
 def only_bad(path: Path) -> BadRow:
@@ -175,7 +175,7 @@ def test_a_long_line_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(bad.sample) == limits.SAMPLE_CHARS
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.jsonl.gz", "a.jsonl.zst"])
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.parquet", "a.jsonl.gz", "a.jsonl.zst"])
 def test_an_empty_file_is_one_bad_row(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes({".gz": gzip.compress(b""), ".zst": zstandard.compress(b"")}.get(path.suffix, b""))
@@ -293,3 +293,17 @@ def test_text_faults(tmp_path: Path) -> None:
     bad = only_bad(path)
     assert bad.reason is Fault.TOO_LONG
     assert "split it, or write JSON lines" in bad.detail
+
+
+def test_a_column_that_is_not_there_names_the_nearest_and_lists_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "body": "x"}\n')
+    (bad,) = read_rows(tmp_path / "a.jsonl", columns={"text": "bdoy"})
+    assert isinstance(bad, BadRow) and bad.reason is Fault.MISSING_COLUMN
+    assert bad.detail == "no column 'bdoy'; there are: id, body. Did you mean 'body'?"
+
+
+def test_of_very_many_columns_the_first_are_listed(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(SHOWN_COLUMNS + 12)]
+    (tmp_path / "a.csv").write_text(f"{','.join(names)}\n{','.join(names)}\n")
+    (bad,) = read_rows(tmp_path / "a.csv", columns={"text": "words"})
+    assert isinstance(bad, BadRow) and bad.detail.endswith(f"c{SHOWN_COLUMNS - 1} and 12 more.")

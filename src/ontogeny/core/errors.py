@@ -13,7 +13,8 @@ OntogenyError            exit 1
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class OntogenyError(Exception):
@@ -26,6 +27,8 @@ class OntogenyError(Exception):
         self.message = message
         self.where = where
         self.hint = hint
+        self.place: tuple[str | int, ...] = ()
+        """Keys and list positions within the settings of a step that it is about: a recipe knows their line."""
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.message}" if self.where else self.message]
@@ -64,6 +67,16 @@ class GateRefused(OntogenyError):
     """An evaluation's verdict holds a step or a promotion back."""
 
     exit_code = 3
+
+
+@contextmanager
+def placed(*place: str | int) -> Iterator[None]:
+    """Whatever error comes out of it is about the setting at `place`, or at its own place within that."""
+    try:
+        yield
+    except OntogenyError as error:
+        error.place = (*place, *error.place)
+        raise
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -42,7 +42,8 @@ class BlockList:
         """The entries of all `paths`, files and folders of categories; of the latter, `categories` only where given.
 
         Raises:
-            DataError: a path or category is not there, a line is neither a domain nor an address, or nothing is listed.
+            UsageError: a path or category is not there.
+            DataError: a line is neither a domain nor an address, or nothing is listed.
         """
         domains: set[int] = set()
         urls: set[int] = set()
@@ -76,8 +77,8 @@ def list_files(paths: Sequence[Path], categories: Sequence[str] | None = None) -
     """The files that `BlockList.load` reads.
 
     Raises:
-        UsageError: a path is not there.
-        DataError: a category is not.
+        UsageError: a path or category is not there.
+        DataError: a folder holds no list.
     """
     files: list[Path] = []
     for path in paths:
@@ -110,7 +111,7 @@ def _folder_files(folder: Path, categories: Sequence[str] | None) -> list[Path]:
         known = sorted(each.name for each in folder.iterdir() if each.is_dir())
         for name in categories or ():
             if name not in known:
-                raise DataError(
+                raise UsageError(
                     f"the block list has no category {name!r}.{nearest(name, known)}",
                     where=str(folder),
                     hint=f"it has: {', '.join(known) or 'none'}",

@@ -17,12 +17,19 @@ class Training(BaseModel):
     """Fewest and most bytes of n-grams within words, (3, 5) for noisy or unspaced text; None for words and pairs."""
 
     epochs: int = Field(5, ge=1)
+    """Passes over the examples."""
+
     learning_rate: float = Field(0.5, gt=0)
+    """AdaGrad's: how far a weight may go with one example."""
+
     l2: float = Field(1e-6, ge=0)
+    """How strongly weights are drawn to zero."""
+
     held_out: float = Field(0.2, gt=0, lt=1)
     """Part of the examples not learnt from; half of it scales, half of it measures."""
 
     seed: int = 0
+    """Another one gives another order of examples."""
 
     @model_validator(mode="after")
     def _chars_make_sense(self) -> Training:

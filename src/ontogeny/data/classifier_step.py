@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ontogeny.core.errors import placed
 from ontogeny.core.files import canonical_json, write_atomic
 from ontogeny.core.remote import AnyPath
 from ontogeny.core.seeds import derive_seed
 from ontogeny.data.classifier_settings import Training
 from ontogeny.data.document import UNKNOWN
 from ontogeny.data.rules.classifier import KIND
-from ontogeny.data.sources import Source, files_read
+from ontogeny.data.sources import Source, files_of_sources
 from ontogeny.data.step import SMALL_BYTES, inlets_of, unit_jobs
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Settings, Step, StepConfig
@@ -36,7 +37,9 @@ class ExampleSet(Settings):
     """
 
     corpora: tuple[Annotated[str, Ref("corpus")], ...] = ()
+    """Whose training documents are examples."""
     sources: tuple[Source, ...] = ()
+    """What is read besides."""
 
     @model_validator(mode="before")
     @classmethod
@@ -75,8 +78,11 @@ class TrainClassifierConfig(StepConfig):
 
 def classifier_sources(config: TrainClassifierConfig) -> list[AnyPath]:
     """The files that the sources open."""
-    sources = (*config.like.sources, *config.unlike.sources)
-    return sorted({path for source in sources for path in files_read(source)})
+    read: set[AnyPath] = set()
+    for side in (LIKE, UNLIKE):
+        with placed(side):
+            read |= files_of_sources(getattr(config, side).sources)
+    return sorted(read)
 
 
 def run_train_classifier(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
-from ontogeny.core.errors import DataError
+from ontogeny.core.errors import DataError, RecipeError
+from ontogeny.records.remedies import REMEDIES
 from ontogeny.records.row import BadRow, Fault
 
 MAX_BAD_FRACTION = 0.01
@@ -61,22 +63,62 @@ class RowCount:
         return self.good == 0 and self.bad >= HOPELESS_BAD_ROWS
 
     def check(self, max_bad_fraction: float) -> None:
-        """Raises DataError when more than `max_bad_fraction` of the rows were bad; it shows the first of them."""
+        """Show the first bad rows where more than `max_bad_fraction` of the rows were bad.
+
+        Raises:
+            RecipeError: no row has a column that is asked for.
+            DataError: too many rows are bad for other reasons.
+        """
         if not self.bad or self.bad <= max_bad_fraction * self.total:
             return
+        where = f"source {self.source}"
+        if self._all_are(Fault.MISSING_COLUMN):
+            raise RecipeError(
+                f"none of the {self.bad:,} rows read has what is asked for: {self.first_bad[0].detail}",
+                where=where,
+                hint=REMEDIES[Fault.MISSING_COLUMN],
+            )
         shown = "\n".join(f"  {describe(row)}" for row in self.first_bad)
         more = f"\n  and {self.bad - len(self.first_bad):,} more" if self.bad > len(self.first_bad) else ""
+        if self._all_are(Fault.EMPTY_FILE):
+            files = "its only file is" if self.bad == 1 else f"all its {self.bad:,} files are"
+            raise DataError(f"{files} empty:\n{shown}{more}", where=where, hint=REMEDIES[Fault.EMPTY_FILE])
         allowed = f"more than the {max_bad_fraction:.2%} allowed"
+        ((reason, _),) = self.reasons.most_common(1)
         raise DataError(
             f"{self.bad:,} of {self.total:,} rows cannot be read, {allowed}:\n{shown}{more}",
-            where=f"source {self.source}",
-            hint=self._hint(),
+            where=where,
+            hint=f"{REMEDIES[reason]}; or raise `max_bad_fraction` to go on without them (they are kept in"
+            " dropped.parquet)",
         )
 
-    def _hint(self) -> str:
-        if any(row.reason == "missing_column" for row in self.first_bad):
-            return "name the column in the recipe, e.g. `columns: {text: body}`, or raise `max_bad_fraction`"
-        return "mend these rows, or raise `max_bad_fraction` to go on without them (they are kept in dropped.parquet)"
+    def notes(self) -> Iterator[str]:
+        """What to know of the bad rows, where there are not too many."""
+        empty = self.reasons[Fault.EMPTY_FILE]
+        if empty:
+            files = "1 file" if empty == 1 else f"{empty:,} files"
+            named = next((row for row in self.first_bad if row.reason is Fault.EMPTY_FILE), None)
+            first = f", the first {file_of(named)}" if named else ""
+            yield f"{self.source}: there is nothing in {files}{first}; {REMEDIES[Fault.EMPTY_FILE]}"
+        others = [row for row in self.first_bad if row.reason is not Fault.EMPTY_FILE]
+        if self.bad > empty:
+            counts = [
+                (reason, count) for reason, count in self.reasons.most_common() if reason != Fault.EMPTY_FILE
+            ]
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts)
+            first = f"; the first: {describe(others[0])}" if others else ""
+            yield f"{self.source}: {self.bad - empty:,} unreadable rows ({reasons}), kept in dropped.parquet{first}"
+        for row in self.cut_short:
+            place = f"behind row {row.number - 1:,}" if row.number > 1 else "at its beginning"
+            yield f"{file_of(row)} is damaged {place} ({row.detail}): what could not be read there is lost"
+
+    def _all_are(self, reason: Fault) -> bool:
+        return self.good == 0 and self.reasons[reason] == self.bad
+
+
+def file_of(row: BadRow) -> str:
+    """The file that `row` stands in."""
+    return row.locator.partition("#")[0]
 
 
 def describe(row: BadRow) -> str:

@@ -26,6 +26,8 @@ def read_parquet(
     """
     import pyarrow as pa
 
+    if path.stat().st_size == 0:
+        return  # of no kind, rather than a damaged Parquet file
     number = 0
     try:
         with _open(path) as file:

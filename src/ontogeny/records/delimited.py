@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import itertools
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TypeAlias
 
 from ontogeny.core.remote import AnyPath
+from ontogeny.records.compressed import DamagedStreamError, Watch
 from ontogeny.records.encoding import open_utf8
-from ontogeny.records.formats import Note, Watch
+from ontogeny.records.formats import Note
 from ontogeny.records.lines import read_lines
 from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, record_locator, sample_of
 from ontogeny.records.separator import NAMES, separator_of
@@ -59,7 +59,7 @@ def _beginning(stream: BinaryIO) -> tuple[list[_Decoded], Iterator[_Decoded] | N
             size += len(beginning[-1][0])
     except StopIteration:
         return beginning, None
-    except (OSError, EOFError, zlib.error) as error:  # what decompressors say
+    except DamagedStreamError as error:
         return beginning, _raising(error)
     return beginning, lines
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ontogeny.core.remote import AnyPath
-from ontogeny.records.formats import Note, Watch, open_bytes
+from ontogeny.records.compressed import Watch, open_bytes
+from ontogeny.records.formats import Note
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -58,7 +59,7 @@ def open_utf8(
         DamagedStreamError: on reading, where a compressed stream is truncated or corrupt.
     """
     with open_bytes(path, watch) as stream:
-        # Files, gzip's streams and our own for zstd and URLs all peek; the type says so only of the first.
+        # All of them peek: files, and streams of compressed ones and of URLs; the type says so only of the first.
         start = cast(io.BufferedReader, stream).peek(MARK_BYTES)[:MARK_BYTES]
         encoding = wide_encoding(start)
         if encoding is None:

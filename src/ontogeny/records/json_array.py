@@ -6,12 +6,15 @@ lines. Which of the two a file is, its first character tells.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from typing import cast
 
 from ontogeny.core.remote import AnyPath
+from ontogeny.records.compressed import Watch
 from ontogeny.records.encoding import open_utf8
-from ontogeny.records.formats import Note, Watch
+from ontogeny.records.formats import Note
 from ontogeny.records.jsonl import checked_row, read_jsonl
 from ontogeny.records.lines import BYTE_ORDER_MARK
 from ontogeny.records.row import BadRow, Fault, Row, record_locator, sample_of
@@ -28,7 +31,8 @@ def read_json(
     `note` is told of an encoding other than UTF-8.
     """
     with open_utf8(path) as (stream, _):
-        start = stream.read(1024).removeprefix(BYTE_ORDER_MARK).lstrip()
+        # A look ahead, since reading would fail where a few rows stand before a place of damage.
+        start = cast(io.BufferedReader, stream).peek(1024).removeprefix(BYTE_ORDER_MARK).lstrip()
     if start.startswith(b"["):
         yield from _read_array(path, watch, skip, note)
     else:

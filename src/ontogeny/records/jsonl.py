@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ontogeny.core.remote import AnyPath
+from ontogeny.records.compressed import Watch
 from ontogeny.records.encoding import open_utf8
-from ontogeny.records.formats import Note, Watch
+from ontogeny.records.formats import Note
 from ontogeny.records.lines import Line, read_lines
 from ontogeny.records.row import (
     MAX_RECORD_BYTES,

@@ -89,7 +89,7 @@ def _local(pattern: str) -> list[Path]:
     if place.is_dir():
         raise _folder(pattern)
     raise RecipeError(
-        f"no such file, and nothing matches it as a pattern.{_nearest_path(place)}",
+        f"no such file, and nothing matches it as a pattern.{nearest_path(place)}",
         where=pattern,
         hint=_hint(place),
     )
@@ -149,8 +149,8 @@ def _folder(pattern: str) -> RecipeError:
     )
 
 
-def _nearest_path(path: Path) -> str:
-    """The existing name closest to the first part of `path` that does not exist."""
+def nearest_path(path: Path) -> str:
+    """`" Did you mean 'x'?"` for the existing name closest to the first part of `path` that does not exist."""
     parent, missing = path.parent, path.name
     while not parent.is_dir() and parent != parent.parent:
         parent, missing = parent.parent, parent.name

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ontogeny.core.errors import nearest
 from ontogeny.core.remote import AnyPath
 from ontogeny.records.columnar import group_spans, read_parquet
+from ontogeny.records.compressed import DamagedStreamError, Watch, is_compressed
 from ontogeny.records.delimited import read_delimited
 from ontogeny.records.encoding import MARK_BYTES, wide_encoding
-from ontogeny.records.formats import DamagedStreamError, Format, Note, Watch, detect_format, is_compressed
+from ontogeny.records.formats import Format, Note, detect_format
 from ontogeny.records.json_array import read_json
 from ontogeny.records.jsonl import read_jsonl
 from ontogeny.records.row import BadRow, Fault, Row, record_locator
 from ontogeny.records.whole import read_whole
+
+SHOWN_COLUMNS = 30
+"""Columns that the detail of a bad row lists."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,9 @@ def _rename(row: Row, columns: Mapping[str, str]) -> Row | BadRow:
 
 
 def missing_column(row: Row, name: str) -> BadRow:
-    """The bad row that lacks the column `name`; its detail lists the columns there are."""
-    there = ", ".join(map(str, row.values)) or "none"
-    return BadRow(Fault.MISSING_COLUMN, f"no column {name!r}; there are: {there}", row.number, row.locator)
+    """The bad row that lacks the column `name`; its detail lists the columns there are, and the nearest of them."""
+    there = [str(column) for column in row.values]
+    more = f" and {len(there) - SHOWN_COLUMNS:,} more" if len(there) > SHOWN_COLUMNS else ""
+    listed = f"{', '.join(there[:SHOWN_COLUMNS]) or 'none'}{more}"
+    detail = f"no column {name!r}; there are: {listed}.{nearest(name, there)}"
+    return BadRow(Fault.MISSING_COLUMN, detail, row.number, row.locator)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ontogeny.core.remote import AnyPath
+from ontogeny.records.compressed import Watch
 from ontogeny.records.encoding import open_utf8
-from ontogeny.records.formats import Note, Watch
+from ontogeny.records.formats import Note
 from ontogeny.records.lines import BYTE_ORDER_MARK
 from ontogeny.records.row import (
     MAX_RECORD_BYTES,

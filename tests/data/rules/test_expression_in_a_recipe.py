@@ -58,5 +58,5 @@ def test_an_unknown_name_is_refused_before_anything_is_read() -> None:
     config = CURATE.config.model_validate(
         {"sources": [{"type": "python-docs"}], "rules": [expression("wrods < 3", "odd")]}
     )
-    with pytest.raises(RecipeError, match=r"rules\.0: there is no column 'wrods' .* Did you mean 'words'\?"):
+    with pytest.raises(RecipeError, match=r"there is no column 'wrods' .* Did you mean 'words'\?"):
         CURATE.external_files(config)

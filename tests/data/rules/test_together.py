@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from ontogeny.core.errors import RecipeError
+from ontogeny.core.errors import RecipeError, UsageError
 from ontogeny.data.batch import EMPTY
 from ontogeny.data.decontaminate.corpus import CONTEXT_ONLY
 from ontogeny.data.dedup.corpus import NEAR_DUPLICATE
@@ -55,12 +56,12 @@ def test_rules_that_fit_together_pass(rules: list[Mapping[str, object]]) -> None
 @pytest.mark.parametrize(
     ("rules", "message", "hint"),
     [
-        ([C4], "rules.0: the rule 'c4' reads what the edit 'c4-lines' counted", "write `- {type: c4-lines}` above"),
-        ([LINES, C4, LINES], "rules.2: the edit 'c4-lines' stands above already", "write one of them"),
-        ([C4, LINES], "rules.0: the rule 'c4' reads what the edit 'c4-lines'", "above `- {type: c4}`"),
-        ([LINES, expression("wrods < 3")], "rules.1: there is no column 'wrods'", "use one of: "),
+        ([C4], "the rule 'c4' reads what the edit 'c4-lines' counted", "write `- {type: c4-lines}` above"),
+        ([LINES, C4, LINES], "the edit 'c4-lines' stands above already", "write one of them"),
+        ([C4, LINES], "the rule 'c4' reads what the edit 'c4-lines'", "above `- {type: c4}`"),
+        ([LINES, expression("wrods < 3")], "there is no column 'wrods'", "use one of: "),
         ([expression("wordz < 3")], "Did you mean 'words'?", "words"),
-        ([expression("worthy < 3"), WORTHY], "rules.0: there is no column 'worthy'", "behind its rule"),
+        ([expression("worthy < 3"), WORTHY], "there is no column 'worthy'", "behind its rule"),
         ([WORTHY, expression("worthyy < 3")], "Did you mean 'worthy'?", ", worthy;"),
         ([expression("toxic_word_rate > 0.1")], "no column 'toxic_word_rate'", "behind its rule"),
         (
@@ -76,6 +77,33 @@ def test_rules_that_do_not_fit_are_refused(
     with pytest.raises(RecipeError, match=re.escape(message)) as caught:
         files(*rules)
     assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("rules", "place"),
+    [
+        ([LINES, C4, LINES], ("rules", 2)),
+        ([LINES, expression("wrods < 3")], ("rules", 1, "drop")),
+        ([WORTHY, expression("words < 3", "worthy_low")], ("rules", 1, "reason")),
+        ([LINES, {**C4, "bad_words": "none.txt"}], ("rules", 1, "bad_words")),
+        ([{"type": "toxicity", "words": "none.txt"}], ("rules", 0, "words")),
+        ([{"type": "block-list", "paths": ["none.txt"]}], ("rules", 0, "paths")),
+        ([{"type": "decontaminate", "against": ["none.jsonl"]}], ("rules", 0, "against")),
+        ([{**WORTHY, "classifier": None, "path": "none"}], ("rules", 0, "path")),
+    ],
+)
+def test_a_mistake_has_its_place_in_the_settings(
+    rules: list[Mapping[str, object]], place: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        files(*rules)
+    assert caught.value.place == place
+
+
+def test_a_missing_list_names_the_nearest_file(tmp_path: Path) -> None:
+    (tmp_path / "insults.txt").write_text("fool\n")
+    with pytest.raises(RecipeError, match=r"there is no such file\. Did you mean 'insults\.txt'\?"):
+        files({"type": "toxicity", "words": str(tmp_path / "insult.txt")})
 
 
 def test_every_reason_of_fixed_name_is_reserved() -> None:

@@ -219,3 +219,16 @@ def test_the_table_knows_every_type() -> None:
     sources = get_args(get_args(Source)[0])
     kinds = {kind for each in sources for kind in get_args(each.model_fields["type"].annotation)}
     assert set(SOURCES) == kinds
+
+
+def test_an_archive_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl.zip").write_bytes(b"PK")
+    with pytest.raises(RecipeError, match=r"\.zip files are not read as they are") as caught:
+        read(source(type="jsonl", path=str(tmp_path / "*")))
+    assert "unpack it" in str(caught.value.hint)
+
+
+def test_a_packed_parquet_file_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet.gz").write_bytes(b"x")
+    with pytest.raises(RecipeError, match="a Parquet file is compressed within"):
+        read(source(type="parquet", path=str(tmp_path / "*")))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import Field
 
+from ontogeny.core.errors import RecipeError, placed
 from ontogeny.core.remote import AnyPath
 from ontogeny.data.edits.c4_lines import C4Lines, edit_c4_lines
 from ontogeny.data.edits.mask_pii import MaskPii, mask_pii
@@ -30,6 +32,7 @@ from ontogeny.data.rules.length import Length, judge_length
 from ontogeny.data.rules.pii import Pii, judge_pii
 from ontogeny.data.rules.together import check_rules
 from ontogeny.data.rules.toxicity import Toxicity, judge_toxicity
+from ontogeny.records.paths import nearest_path
 
 if TYPE_CHECKING:
     from ontogeny.data.edits.edited import Edited
@@ -110,7 +113,7 @@ class RuleType:
     """What a type of rule does: it judges columns, or it edits texts.
 
     `groups` gives the signals that it decides over, `about` names columns of the documents themselves that it reads,
-    and `files` the outside files whose content decides with it.
+    and `files` the outside files whose content decides with it, which its setting `named_in` names.
     """
 
     judge: Callable[[Any, Any], Judgement] | None = None
@@ -118,6 +121,7 @@ class RuleType:
     groups: Callable[[Any], list[SignalGroup]] = _named_groups
     about: tuple[str, ...] = ()
     files: Callable[[Any], Sequence[AnyPath]] = lambda rule: []
+    named_in: str = "path"
 
 
 RULES: dict[str, RuleType] = {
@@ -129,21 +133,33 @@ RULES: dict[str, RuleType] = {
         judge_c4,
         groups=_bad_word_groups,
         files=lambda rule: [rule.bad_words] if rule.bad_words else [],
+        named_in="bad_words",
     ),
     "fineweb": RuleType(judge_fineweb),
     "language": RuleType(judge_language),
-    "block-list": RuleType(judge_block_list, groups=lambda rule: [], about=("url", "domain"), files=files_of),
+    "block-list": RuleType(
+        judge_block_list,
+        groups=lambda rule: [],
+        about=("url", "domain"),
+        files=files_of,
+        named_in="paths",
+    ),
     "classifier": RuleType(
         judge_classifier,
         groups=_classifier_groups,
         files=files_of_classifier,
     ),
     "toxicity": RuleType(
-        judge_toxicity, groups=_toxicity_groups, files=lambda rule: [rule.words] if rule.words else []
+        judge_toxicity,
+        groups=_toxicity_groups,
+        files=lambda rule: [rule.words] if rule.words else [],
+        named_in="words",
     ),
     "pii": RuleType(judge_pii),
     "mask-pii": RuleType(edit=mask_pii),
-    "decontaminate": RuleType(judge_decontaminate, groups=_overlap_groups, files=_item_files),
+    "decontaminate": RuleType(
+        judge_decontaminate, groups=_overlap_groups, files=_item_files, named_in="against"
+    ),
     "expression": RuleType(judge_expression, groups=_expression_groups, about=ABOUT),
 }
 
@@ -191,8 +207,22 @@ def files_read_by(rules: Sequence[Rule]) -> list[AnyPath]:
     """The outside files whose content decides with the settings of `rules`.
 
     Raises:
-        RecipeError: a file is not there, or the rules do not fit together (`check_rules`). Who asks which files there
-            are asks before anything is read, so that nothing is read in vain.
+        RecipeError: with its place; a file is not there, or the rules do not fit together (`check_rules`). Who asks
+            which files there are asks before anything is read, so that nothing is read in vain.
     """
     check_rules(rules)
-    return [path for rule in rules for path in RULES[rule.type].files(rule)]
+    return [path for position, rule in enumerate(rules) for path in _files_of(rule, position)]
+
+
+def _files_of(rule: Rule, position: int) -> Sequence[AnyPath]:
+    """The files of one rule, each of which is there."""
+    kind = RULES[rule.type]
+    with placed("rules", position, kind.named_in):
+        files = kind.files(rule)
+        for path in files:
+            if not path.is_file():
+                near = nearest_path(path) if isinstance(path, Path) else ""
+                raise RecipeError(
+                    f"there is no such file.{near}", where=str(path), hint="check the path in the recipe"
+                )
+    return files

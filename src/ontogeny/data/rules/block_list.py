@@ -69,7 +69,8 @@ def files_of(rule: BlockListRule) -> list[Path]:
     """The files that the rule reads, whose contents belong to what a result depends on.
 
     Raises:
-        DataError: one of its paths or categories is not there.
+        UsageError: one of its paths or categories is not there.
+        DataError: a folder holds no list.
     """
     return list_files(rule.paths, rule.categories)
 

@@ -32,9 +32,16 @@ READING = (
         "nested_too_deeply",
         "extraction_timeout",
         "extraction_failed",
+        "encrypted",
     ),
+    *("revisit", "http_status", "truncated", "damaged_page", "not_html"),
 )
-CORPUS = ("exact_duplicate", "near_duplicate", "repeated_spans", "contaminated", "context_only")
+QUESTIONS = ("no_description", "repeated_description", "also_in_training", "too_few_choices")
+"""Of the step `examples`, where it makes its own."""
+CORPUS = (
+    *("exact_duplicate", "near_duplicate", "exact_duplicate_of_old", "near_duplicate_of_old"),
+    *("repeated_spans", "contaminated", "context_only"),
+)
 RULES = (
     *("too_short", "too_long", "language_other", "language_unsure", "toxic_words"),
     *("blocked_domain", "blocked_url", "blocked_words"),
@@ -42,7 +49,7 @@ RULES = (
 FAMILIES = ("gopher_", "c4_", "fineweb_", "pii_")
 """What the reasons of the published rules and of `pii` begin with."""
 
-RESERVED = frozenset((*map(str, Fault), *READING, *CORPUS, *RULES))
+RESERVED = frozenset((*map(str, Fault), *READING, *QUESTIONS, *CORPUS, *RULES))
 
 
 def is_reserved(reason: str) -> bool:

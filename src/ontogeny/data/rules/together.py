@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ontogeny.core.errors import RecipeError
+from ontogeny.core.errors import RecipeError, placed
 from ontogeny.data.edits.c4_lines import COLUMNS, C4Lines
 from ontogeny.data.edits.mask_pii import MaskPii
 from ontogeny.data.pii.kinds import count_column
@@ -28,18 +28,18 @@ def check_rules(rules: Sequence[Any]) -> None:
     """Refuse rules that do not fit together.
 
     Raises:
-        RecipeError: an edit that a rule needs does not stand before it, an edit stands there twice, an expression names
-            a column that is not there or a reason that another rule gives.
+        RecipeError: with its place; an edit that a rule needs does not stand before it, an edit stands there twice, an
+            expression names a column that is not there or a reason that another rule gives.
     """
     known = {*columns_at_any_time()}
     for position, rule in enumerate(rules):
-        try:
+        with placed("rules", position):
             _check_edits(rule, rules[:position])
             if isinstance(rule, Expression):
-                refuse_unknown(rule, known)
-                _check_reason(rule, rules)
-        except RecipeError as error:
-            raise RecipeError(f"rules.{position}: {error.message}", hint=error.hint) from None
+                with placed("drop"):
+                    refuse_unknown(rule, known)
+                with placed("reason"):
+                    _check_reason(rule, rules)
         known |= set(columns_made_by(rule))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
+from ontogeny.core.errors import placed
 from ontogeny.core.remote import AnyPath
 from ontogeny.data.document import Document, Rejected
 from ontogeny.data.sources import csv, dialogue, jsonl, parquet, text
@@ -18,7 +19,7 @@ from ontogeny.data.sources.common_crawl import CommonCrawlSource, read_common_cr
 from ontogeny.data.sources.csv import CsvSource, read_csv
 from ontogeny.data.sources.dialogue import DialogueSource, read_dialogue
 from ontogeny.data.sources.docx import DocxSource, read_docx
-from ontogeny.data.sources.files import Reading, Unit, units_of
+from ontogeny.data.sources.files import Reading, Unit, rejected, units_of
 from ontogeny.data.sources.html import HtmlSource, read_html
 from ontogeny.data.sources.jsonl import JsonlSource, read_jsonl
 from ontogeny.data.sources.mail import MailSource, read_mail
@@ -35,6 +36,9 @@ from ontogeny.data.sources.streams import whole_files
 from ontogeny.data.sources.text import TextSource, read_text
 from ontogeny.data.sources.warc import WarcSource, read_warc
 from ontogeny.data.sources.wikipedia import WikipediaSource, read_wikipedia
+from ontogeny.records.compressed import DamagedStreamError
+from ontogeny.records.reading import WHOLE
+from ontogeny.records.row import BadRow, Fault, record_locator
 
 Source: TypeAlias = Annotated[
     TextSource
@@ -109,6 +113,34 @@ def files_read(source: Source) -> list[AnyPath]:
     return list(files()) if files else sorted({unit.path for unit in units_read(source)})
 
 
+def files_of_sources(sources: Sequence[Source]) -> set[AnyPath]:
+    """The files that all of a step's `sources` open.
+
+    Raises:
+        RecipeError: with its place; there are none of a name, or one is of another kind than its source.
+    """
+    read: set[AnyPath] = set()
+    for position, source in enumerate(sources):
+        with placed("sources", position, "path"):
+            read |= set(files_read(source))
+    return read
+
+
 def read_source(source: Source, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
-    """Every record of a unit of `source`; counted in `reading`."""
-    return SOURCES[source.type].read(source, unit, reading)
+    """Every record of a unit of `source`; counted in `reading`.
+
+    A file that gives none, and a compressed stream whose damage its reader leaves to us, are a bad row.
+    """
+    is_empty = unit.part == WHOLE and reading.resume_at is None
+    try:
+        for record in SOURCES[source.type].read(source, unit, reading):
+            is_empty = False
+            yield record
+        if not is_empty:
+            return
+        bad = BadRow(Fault.EMPTY_FILE, "there is nothing in this file", 0, record_locator(unit.path, 0))
+    except DamagedStreamError as error:
+        number = reading.count.total + 1
+        bad = BadRow(Fault.DAMAGED_COMPRESSION, str(error), number, record_locator(unit.path, number))
+    reading.count.add_bad(bad)
+    yield rejected(bad, source.source_name)

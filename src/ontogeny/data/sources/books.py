@@ -23,8 +23,9 @@ from ontogeny.data.sources.files import (
     rejected,
     required_text,
 )
-from ontogeny.data.sources.streams import open_limited, whole_files
-from ontogeny.records.formats import DamagedStreamError, Format, detect_format
+from ontogeny.data.sources.streams import whole_files
+from ontogeny.records.compressed import DamagedStreamError, open_bytes
+from ontogeny.records.formats import Format, detect_format
 from ontogeny.records.reading import parts_of, read_rows
 from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, byte_locator, sample_of
 
@@ -132,7 +133,7 @@ def _book_of(row: Row) -> _Book:
 def _text(source: BooksSource, unit: Unit, reading: Reading) -> Iterator[_Book | BadRow]:
     """The book of a text file."""
     try:
-        with open_limited(unit.path, reading.watch) as stream:
+        with open_bytes(unit.path, reading.watch) as stream:
             data = stream.read(MAX_RECORD_BYTES + 1)
     except DamagedStreamError as error:
         yield BadRow(Fault.DAMAGED_COMPRESSION, str(error), 1, byte_locator(unit.path, 0, 0))

@@ -23,10 +23,9 @@ from pydantic import Field, field_validator
 from ontogeny.data.document import Document, Rejected
 from ontogeny.data.sources.files import Reading, Unit, rejected
 from ontogeny.data.sources.pages import PageSource
-from ontogeny.data.sources.streams import open_limited
 from ontogeny.data.sources.warc import capture_document
 from ontogeny.data.sources.warc_records import captures_in
-from ontogeny.records.formats import DamagedStreamError
+from ontogeny.records.compressed import DamagedStreamError, open_bytes
 from ontogeny.records.jsonl import checked_row
 from ontogeny.records.lines import Line, read_lines
 from ontogeny.records.row import BadRow, Fault, byte_locator, offset_locator, record_locator, sample_of
@@ -89,7 +88,7 @@ def read_common_crawl(
     """One document for each line of an index whose record holds a page."""
     number, skip = 0, reading.resume_at or 0
     try:
-        with open_limited(unit.path, reading.watch) as stream:
+        with open_bytes(unit.path, reading.watch) as stream:
             for line in read_lines(stream):
                 if not line.data.strip():
                     continue

@@ -14,10 +14,10 @@ from typing import Literal
 from pydantic import Field
 
 from ontogeny.core.files import digest_bytes
-from ontogeny.data.document import Document, Rejected, Text, make_doc_id
-from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
-from ontogeny.data.sources.streams import MAX_RATIO, UNCHECKED_BYTES
+from ontogeny.data.document import Document, Rejected
+from ontogeny.data.sources.files import FileSource, Reading, Unit, plain_document, rejected
 from ontogeny.data.sources.xml_events import DamagedXmlError, parse
+from ontogeny.records.compressed import MAX_RATIO, UNCHECKED_BYTES
 from ontogeny.records.row import BadRow, Fault, byte_locator
 
 BODY, ABOUT = "word/document.xml", "docProps/core.xml"
@@ -72,7 +72,8 @@ class _LeftOutError(Exception):
 
 def read_docx(source: DocxSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
     """The text of one file."""
-    locator = byte_locator(unit.path, 0, unit.path.stat().st_size)
+    size = unit.path.stat().st_size
+    locator = byte_locator(unit.path, 0, size)
     try:
         text, date = _read(source, unit)
     except _LeftOutError as error:
@@ -89,20 +90,13 @@ def read_docx(source: DocxSource, unit: Unit, reading: Reading) -> Iterator[Docu
     ) as error:
         # KeyError: no such member; NotImplementedError, RuntimeError: a compression or encryption that zipfile lacks.
         bad = BadRow(Fault.DAMAGED_FILE, f"no readable DOCX: {error}", 1, locator)
+        if size == 0:
+            bad = BadRow(Fault.EMPTY_FILE, "the file is empty", 0, locator)
         reading.count.add_bad(bad)
         yield rejected(bad, source.source_name)
         return
     reading.count.add_good()
-    doc_id = make_doc_id(source.source_name, digest_bytes(unit.path.read_bytes()))
-    yield Document(
-        doc_id=doc_id,
-        group=doc_id,
-        source=source.source_name,
-        locator=locator,
-        content=Text(text),
-        license=source.license,
-        date=date,
-    )
+    yield plain_document(source, text, locator, key=digest_bytes(unit.path.read_bytes()), date=date)
 
 
 def _read(source: DocxSource, unit: Unit) -> tuple[str, str | None]:

@@ -17,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ontogeny.core.errors import RecipeError, nearest
 from ontogeny.core.remote import AnyPath, url_path
-from ontogeny.data.document import Content, Document, Rejected, digest_content, domain_of, make_doc_id
+from ontogeny.data.document import Content, Document, Rejected, Text, digest_content, domain_of, make_doc_id
 from ontogeny.records.accounting import RowCount
+from ontogeny.records.compressed import is_compressed, refuse_archive
 from ontogeny.records.formats import SUFFIXES, Format, bare_name, detect_format
 from ontogeny.records.paths import expand
-from ontogeny.records.reading import WHOLE, Part, parts_of, read_rows
+from ontogeny.records.reading import WHOLE, Part, missing_column, parts_of, read_rows
 from ontogeny.records.row import BadRow, Fault, Row, Value, sample_of
 
 ABOUT = ("id", "group", "date", "license", "language", "url", "domain")
@@ -152,9 +153,12 @@ def files_of(source: FileSource, formats: tuple[Format, ...]) -> list[tuple[AnyP
     """The files of `source` with their format, sorted by path.
 
     Raises:
-        RecipeError: nothing of that name, or a file whose suffix says that it is something else.
+        RecipeError: nothing of that name, or a file whose suffix says that it is something else, or an archive.
     """
-    return [(path, _format_of(path, formats)) for path in expand(source.path)]
+    paths = expand(source.path)
+    for path in paths:
+        refuse_archive(path)
+    return [(path, _format_of(path, formats)) for path in paths]
 
 
 def _format_of(path: AnyPath, formats: tuple[Format, ...]) -> Format:
@@ -162,6 +166,12 @@ def _format_of(path: AnyPath, formats: tuple[Format, ...]) -> Format:
         found = detect_format(path)
     except RecipeError:
         return formats[0]  # an unknown suffix: the type that the recipe names decides
+    if found is Format.PARQUET and is_compressed(path):
+        raise RecipeError(
+            "a Parquet file is compressed within, and is not read packed once more",
+            where=str(path),
+            hint="unpack it and give the path of what it held",
+        )
     if found in formats:
         return found
     type_name = {Format.TSV: Format.CSV, Format.JSON: Format.JSONL}.get(found, found)
@@ -255,15 +265,28 @@ def required_text(row: Row, name: str) -> str:
         UnfitRowError: no such column, or no text in it.
     """
     if name not in row.values:
-        there = ", ".join(map(str, row.values)) or "none"
-        raise UnfitRowError(
-            Fault.MISSING_COLUMN,
-            f"no column {name!r}; there are: {there}.{nearest(name, map(str, row.values))}",
-        )
+        raise UnfitRowError(Fault.MISSING_COLUMN, missing_column(row, name).detail)
     value = row.values[name]
     if not isinstance(value, str):
         raise UnfitRowError(Fault.WRONG_TYPE, f"column {name!r} holds {type(value).__name__}, not text")
     return value
+
+
+def plain_document(
+    source: FileSource, text: str, locator: str, *, key: str | None = None, date: str | None = None
+) -> Document:
+    """`text` as a document that is a group by itself, known by `key`, or else by its content."""
+    content = Text(text)
+    doc_id = make_doc_id(source.source_name, key or digest_content(content))
+    return Document(
+        doc_id=doc_id,
+        group=doc_id,
+        source=source.source_name,
+        locator=locator,
+        content=content,
+        license=source.license,
+        date=date,
+    )
 
 
 def rejected(row: BadRow, source: str) -> Rejected:

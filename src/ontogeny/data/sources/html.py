@@ -8,8 +8,7 @@ from typing import Literal
 from ontogeny.data.document import Document, Rejected
 from ontogeny.data.sources.files import Reading, Unit, rejected
 from ontogeny.data.sources.pages import Page, PageSource, page_document
-from ontogeny.data.sources.streams import open_limited
-from ontogeny.records.formats import DamagedStreamError
+from ontogeny.records.compressed import DamagedStreamError, open_bytes
 from ontogeny.records.row import BadRow, Fault, byte_locator
 
 SIGNATURES = {
@@ -32,7 +31,7 @@ class HtmlSource(PageSource):
 def read_html(source: HtmlSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
     """The page of one file, compressed or not."""
     try:
-        with open_limited(unit.path, reading.watch) as stream:
+        with open_bytes(unit.path, reading.watch) as stream:
             data = stream.read(source.max_page_bytes + 1)
         fault = _fault(data)
     except DamagedStreamError as error:

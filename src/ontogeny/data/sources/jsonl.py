@@ -1,4 +1,4 @@
-"""JSON lines, or a JSON array of objects, with a `text` column; `.gz` and `.zst` included."""
+"""JSON lines, or a JSON array of objects, with a `text` column, compressed or not."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ from ontogeny.data.extract.decode import decode_page
 from ontogeny.data.extract.extracted import NotExtractedError
 from ontogeny.data.extract.fragment import fragment_text
 from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
-from ontogeny.data.sources.streams import open_limited, skip_bytes
-from ontogeny.records.formats import DamagedStreamError
+from ontogeny.data.sources.streams import skip_bytes
+from ontogeny.records.compressed import DamagedStreamError, open_bytes
 from ontogeny.records.row import BadRow, Fault, byte_locator, record_locator, sample_of
 
 MAX_MESSAGE_BYTES = 32 << 20
@@ -47,7 +47,7 @@ class MailSource(FileSource):
 def read_mail(source: MailSource, unit: Unit, reading: Reading) -> Iterator[Document | Rejected]:
     """One document a message."""
     try:
-        with open_limited(unit.path, reading.watch) as stream:
+        with open_bytes(unit.path, reading.watch) as stream:
             for start, end, data in _messages(stream, source.max_message_bytes, reading.resume_at or 0):
                 reading.begin(start)
                 reading.count.add_good()

@@ -26,7 +26,7 @@ class PageSource(FileSource):
     """Settings of a source of web pages."""
 
     extract: Mode = "fast"
-    """`fast`: resiliparse. `quality`: trafilatura, some 20 times slower. `union`: both and more, the best kept."""
+    """`fast`: resiliparse. `quality`: trafilatura, about ten times slower. `union`: both and more, the best kept."""
 
     max_page_bytes: int = Field(MAX_PAGE_BYTES, ge=1)
     """Larger pages are left out as `page_too_large`."""

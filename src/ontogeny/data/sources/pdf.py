@@ -10,10 +10,10 @@ from pydantic import Field
 
 from ontogeny.core.errors import RecipeError
 from ontogeny.core.files import digest_bytes
-from ontogeny.data.document import Document, Rejected, Text, make_doc_id
+from ontogeny.data.document import Document, Rejected
 from ontogeny.data.extract.extracted import NotExtractedError
 from ontogeny.data.extract.workers import Limits, shared_worker
-from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
+from ontogeny.data.sources.files import FileSource, Reading, Unit, plain_document, rejected
 from ontogeny.records.row import BadRow, Fault, byte_locator, sample_of
 
 MAX_FILE_BYTES = 256 << 20
@@ -83,16 +83,7 @@ def read_pdf(source: PdfSource, unit: Unit, reading: Reading) -> Iterator[Docume
         yield left_out(NO_TEXT, f"{len(found['pages'])} pages without text: a scan?")
         return
     reading.count.add_good()
-    doc_id = make_doc_id(source.source_name, digest_bytes(data))
-    yield Document(
-        doc_id=doc_id,
-        group=doc_id,
-        source=source.source_name,
-        locator=locator,
-        content=Text(text),
-        license=source.license,
-        date=found["date"],
-    )
+    yield plain_document(source, text, locator, key=digest_bytes(data), date=found["date"])
 
 
 def encodable(text: str) -> str:

@@ -18,10 +18,9 @@ from ontogeny.data.document import Document, Rejected, Text, domain_of, make_doc
 from ontogeny.data.extract.extracted import NotExtractedError
 from ontogeny.data.extract.fragment import fragment_text
 from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
-from ontogeny.data.sources.streams import open_limited
 from ontogeny.data.sources.threads import Post, open_threads
 from ontogeny.data.sources.xml_events import DamagedXmlError, items
-from ontogeny.records.formats import DamagedStreamError
+from ontogeny.records.compressed import DamagedStreamError, open_bytes
 from ontogeny.records.row import BadRow, Fault, byte_locator, record_locator, sample_of
 
 QUESTION, ANSWER = "1", "2"
@@ -124,7 +123,7 @@ def _posts(unit: Unit, reading: Reading) -> Iterator[Post | BadRow]:
     """Every row; the last one is bad where the file is damaged or empty."""
     rows, number = _Rows(), 0
     try:
-        with open_limited(unit.path, reading.watch) as stream:
+        with open_bytes(unit.path, reading.watch) as stream:
             for row, start, end in items(stream, rows):
                 number += 1
                 own, question = _whole(row.get("Id", "")), row.get("PostTypeId") == QUESTION

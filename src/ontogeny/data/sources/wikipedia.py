@@ -1,4 +1,4 @@
-"""Wikipedia dumps: `pages-articles.xml`, plain or `.bz2`, `.gz`, `.zst`; one document an article.
+"""Wikipedia dumps: `pages-articles.xml`, plain or compressed; one document an article.
 
 The format is MediaWiki's export (https://www.mediawiki.org/xml/export-0.11.xsd). Pages are read as they stream by, in
 memory bounded by one page. Redirects and pages that are no articles are left out, with their reason.
@@ -16,10 +16,9 @@ from pydantic import Field
 
 from ontogeny.data.document import Document, Rejected, Text, domain_of, make_doc_id
 from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
-from ontogeny.data.sources.streams import open_limited
 from ontogeny.data.sources.xml_events import DamagedXmlError, items
 from ontogeny.data.wikitext import plain_text
-from ontogeny.records.formats import DamagedStreamError
+from ontogeny.records.compressed import DamagedStreamError, open_bytes
 from ontogeny.records.row import BadRow, Fault, byte_locator, record_locator, sample_of
 
 LICENSES = (("2023-06-07", "CC-BY-SA-4.0"), ("", "CC-BY-SA-3.0"))
@@ -147,7 +146,7 @@ def read_wikipedia(source: WikipediaSource, unit: Unit, reading: Reading) -> Ite
     dump, number, skip = _Dump(), 0, reading.resume_at or 0
     bad: BadRow | None = None
     try:
-        with open_limited(unit.path, reading.watch) as stream:
+        with open_bytes(unit.path, reading.watch) as stream:
             for number, page in enumerate(items(stream, dump), start=1):
                 if number > skip:
                     reading.begin(number - 1)
