@@ -11,6 +11,7 @@ import pytest
 from ontogeny.core.progress import QuietProgress
 from ontogeny.core.workers import Executor
 from ontogeny.data.step import CURATE, EXAMPLES
+from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Step
 from ontogeny.records.parts import Stored, read_parts
 
@@ -47,6 +48,7 @@ def run_step(
     workers: int | None = None,
     executor: Executor = "local",
     exist_ok: bool = False,
+    inputs: Mapping[str, Artifact] | None = None,
 ) -> Made:
     """Run `step` by itself, as the runner would."""
     config = step.config.model_validate(settings)
@@ -61,7 +63,7 @@ def run_step(
         workers=workers,
         executor=executor,
     )
-    return Made(context.payload, step.run(config, {}, context))
+    return Made(context.payload, step.run(config, inputs or {}, context))
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def test_bad_lists_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no such block list"):
         BlockList.load([tmp_path / "none"])
     (tmp_path / "adult").mkdir()
-    with pytest.raises(DataError, match=r"no category 'adlut'. Did you mean 'adult'\?"):
+    with pytest.raises(UsageError, match=r"no category 'adlut'. Did you mean 'adult'\?"):
         BlockList.load([tmp_path], ["adlut"])
     with pytest.raises(DataError, match="no file called 'domains' or 'urls'"):
         BlockList.load([tmp_path])

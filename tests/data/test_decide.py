@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ontogeny.data.decide import KEPT, Decisions, Reason, decide, put_in_order
+from ontogeny.data import order
+from ontogeny.data.decide import KEPT, OLD, Decisions, OldCorpus, Reason, decide, put_in_order
+from ontogeny.data.dedup import exact
 from ontogeny.data.order import BETWEEN_EQUALS
-from tests.data.stubs import in_memory
+from tests.data.stubs import InMemory, in_memory
+from tests.data.test_order import peak_of, tiny
 
 
 @settings(deadline=None, max_examples=60)
@@ -60,3 +65,46 @@ def test_what_was_dropped_keeps_its_first_reason() -> None:
     ]
     assert found.score[1:].tolist() == [0.5, 3.0]
     assert found.keeper.tolist() == [-1, 0, -1]
+
+
+def keyed(pairs: list[tuple[int, int]]) -> InMemory:
+    """Documents with these digests and ids."""
+    columns: dict[str, list[object]] = {name: [name] * len(pairs) for name in BETWEEN_EQUALS}
+    columns["digest"], columns["doc_id"] = ([f"{pair[at]:032x}" for pair in pairs] for at in (0, 1))
+    return in_memory({**columns, "size_bytes": [1] * len(pairs)})
+
+
+def test_old_documents_stand_before_others_of_their_digest_and_are_not_judged() -> None:
+    old = {"first": [keyed([(1, 9)]), keyed([(3, 9)])], "none": [], "second": [keyed([(2, 9), (1, 8)])]}
+    new = [keyed([(1, 1), (2, 1)]), keyed([(4, 1), (1, 9)])]
+    found = decide(new, (), (), old)
+    assert found.digest[:, 1].tolist() == [1, 1, 1, 1, 2, 2, 3, 4]
+    assert (found.reason == OLD).tolist() == [True, True, False, False, True, False, True, False]
+    assert found.doc_id[:4, 1].tolist() == [8, 9, 1, 9]
+    assert found.old == [
+        OldCorpus("first", range(2, 4)),
+        OldCorpus("none", range(4, 4)),
+        OldCorpus("second", range(4, 5)),
+    ]
+    assert found.old_portions == range(2, 5)
+    found.drop(np.ones(len(found), dtype=np.bool_), Reason("all"))
+    assert (found.reason == OLD).sum() == 4 == found.dropped.sum()
+    before = found.portion.tolist(), found.row.tolist()
+    assert put_in_order(found).tolist() == list(range(8))
+    assert (found.portion.tolist(), found.row.tolist()) == before
+
+
+def test_a_further_old_document_takes_as_few_bytes_as_another() -> None:
+    def work(portions: list[InMemory]) -> None:
+        found = decide(portions[:10], (), (), {"old": portions[10:]})
+        exact.drop_exact_duplicates(found, all_copies=True)
+        exact.rename_repeated_ids(found)
+
+    few, many = tiny(40_000, "different"), tiny(80_000, "different")
+    with (
+        patch.object(order, "BLOCK_ROWS", 1000),
+        patch.object(order, "WORDS_BYTES", 1000),
+        patch.object(exact, "RANGE_ROWS", 4000),
+    ):
+        further = peak_of(lambda: work(many)) - peak_of(lambda: work(few))
+    assert further / 40_000 <= 60

@@ -85,7 +85,9 @@ def test_splitting_a_file_does_not_change_the_corpus(tmp_path: Path) -> None:
 def test_hopeless_sources_stop_early_unless_everything_is_allowed(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [*([{"body": "x"}] * 2_000), {"text": "x", "group": "json"}])
     sources = [{"type": "jsonl", "path": path}]
-    with pytest.raises(DataError, match="1,000 of 1,000 rows"):
+    with pytest.raises(
+        RecipeError, match=r"none of the 1,000 rows read has .*: no column 'text'; there are: body"
+    ):
         run_step(CURATE, {"sources": sources, "max_bad_fraction": 0.5}, tmp_path / "strict")
     made = run_step(CURATE, {"sources": sources, "max_bad_fraction": 1.0}, tmp_path / "lenient")
     assert made.outputs.metrics["dropped"] == {"missing_column": 2_000}

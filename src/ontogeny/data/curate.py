@@ -5,23 +5,25 @@
 
 Portions are kept between runs, by what they were read from and how, so a rule with another threshold reads no text
 again, and a file more means reading that file. Nothing depends on the order in which records come, so neither files,
-workers nor machines can change the result.
+workers nor machines can change the result. Documents of corpora made before stand among the others while copies are
+looked for, and are not written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ontogeny.core.compiled import start_numba
-from ontogeny.core.errors import DataError
+from ontogeny.core.errors import DataError, RecipeError
 from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.core.workers import ALONE, Workers, run_tasks
-from ontogeny.data.batch import EMPTY
 from ontogeny.data.decide import Decisions, decide
+from ontogeny.data.dedup.against import gone_for_old, old_figures
 from ontogeny.data.dedup.exact import drop_exact_duplicates, rename_repeated_ids
 from ontogeny.data.dedup.guards import losses, source_alarms, stop_or_say
 from ontogeny.data.dedup.near import ExactDedup, NearDedup
@@ -39,6 +41,7 @@ from ontogeny.data.intake import (
 )
 from ontogeny.data.normalise import Normalise
 from ontogeny.data.portions import Portion, portions_in
+from ontogeny.data.remedies import remedy_for
 from ontogeny.data.rules import Rule
 from ontogeny.data.rules.decontaminate import Decontaminate
 from ontogeny.data.sources.files import Reading
@@ -52,17 +55,6 @@ if TYPE_CHECKING:
 
     from ontogeny.data.decontaminate.corpus import Contamination
     from ontogeny.data.dedup.spans_corpus import Cutting
-
-REMEDIES = {
-    EMPTY: "look at the text column: `columns: {text: ...}` may name the wrong one",
-    "too_short": "lower `min_chars` or `min_bytes` of the length rule",
-    Fault.DAMAGED_FILE: "see that the files are what their source's `type` says, and fetch them again",
-    Fault.NOT_FETCHED: "see that the addresses answer, and run it again",
-    "contaminated": "raise `min_share` or `min_hits` of the decontaminate rule, or look at contamination.parquet",
-    "context_only": "write `context: keep` in the decontaminate rule",
-    "repeated_spans": "lower `min_words_left` or raise `min_words` of `spans`",
-    "too_long": "raise `max_chars` or `max_bytes` of the length rule",
-}
 
 
 @dataclass(frozen=True)
@@ -79,8 +71,13 @@ class Treatment:
     @property
     def intake(self) -> Intake:
         """The part of it that reading needs."""
+        return replace(self.old_intake, rules=self.rules)
+
+    @property
+    def old_intake(self) -> Intake:
+        """The part of it that corpora made before need: their texts were edited and judged already."""
         near = self.dedup if isinstance(self.dedup, NearDedup) else None
-        return Intake(self.shape, self.normalise, self.rules, near)
+        return Intake(self.shape, self.normalise, (), near)
 
 
 def read_units(
@@ -93,6 +90,7 @@ def read_units(
 
     Raises:
         DataError: too many rows of a source are bad; names the first of them. Or a worker died.
+        RecipeError: no row of a source has a column that is asked for.
     """
     results: dict[int, UnitRead] = {}
     watch = _Watch(jobs, advance)
@@ -129,6 +127,7 @@ def curate(
     treatment: Treatment,
     *,
     payload: Path,
+    against: Mapping[str, Sequence[Portion]] = MappingProxyType({}),
     scratch: Path | None = None,
     workers: Workers = ALONE,
     progress: Progress | None = None,
@@ -136,6 +135,7 @@ def curate(
     """Write the documents of `portions` that stay, and everything that does not, into `payload`.
 
     Args:
+        against: portions of corpora made before, by name, whose documents are not written again; copies of them go.
         scratch: where texts lie until they are written: those that lose repeated passages, and all of them in runs
             where there are many portions; beside `payload` by default.
 
@@ -144,11 +144,11 @@ def curate(
             sums do not close.
     """
     progress = progress or QuietProgress()
+    against = against if portions else {}  # without a document there is nothing to hold against anything
     if treatment.shape == "text":
-        lacking = [portion for portion in portions if missing_signals(portion, treatment.intake)]
-        for _ in run_tasks(partial(add_signals, intake=treatment.intake), lacking, workers):
-            pass
-    found = decide(portions, treatment.rules, treatment.intake.needs)
+        _complete(portions, treatment.intake, workers)
+        _complete([each for old in against.values() for each in old], treatment.old_intake, workers)
+    found = decide(portions, treatment.rules, treatment.intake.needs, against)
     contaminations = _search_items(found, treatment.rules)
     _drop_copies(found, treatment.dedup, progress)
     scratch = scratch or payload.parent
@@ -162,6 +162,7 @@ def curate(
         contamination=[each.figures() for each in contaminations],
         repeated_ids=int(found.renamed.sum()),
         edits=edit_figures(portions, [rule.type for rule in treatment.rules]),
+        against=old_figures(found),
     )
     if cutting is not None:
         from ontogeny.data.dedup.spans_table import SPANS_FILE, write_spans
@@ -181,6 +182,13 @@ def curate(
     return tally
 
 
+def _complete(portions: Sequence[Portion], intake: Intake, workers: Workers) -> None:
+    """Compute the signals that `portions` lack."""
+    lacking = [portion for portion in portions if missing_signals(portion, intake)]
+    for _ in run_tasks(partial(add_signals, intake=intake), lacking, workers):
+        pass
+
+
 def _drop_copies(found: Decisions, dedup: ExactDedup | NearDedup | None, progress: Progress) -> None:
     """Drop copies as `dedup` has it; whatever it says, of records with one id and one content one stays."""
     if dedup is None:
@@ -195,6 +203,8 @@ def _drop_copies(found: Decisions, dedup: ExactDedup | NearDedup | None, progres
 
         drop_near_duplicates(found, dedup, progress.note)
     if dedup.max_source_loss is not None:
+        left_by_rules &= ~gone_for_old(found)
+        exact &= left_by_rules
         stop_or_say(source_alarms(dedup, losses(found, left_by_rules, exact)), dedup, progress.note)
 
 
@@ -292,10 +302,12 @@ def _check(tally: Tally, treatment: Treatment, *, read: int) -> None:
             raise DataError("the sources hold no document", hint="look at their paths")
         reason, count = tally.dropped.most_common(1)[0]
         first = next((sample.detail for sample in tally.samples[reason] if sample.detail), "")
-        raise DataError(
+        # A column that no row has is the recipe's mistake, as where few bad rows are allowed.
+        kind = RecipeError if reason == Fault.MISSING_COLUMN and count == read else DataError
+        raise kind(
             f"of {read:,} documents none is left; {count:,} were dropped as {reason}"
             + (f", the first since: {first}" if first else ""),
-            hint=REMEDIES.get(reason, "look at what the sources hold and at the rules of this step"),
+            hint=remedy_for(reason),
         )
     if tally.kept == tally.held_out_documents and treatment.held_out_fraction < 1:
         hint = "lower `held_out_fraction`, or give more groups: the split never divides a group"
@@ -304,6 +316,6 @@ def _check(tally: Tally, treatment: Treatment, *, read: int) -> None:
             reason, count = tally.dropped.most_common(1)[0]
             gone = f"of {read:,} documents {count:,} were dropped as {reason}, and "
             if count > tally.kept:  # it is the drops that left so few
-                hint = f"{REMEDIES.get(reason, 'look at the rules and the `dedup` of this step')}; or {hint}"
+                hint = f"{remedy_for(reason)}; or {hint}"
         stay = "the one that stays falls" if tally.kept == 1 else f"all {tally.kept:,} that stay fall"
         raise DataError(f"{gone}{stay} into the held-out split: none is left to train on", hint=hint)

@@ -10,18 +10,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ontogeny.data.batch import EMPTY
-from ontogeny.data.order import Keys, Order, blocks, corpus_order, permute, places_in
+from ontogeny.data.order import NONE, Keys, Order, blocks, corpus_order, permute, places_in
 from ontogeny.data.portions import EDITS, Portion, hex_keys, signals_name
 from ontogeny.data.rules import RULES, Need, Rule, edits_among, judge
 from ontogeny.data.signals.group import Columns
 
 KEPT = -1
+OLD = -2
+"""For a reason: a document of a corpus made before, for which others may go. It stays there and is not written here."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,14 @@ class Place(NamedTuple):
     column: str
 
 
+@dataclass(frozen=True)
+class OldCorpus:
+    """A corpus made before: its name, and the numbers of the portions that hold its documents."""
+
+    name: str
+    portions: range
+
+
 NOTHING_LEFT = Reason(EMPTY, "nothing is left after edits")
 
 
@@ -48,9 +59,10 @@ class Decisions:
 
     `signals` names the columns that rules decided over, and says where in a portion each is; of a text before its last
     edits, `NAME@K` is what NAME was after K edits, where NAME itself was needed later too.
-    `portion` and `row` (n,) lead to the document; `reason` (n,) int16 is KEPT or a position in `reasons`; `score` (n,)
-    float64 is nan where no number decided; `keeper` (n,) int32 is the position of the document that stays in its place,
-    or -1; `renamed` (n,) bool marks those kept under a new id.
+    `portion` and `row` (n,) lead to the document; `reason` (n,) int16 is KEPT, OLD or a position in `reasons`; `score`
+    (n,) float64 is nan where no number decided; `keeper` (n,) int32 is the position of the document that stays in its
+    place, or -1; `renamed` (n,) bool marks those kept under a new id. `old` are the corpora that documents are held
+    against; their portions follow each other.
     """
 
     portions: Sequence[Portion]
@@ -64,15 +76,27 @@ class Decisions:
     keeper: npt.NDArray[np.int32]
     renamed: npt.NDArray[np.bool_]
     reasons: list[Reason] = field(default_factory=list)
+    old: Sequence[OldCorpus] = ()
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def old_portions(self) -> range:
+        """The numbers of the portions of corpora made before."""
+        return range(self.old[0].portions.start, self.old[-1].portions.stop) if self.old else NONE
 
     @property
     def kept(self) -> npt.NDArray[np.bool_]:
         """(n,) True where a document stays."""
         kept: npt.NDArray[np.bool_] = self.reason == KEPT
         return kept
+
+    @property
+    def dropped(self) -> npt.NDArray[np.bool_]:
+        """(n,) True where a document goes."""
+        dropped: npt.NDArray[np.bool_] = self.reason > KEPT
+        return dropped
 
     def drop(
         self,
@@ -111,23 +135,31 @@ class Decisions:
         return self.reasons.index(reason)
 
 
-def decide(portions: Sequence[Portion], rules: Sequence[Rule], needs: Sequence[Need]) -> Decisions:
+def decide(
+    portions: Sequence[Portion],
+    rules: Sequence[Rule],
+    needs: Sequence[Need],
+    against: Mapping[str, Sequence[Portion]] = MappingProxyType({}),
+) -> Decisions:
     """The documents of `portions` as the first rule of `rules` that drops them decides.
 
-    `needs` are the signals that stay with the documents.
+    `needs` are the signals that stay with the documents. `against` are the portions of corpora made before, by name:
+    their documents stand among the others and are not judged.
     """
-    count = [portion.counts["documents"] for portion in portions]
-    total = sum(count)
-    portion = np.repeat(np.arange(len(portions), dtype=np.int32), count)
+    every = [*portions, *itertools.chain.from_iterable(against.values())]
+    count = [portion.counts["documents"] for portion in every]
+    total, judged = sum(count), sum(count[: len(portions)])
+    old = _numbered(against, first=len(portions))
+    portion = np.repeat(np.arange(len(every), dtype=np.int32), count)
     row = np.concatenate([np.arange(each, dtype=np.int32) for each in [0, *count]])
-    digest, doc_id = _read_keys(portions, count)
-    order = corpus_order(digest, doc_id, portion, row, portions)
+    digest, doc_id = _read_keys(every, count)
+    order = corpus_order(digest, doc_id, portion, row, every, range(len(portions), len(every)))
     for column in (portion, row, *digest.T, *doc_id.T):
         permute(column, order)
     places = places_in(order)
     del order
     found = Decisions(
-        portions,
+        every,
         _signals_of(rules, needs, portions),
         portion=portion,
         row=row,
@@ -137,10 +169,23 @@ def decide(portions: Sequence[Portion], rules: Sequence[Rule], needs: Sequence[N
         score=np.full(total, np.nan, dtype=np.float64),
         keeper=np.full(total, -1, dtype=np.int32),
         renamed=np.zeros(total, dtype=np.bool_),
+        old=old,
     )
-    for each, here in _stretches(portions, count):
-        _judge_portion(found, each, places[here], rules)
+    for each, here in _stretches(every, count):
+        if here.start < judged:
+            _judge_portion(found, each, places[here], rules)
+        else:
+            found.reason[places[here]] = OLD
     return found
+
+
+def _numbered(against: Mapping[str, Sequence[Portion]], first: int) -> list[OldCorpus]:
+    """The corpora of `against`, whose portions are numbered from `first` on."""
+    old = []
+    for name, portions in against.items():
+        old.append(OldCorpus(name, range(first, first + len(portions))))
+        first += len(portions)
+    return old
 
 
 def _stretches(portions: Sequence[Portion], count: Sequence[int]) -> Iterator[tuple[Portion, slice]]:
@@ -203,7 +248,8 @@ def _judge_portion(found: Decisions, portion: Portion, places: Order, rules: Seq
 
 def put_in_order(found: Decisions) -> npt.NDArray[np.int64]:
     """Order `found` as a corpus is; the new position (n,) of each document."""
-    order = corpus_order(found.digest, found.doc_id, found.portion, found.row, found.portions)
+    keys = (found.digest, found.doc_id, found.portion, found.row)
+    order = corpus_order(*keys, found.portions, found.old_portions)
     numbers = (found.portion, found.row, *found.digest.T, *found.doc_id.T)
     for column in (*numbers, found.reason, found.score, found.keeper, found.renamed):
         permute(column, order)

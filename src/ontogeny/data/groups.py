@@ -100,7 +100,7 @@ def in_groups(
             for portion in found.portions
         ]
         with tempfile.TemporaryDirectory(dir=scratch, prefix="runs-") as folder:
-            if len(stores) > MANY_PORTIONS:
+            if np.count_nonzero(np.bincount(where.store)) > MANY_PORTIONS:  # of those that hold any of these
                 stores, where = _in_runs(stores, where, Path(folder))
             for part, table in _gathered(stores, where, group_bytes):
                 yield some[part], table

@@ -1,5 +1,7 @@
 """The order of a corpus: by digest, then doc_id, then whatever else is known of a document, its locator last.
 
+Among equal digests, documents of corpora made before come first.
+
 It is strict, so that of documents equal in content and id the same one comes first however the input was divided. What
 tells such documents apart is read for them alone. Numbers and strings are sorted as words of 32 bits, the least
 significant first, each packed with a position into 64 bits, in place: 12 bytes a document beside its keys and where it
@@ -42,6 +44,8 @@ BY_SIGNIFICANCE = (2, 3, 0, 1)
 Keys = npt.NDArray[np.uint64]
 """(n, 2): the first 16 bytes of a digest, or an id."""
 
+NONE = range(0)
+
 Order = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint32]
 
@@ -52,15 +56,28 @@ def blocks(count: int) -> Iterator[slice]:
 
 
 def corpus_order(
-    digest: Keys, doc_id: Keys, portion: Order, row: Order, portions: Sequence[Portion]
+    digest: Keys,
+    doc_id: Keys,
+    portion: Order,
+    row: Order,
+    portions: Sequence[Portion],
+    old: range = NONE,
 ) -> Order:
-    """The n documents in the order of a corpus, by their positions; `portion` and `row` (n,) lead to each."""
+    """The n documents in the order of a corpus, by their positions; `portion` and `row` (n,) lead to each.
+
+    `old` are the numbers of the portions of corpora made before.
+    """
     order, same_start = _by_first_bits(digest[:, 0])
 
+    def words_of(keys: Keys, rows: Order) -> Iterator[Words]:
+        words = keys.view(np.uint32)
+        yield from (_taken(words[:, place], rows) for place in BY_SIGNIFICANCE)
+
     def numbers(rows: Order) -> Iterator[Words]:
-        for keys in (doc_id, digest):
-            words = keys.view(np.uint32)
-            yield from (_taken(words[:, place], rows) for place in BY_SIGNIFICANCE)
+        yield from words_of(doc_id, rows)
+        if old:
+            yield (~are_in(old, _taken(portion, rows))).astype(np.uint32)
+        yield from words_of(digest, rows)
 
     def all_words(rows: Order) -> Iterator[Words]:
         for column in reversed(BETWEEN_EQUALS):
@@ -71,6 +88,12 @@ def corpus_order(
     del same_start
     _settle(order, _same_as_before(order, digest, doc_id), all_words)
     return order
+
+
+def are_in(numbers: range, portion: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """Which of `portion` (n,) are among `numbers`, which follow each other."""
+    within: npt.NDArray[np.bool_] = (portion >= numbers.start) & (portion < numbers.stop)
+    return within
 
 
 def permute(column: npt.NDArray[Any], order: Order) -> None:

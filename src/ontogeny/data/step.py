@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from ontogeny.core.files import digest_file
+from ontogeny.core.errors import placed
+from ontogeny.core.files import canonical_json, digest_file
 from ontogeny.core.remote import AnyPath
 from ontogeny.data.dedup.near import Dedup, ExactDedup, NearDedup
 from ontogeny.data.dedup.repeated import RepeatedSpans
@@ -19,7 +21,7 @@ from ontogeny.data.examples import EXAMPLE_SOURCES, ExampleSource, Task, example
 from ontogeny.data.normalise import Normalise
 from ontogeny.data.rules import Rule, files_read_by
 from ontogeny.data.rules.classifier import with_classifiers
-from ontogeny.data.sources import Source, files_read, units_read
+from ontogeny.data.sources import Source, files_of_sources, files_read, units_read
 from ontogeny.data.sources.files import Reading, Unit
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Step, StepConfig
@@ -94,11 +96,18 @@ class ExamplesConfig(StepConfig):
 
 def curate_files(config: CurateConfig) -> list[AnyPath]:
     """The files that the sources open and that the rules decide with."""
-    read = {path for source in config.sources for path in files_read(source)}
+    read = files_of_sources(config.sources)
     read |= set(files_read_by(config.rules))
     if isinstance(config.dedup, NearDedup):
-        refuse_unknown_score(config.dedup, config.rules)
+        with placed("dedup", "score"):
+            refuse_unknown_score(config.dedup, config.rules)
     return sorted(read)
+
+
+def labelled_files(config: ExamplesConfig) -> list[AnyPath]:
+    """The files that the source of `examples` opens."""
+    with placed("source", "path"):
+        return example_files(config.source)
 
 
 def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
@@ -112,8 +121,10 @@ def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Co
         spans=config.spans,
         held_out_fraction=config.held_out_fraction,
     )
+    named = config.dedup.against if config.dedup is not None else ()
+    against = [inputs[f"dedup.against.{number}"] for number in range(len(named))]
     inlets = inlets_of(config.sources)
-    return _run(inlets, treatment, config.max_bad_fraction, context, title="Corpus")
+    return _run(inlets, treatment, config.max_bad_fraction, context, title="Corpus", against=against)
 
 
 def run_examples(config: ExamplesConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
@@ -180,7 +191,13 @@ def _key(inlet: Inlet, unit: Unit, intake: Intake, context: Context) -> str:
 
 
 def _run(
-    inlets: list[Inlet], treatment: Treatment, max_bad_fraction: float, context: Context, *, title: str
+    inlets: list[Inlet],
+    treatment: Treatment,
+    max_bad_fraction: float,
+    context: Context,
+    *,
+    title: str,
+    against: Sequence[Artifact] = (),
 ) -> Outputs:
     from ontogeny.core.memory import give_memory_back, keep_memory
     from ontogeny.core.workers import Workers, usable_cores
@@ -189,16 +206,27 @@ def _run(
     from ontogeny.data.report import report_corpus
 
     jobs = unit_jobs(inlets, treatment.intake, max_bad_fraction, context)
-    if all(map(is_read, jobs)):
+    old_jobs = {corpus.name: _old_jobs(corpus, treatment.old_intake, context) for corpus in against}
+    every = [*jobs, *itertools.chain.from_iterable(old_jobs.values())]
+    if all(map(is_read, every)):
         keep_memory()  # what only writes uses the same blocks again and again
     else:
         give_memory_back()  # from one batch to the next
-    size = sum(job.size_bytes for job in jobs)
+    size = sum(job.size_bytes for job in every)
     workers = Workers(context.workers or (usable_cores() if size > SMALL_BYTES else 1), context.executor)
     with context.progress.bar("reading", total=size, unit="bytes") as bar:
         portions, readings = read_units(jobs, workers, advance=bar.advance)
-    places = {"payload": context.payload, "scratch": context.scratch}
-    tally = curate(portions, treatment, **places, workers=workers, progress=context.progress)
+        old = {name: read_units(each, workers, advance=bar.advance)[0] for name, each in old_jobs.items()}
+    tally = curate(
+        portions,
+        treatment,
+        payload=context.payload,
+        against=old,
+        scratch=context.scratch,
+        workers=workers,
+        progress=context.progress,
+    )
+    _say_if_spelled_otherwise(against, treatment, context)
     _tell(tally, readings, context)
     counts = [reading.count for reading in readings.values()]
     detected = {name: reading.detected for name, reading in readings.items()}
@@ -217,24 +245,34 @@ def _run(
     )
 
 
+def _old_jobs(corpus: Artifact, intake: Intake, context: Context) -> list[UnitJob]:
+    """What has to be read of a corpus made before; its manifest knows the content of its files."""
+    from ontogeny.data.dedup.against import read_corpus, units_of_corpus
+
+    units = units_of_corpus(corpus.path)
+    inlet = Inlet(corpus.name, units, [unit.path for unit in units], read_corpus, "a corpus")
+    known = {str(corpus.path / file.path): file.digest for file in corpus.manifest.files}
+    return unit_jobs([inlet], intake, 1.0, replace(context, external=known))
+
+
+def _say_if_spelled_otherwise(against: Sequence[Artifact], treatment: Treatment, context: Context) -> None:
+    """A note for each corpus whose texts were normalised in another way."""
+    here = treatment.normalise.model_dump(mode="json")
+    for corpus in against:
+        there = corpus.manifest.config.get("normalise", here)
+        if there != here:
+            context.progress.note(
+                f"{corpus.name} was made with normalise {canonical_json(there).decode()}, and this step has"
+                f" {canonical_json(here).decode()}: its texts are compared as this step spells them, but an exact copy"
+                " may be missed where its own spelling said less"
+            )
+
+
 def _tell(tally: Tally, readings: dict[str, Reading], context: Context) -> None:
     """Notes about what a user would want to know before the next step."""
-    from ontogeny.records.accounting import describe
-
     for reading in readings.values():
-        count = reading.count
-        if count.bad:
-            reasons = ", ".join(f"{reason} {number:,}" for reason, number in count.reasons.most_common())
-            context.progress.note(
-                f"{count.source}: {count.bad:,} unreadable rows ({reasons}), kept in dropped.parquet;"
-                f" the first: {describe(count.first_bad[0])}"
-            )
-        for row in count.cut_short:
-            file = row.locator.partition("#")[0]
-            place = f"behind row {row.number - 1:,}" if row.number > 1 else "at its beginning"
-            context.progress.note(
-                f"{file} is damaged {place} ({row.detail}): what could not be read there is lost"
-            )
+        for note in reading.count.notes():
+            context.progress.note(note)
     if tally.repeated_ids:
         what = f"{tally.repeated_ids:,} documents share an `id` with another one"
         context.progress.note(f"{what} and were kept under an id made of it and their content")
@@ -260,6 +298,6 @@ EXAMPLES = Step(
     config=ExamplesConfig,
     output="examples",
     run=run_examples,
-    external_files=lambda config: example_files(config.source),
+    external_files=labelled_files,
     summary=("documents_kept",),
 )

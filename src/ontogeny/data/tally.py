@@ -40,7 +40,7 @@ class Tally:
     of kept documents' dates, `languages` what is known of theirs; both count UNKNOWN. `extracted` are kept pages by
     what took their text out, in `union` the one that won, `extract_scores` the sums of their scores. `spans`
     are the figures of repeated passages, where they were cut; `edits` say what rules that edit took, by type, reason
-    and unit.
+    and unit; `against` says what went for documents of each corpus made before (`dedup.against`).
     """
 
     dropped_by_source: Counter[str] = field(default_factory=Counter)
@@ -59,6 +59,7 @@ class Tally:
     contamination: list[dict[str, Any]] = field(default_factory=list)
     spans: dict[str, Any] | None = None
     edits: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    against: dict[str, dict[str, Any]] = field(default_factory=dict)
     extracted: Counter[str] = field(default_factory=Counter)
     extract_scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     repeated_ids: int = 0
@@ -176,6 +177,7 @@ class Tally:
             **({"contamination": self.contamination} if self.contamination else {}),
             **({"spans": self.spans} if self.spans is not None else {}),
             **({"edits": self.edits} if self.edits else {}),
+            **({"against": self.against} if self.against else {}),
             **({"extractors": self._extractors()} if self.extracted else {}),
             "sources": {
                 name: {

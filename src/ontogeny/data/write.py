@@ -8,7 +8,7 @@ Rows come a row group at a time (`data.groups`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,13 +97,13 @@ def write_dropped(
                     table = table.append_column(name, pa.array([None] * len(table), schema.field(name).type))
             writer.write_table(table.select(schema.names).cast(schema))
 
-        places = np.flatnonzero(~found.kept)
+        places = np.flatnonzero(found.dropped)
         names = np.array([reason.name for reason in found.reasons] or [""])
         order = np.lexsort((places, names[found.reason[places]]))
         documents = partial(_documents, signals)
         for rows, table in in_groups(found, places[order], group_bytes, documents, scratch=scratch):
             write(_explained(_finished(table), found, rows))
-        portion, row = _rejected_in_order(found.portions)
+        portion, row = _rejected_in_order(found)
         for start in range(0, len(row), GROUP_ROWS):
             here = slice(start, start + GROUP_ROWS)
             write(gather(found.portions, portion[here], row[here], Portion.rejected))
@@ -155,9 +155,10 @@ def _with_signals(schema: pa.Schema, found: Decisions, signals: Mapping[str, Pla
     return schema
 
 
-def _rejected_in_order(portions: Sequence[Portion]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+def _rejected_in_order(found: Decisions) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Portion and row of every record that became no document, by reason and id, however the input was divided."""
-    tables = [portion.rejected().select(["reason", "doc_id"]) for portion in portions]
+    numbers = [number for number in range(len(found.portions)) if number not in found.old_portions]
+    tables = [found.portions[number].rejected().select(["reason", "doc_id"]) for number in numbers]
     reasons = np.array(
         [reason for table in tables for reason in table.column("reason").to_pylist()], dtype=str
     )
@@ -165,7 +166,7 @@ def _rejected_in_order(portions: Sequence[Portion]) -> tuple[npt.NDArray[np.int3
         [np.zeros((0, 2), np.uint64), *(hex_keys(table.column("doc_id")) for table in tables)]
     )
     order = np.lexsort((ids[:, 1], ids[:, 0], reasons))
-    portion = np.repeat(np.arange(len(tables), dtype=np.int32), [len(table) for table in tables])
+    portion = np.repeat(np.array(numbers, dtype=np.int32), [len(table) for table in tables])
     row = np.concatenate(
         [np.zeros(0, np.int32), *(np.arange(len(table), dtype=np.int32) for table in tables)]
     )
@@ -204,14 +205,18 @@ def _shown(score: float) -> str:
 
 
 def _keepers(found: Decisions, keeper: Rows) -> list[str]:
-    """The document that stays in the place of each, and where it is from; empty where none does."""
+    """The document that stays in the place of each, and where it is from; empty where none does. Of an old one, the
+    corpus comes last.
+    """
     told = [""] * len(keeper)
     has = np.flatnonzero(keeper >= 0)
     if len(has):
         kept = fetch(found, keeper[has], lambda portion: portion.documents(["doc_id", "locator", "digest"]))
         ids = with_ids(kept, found.renamed[keeper[has]]).column("doc_id").to_pylist()
-        for row, doc_id, locator in zip(has, ids, kept.column("locator").to_pylist(), strict=True):
-            told[row] = f"{doc_id} at {locator}"
+        locators, portions = kept.column("locator").to_pylist(), found.portion[keeper[has]].tolist()
+        for row, doc_id, locator, portion in zip(has, ids, locators, portions, strict=True):
+            old = [corpus.name for corpus in found.old if portion in corpus.portions]
+            told[row] = f"{doc_id} at {locator}" + "".join(f" in {name}" for name in old)
     return told
 
 

@@ -53,6 +53,7 @@ def near_of(
     portions: int = 1,
     scores: list[float] | None = None,
     read: list[int] | None = None,
+    old: int = 0,
 ) -> NearDuplicates:
     settings = settings or NearDedup()
     edges = np.linspace(0, len(texts), portions + 1).astype(int)
@@ -75,7 +76,7 @@ def near_of(
             read.extend(rows.tolist())
         return shingled([Slices.of(whole, rows)], settings.n_gram)
 
-    copies = Copies(rank_of(texts), size_bytes, score)
+    copies = Copies(rank_of(texts), size_bytes, score, old)
     return find_near_duplicates(
         settings, copies, signatures=signatures, samples=samples, shingles_of=shingles
     )
@@ -262,12 +263,14 @@ def test_samples_are_sorted_in_as_many_ranges_as_memory_needs() -> None:
     assert np.array_equal(sampled(samples, places, memory_bytes=512), whole)
 
 
-def reference_sample_pairs(samples: Samples, places: npt.NDArray[np.uint32]) -> set[tuple[int, int]]:
-    """By counting the probes of each that each other one has."""
+def reference_sample_pairs(
+    samples: Samples, places: npt.NDArray[np.uint32], old: int
+) -> set[tuple[int, int]]:
+    """By counting the probes of each that each other one has; old ones have none."""
     texts = [samples.values[low:high] for low, high in itertools.pairwise(samples.offsets)]
     found = set()
     for one, text in enumerate(texts):
-        probes = set(text[:PROBES].tolist())
+        probes = set(text[:PROBES].tolist()) if places[one] >= old else set()
         for other, samples_of_other in enumerate(texts):
             shared = len(probes & set(samples_of_other.tolist()))
             if one != other and shared and shared >= MIN_SHARED * len(probes):
@@ -276,14 +279,15 @@ def reference_sample_pairs(samples: Samples, places: npt.NDArray[np.uint32]) -> 
     return found
 
 
+@pytest.mark.parametrize("old", [0, 9])
 @pytest.mark.parametrize("memory_bytes", [512, 1 << 20])
-def test_pairs_by_samples_are_those_of_counting(memory_bytes: int) -> None:
+def test_pairs_by_samples_are_those_of_counting(memory_bytes: int, old: int) -> None:
     texts = corpus(14) + corpus(15) + corpus(16)
     samples = sample_shingles(Texts.of(texts), n_gram=5, sample_every=8)
     places = np.random.default_rng(0).permutation(len(texts)).astype(np.uint32)
-    found = sampled(samples, places, memory_bytes=memory_bytes)
+    found = sampled(samples, places, memory_bytes=memory_bytes, old=old)
     assert {(int(pair) >> 32, int(pair) & 0xFFFFFFFF) for pair in found} == reference_sample_pairs(
-        samples, places
+        samples, places, old
     )
 
 
@@ -352,11 +356,11 @@ def test_what_waits_on_disk_changes_nothing(seed: int) -> None:
         assert np.array_equal(getattr(found, name), getattr(on_disk, name), equal_nan=True)
 
 
-def crowds(count: int) -> Callable[[], NearDuplicates]:
-    """Work on so many documents, each with nine near copies."""
-    group = np.arange(count, dtype=np.uint32) // 10
+def crowds(count: int, old: int) -> Callable[[], NearDuplicates]:
+    """Work on so many documents, each with nine near copies; the last `old` are old ones."""
+    group = np.arange(count, dtype=np.uint32) % (count // 10)
     minhash = np.repeat(group[:, None], 14 * 8, axis=1)
-    copies = Copies(np.arange(count, dtype=np.int32), np.full(count, 50, dtype=np.uint32))
+    copies = Copies(np.arange(count, dtype=np.int32), np.full(count, 50, dtype=np.uint32), old=old)
 
     def shingles(rows: npt.NDArray[np.int64]) -> Shingled:
         return Shingled(np.repeat(group[rows], 10).astype(np.uint64), np.arange(len(rows) + 1) * 10)
@@ -373,7 +377,10 @@ def crowds(count: int) -> Callable[[], NearDuplicates]:
     return work
 
 
-def test_a_further_document_takes_few_bytes_whatever_it_resembles(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("old", "goes"), [(0.0, 0.9), (0.5, 0.5)])
+def test_a_further_document_takes_few_bytes_whatever_it_resembles(
+    old: float, goes: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for store in (spill.Spool, spill.SortedPairs):
         monkeypatch.setattr(store.__init__, "__kwdefaults__", {"repeats": False, "memory_bytes": 1 << 17})
         monkeypatch.setattr(store.__init__, "__defaults__", (1 << 17,))
@@ -381,12 +388,47 @@ def test_a_further_document_takes_few_bytes_whatever_it_resembles(monkeypatch: p
     monkeypatch.setattr(verify, "BLOCK_PAIRS", 1 << 10)
     peaks = []
     for count in (20_000, 20_000, 40_000):  # the first compiles
-        work = crowds(count)
+        work = crowds(count, old=int(old * count))
         tracemalloc.start()
         try:
             found = work()
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-        assert found.removed.sum() == 0.9 * count
+        assert found.removed.sum() == goes * count
     assert (peaks[2] - peaks[1]) / 20_000 <= 48
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 1, allow_subnormal=False))
+def test_old_documents_stay_and_what_they_hold_goes(seed: int, share: float) -> None:
+    texts = corpus(seed)
+    old = round(share * len(texts))
+    found = near_of(texts, old=old)
+    assert not found.removed[len(texts) - old :].any()
+    assert not found.removed[found.keeper[found.removed]].any()
+    held = [text.rsplit(maxsplit=3)[0] for text in texts if len(text.split()) > 120]
+    assert near_of([*held, *texts], old=len(texts)).removed[: len(held)].all()
+
+
+def test_old_documents_are_not_compared_with_each_other() -> None:
+    generator = Random(5)
+    words = prose(300, generator)
+    crowd = [" ".join(edited(words, 0.02, generator)) for _ in range(12)]
+    read: list[int] = []
+    found = near_of([" ".join(prose(300, generator)), *crowd], old=12, read=read)
+    assert not found.removed.any() and not read
+    copy = " ".join(edited(words, 0.02, generator))
+    joined = near_of([copy, " ".join(prose(300, generator)), *crowd], old=12, read=read)
+    assert np.flatnonzero(joined.removed).tolist() == [0] and joined.keeper[0] >= 2
+
+
+def test_a_new_document_that_an_old_one_contains_goes_though_it_is_longer() -> None:
+    """A new document of many bytes and an old one that says the same in fewer, and more besides."""
+    generator = Random(6)
+    words, more = prose(400, generator), prose(60, generator)
+    new = " ".join(f"{word}..." for word in words)
+    old = " ".join([*words, *more])
+    assert len(new) > len(old)
+    assert near_of([new, old]).keeper.tolist() == [-1, -1]
+    assert near_of([new, old], old=1).keeper.tolist() == [1, -1]

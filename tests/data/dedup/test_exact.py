@@ -11,22 +11,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ontogeny.data import order
-from ontogeny.data.decide import KEPT, Decisions, decide
+from ontogeny.data.decide import KEPT, OLD, Decisions, decide
 from ontogeny.data.dedup import exact
+from ontogeny.data.dedup.against import EXACT_DUPLICATE_OF_OLD
 from ontogeny.data.dedup.exact import EXACT_DUPLICATE, drop_exact_duplicates, rename_repeated_ids
 from ontogeny.data.order import BETWEEN_EQUALS
-from tests.data.stubs import in_memory
+from tests.data.stubs import InMemory, in_memory
 
 FIRST_DIGIT = np.uint64(60)
 
 
-def decisions(pairs: list[tuple[int, int]]) -> Decisions:
-    """Documents with these digests and ids, in the order of a corpus."""
+def decisions(pairs: list[tuple[int, int]], old: list[tuple[int, int]] | None = None) -> Decisions:
+    """Documents with these digests and ids, and old ones, in the order of a corpus."""
+    return decide([portion(pairs)], (), (), {} if old is None else {"old": [portion(old)]})
+
+
+def portion(pairs: list[tuple[int, int]]) -> InMemory:
     columns: dict[str, Any] = {name: [name] * len(pairs) for name in BETWEEN_EQUALS}
     columns["digest"], columns["doc_id"] = (
         [f"{pair[at]:x}".ljust(32, "0") for pair in pairs] for at in (0, 1)
     )
-    return decide([in_memory({**columns, "size_bytes": [1] * len(pairs)})], (), ())
+    return in_memory({**columns, "size_bytes": [1] * len(pairs)})
 
 
 def outcome(pairs: list[tuple[int, int]], *, all_copies: bool = True) -> list[str | None]:
@@ -88,3 +93,31 @@ def test_other_content_under_the_same_id_gets_an_id_of_its_own() -> None:
 
 def test_without_dedup_copies_stay_if_they_have_ids_of_their_own() -> None:
     assert outcome([(1, 3), (1, 4), (1, 4)], all_copies=False) == [None, None, EXACT_DUPLICATE]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=12),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=6),
+    st.integers(1, 4),
+)
+def test_new_documents_go_for_old_ones_of_their_content_in_whatever_block(
+    pairs: list[tuple[int, int]], old: list[tuple[int, int]], rows: int
+) -> None:
+    found = decisions(pairs, old)
+    with patch.object(order, "BLOCK_ROWS", rows), patch.object(exact, "RANGE_ROWS", 3):
+        drop_exact_duplicates(found, all_copies=True)
+        rename_repeated_ids(found)
+    held = {digest for digest, _ in old}
+    digest, doc_id = (keys[:, 0] >> FIRST_DIGIT for keys in (found.digest, found.doc_id))
+    assert (found.reason == OLD).sum() == len(old)
+    assert sorted(digest[found.kept].tolist()) == sorted({each for each, _ in pairs} - held)
+    for place in np.flatnonzero(found.dropped).tolist():
+        keeper = int(found.keeper[place])
+        assert digest[keeper] == digest[place]
+        of_old = found.reasons[found.reason[place]].name == EXACT_DUPLICATE_OF_OLD
+        assert of_old == (int(digest[place]) in held) == (found.reason[keeper] == OLD)
+    ids = doc_id[found.kept & ~found.renamed].tolist()
+    assert len(set(ids)) == len(ids)
+    assert not {each for _, each in old} & set(ids)
+    assert not found.renamed[found.reason == OLD].any()

@@ -17,8 +17,8 @@ def signatures_of(count: int, values: int, seed: int) -> np.ndarray[tuple[int, i
     return np.random.default_rng(seed).integers(0, values, (count, 12), dtype=np.uint32)
 
 
-def pairs_of(signatures: Blocks, places: npt.NDArray[np.uint32]) -> Pairs:
-    found = list(band_pairs(signatures, places, bands=4, rows=3))
+def pairs_of(signatures: Blocks, places: npt.NDArray[np.uint32], old: int = 0) -> Pairs:
+    found = list(band_pairs(signatures, places, bands=4, rows=3, old=old))
     return np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *found]))
 
 
@@ -46,6 +46,16 @@ def test_a_large_bucket_grows_by_a_few_pairs_for_each_document(
     found = pairs_of(lambda: [signatures], np.arange(1000, dtype=np.uint32))
     assert len(found) == sum(min(member, LEADERS + 1) for member in range(1000))
     assert set(range(1, 1000)) == {pair & 0xFFFFFFFF for pair in found.tolist()}
+
+
+@pytest.mark.parametrize("count", [40, 1000])
+@pytest.mark.parametrize("old", [1, 17, 40])
+def test_old_documents_are_paired_with_others_alone(count: int, old: int) -> None:
+    signatures = signatures_of(count, 6, seed=old)
+    places = np.random.default_rng(old).permutation(count).astype(np.uint32)
+    every = pairs_of(lambda: [signatures], places)
+    found = pairs_of(lambda: [signatures], places, old)
+    assert found.tolist() == every[(every & np.uint64(0xFFFFFFFF)) >= old].tolist()
 
 
 def test_documents_without_words_are_in_no_bucket() -> None:

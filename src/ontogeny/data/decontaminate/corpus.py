@@ -136,10 +136,12 @@ def _candidates(found: Decisions, rule: Decontaminate) -> Iterator[tuple[int, Te
 
 
 def proposals(found: Decisions, rule: Decontaminate) -> npt.NDArray[np.int32]:
-    """How many n-grams of items each document holds, (n,): the column of the rule."""
+    """How many n-grams of items each document holds, (n,): the column of the rule, which old documents lack."""
     name = overlap_name(rule)
     hits = np.zeros(len(found), dtype=np.int32)
     for number, portion in enumerate(found.portions):
+        if number in found.old_portions:
+            continue
         here = np.flatnonzero(found.portion == number)
         if len(here):
             place = found.signals[name]

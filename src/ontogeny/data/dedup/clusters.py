@@ -34,12 +34,14 @@ class Copies:
     """What tells n documents apart and which copy is the better, row by row.
 
     `rank` (n,) int32 is each one's position in the order of content digests, `size_bytes` (n,) uint32 the size of its
-    text, and `score` (n,) float64 the column that `NearDedup.score` names, where it names one.
+    text, and `score` (n,) float64 the column that `NearDedup.score` names, where it names one. The last `old` rows are
+    documents of corpora made before: better than all others, and settled among themselves.
     """
 
     rank: npt.NDArray[np.int32]
     size_bytes: npt.NDArray[np.uint32]
     score: npt.NDArray[np.float64] | None = None
+    old: int = 0
 
     def __len__(self) -> int:
         return len(self.rank)
@@ -92,12 +94,13 @@ def find_near_duplicates(
     compared texts.
     """
     row_of = best_first(settings, copies)
-    candidates = _candidates(settings, row_of, signatures, samples)
+    candidates = _candidates(settings, row_of, signatures, samples, copies.old)
     size_bytes = _at(copies.size_bytes, row_of)
     comparison = Comparison(
         candidates,
         lambda some: verify(some, settings, row_of=row_of, size_bytes=size_bytes, shingles_of=shingles_of),
-        BySize.of(size_bytes),
+        BySize.of(size_bytes, copies.old),
+        copies.old,
     )
     keeper = comparison.keepers()
     cluster = _in_rows(_numbered(comparison.linked()), row_of)
@@ -112,7 +115,7 @@ def find_near_duplicates(
 
 
 def best_first(settings: NearDedup, copies: Copies) -> Rows:
-    """The rows in the order of preference, as `settings.keep` has it."""
+    """The rows in the order of preference, as `settings.keep` has it; old ones before all others."""
     rows = np.arange(len(copies), dtype=np.int32)
     if not len(rows):
         return rows
@@ -124,6 +127,10 @@ def best_first(settings: NearDedup, copies: Copies) -> Rows:
         words = _descending(copies.score).view(np.uint32)
         for word in (words[::2], words[1::2]):  # of a number in memory the lower half comes first
             sort_by(rows, word)
+    if copies.old:
+        fresh = np.ones(len(rows), dtype=np.uint32)
+        fresh[-copies.old :] = 0
+        sort_by(rows, fresh)
     return rows
 
 
@@ -139,15 +146,18 @@ def _descending(score: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
 
 
 def _candidates(
-    settings: NearDedup, row_of: Rows, signatures: Blocks, samples: SampleBlocks | None
+    settings: NearDedup, row_of: Rows, signatures: Blocks, samples: SampleBlocks | None, old: int
 ) -> Spool[np.uint64]:
-    """Pairs of places that hashes propose, as better << 32 | worse, in ascending order."""
+    """Pairs of places that hashes propose, as better << 32 | worse, in ascending order.
+
+    The documents at the first `old` places are paired with others only.
+    """
     place_of = np.empty(len(row_of), dtype=np.uint32)
     _invert(row_of, place_of)
     every = SortedPairs()
-    _add_all(every, band_pairs(signatures, place_of, bands=settings.bands, rows=settings.rows))
+    _add_all(every, band_pairs(signatures, place_of, bands=settings.bands, rows=settings.rows, old=old))
     if samples is not None and settings.containment is not None:
-        _add_all(every, sample_pairs(samples, place_of, sample_every=settings.sample_every))
+        _add_all(every, sample_pairs(samples, place_of, sample_every=settings.sample_every, old=old))
     candidates = Spool[np.uint64](np.uint64)
     for pairs in every.blocks():
         candidates.add(pairs)

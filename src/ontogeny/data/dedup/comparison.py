@@ -25,13 +25,20 @@ LINKED_AT_ONCE = 1 << 14
 
 
 class Comparison:
-    """The pairs of `candidates` (sorted) that `compare` finds to be duplicates, as far as they matter."""
+    """The pairs of `candidates` (sorted) that `compare` finds to be duplicates, as far as they matter.
+
+    Of the documents at the first `old` places nothing is to be decided.
+    """
 
     def __init__(
-        self, candidates: Spool[np.uint64], compare: Callable[[Pairs], Iterable[Verified]], by_size: BySize
+        self,
+        candidates: Spool[np.uint64],
+        compare: Callable[[Pairs], Iterable[Verified]],
+        by_size: BySize,
+        old: int = 0,
     ) -> None:
         self.verified = Spool[np.void](VERIFIED)
-        self._compare, self._by_size = compare, by_size
+        self._compare, self._by_size, self._old = compare, by_size, old
         self._known = [candidates]
         self._waiting = Spool[np.uint64](np.uint64)
 
@@ -97,7 +104,7 @@ class Comparison:
     def _proposed(self, settled: Settled) -> Spool[np.uint64]:
         fresh = Spool[np.uint64](np.uint64)
         for pairs in proposals(self.verified, settled):
-            fresh.add(self._unknown(pairs))
+            fresh.add(self._unknown(pairs[second_of(pairs) >= self._old]))
         return fresh
 
     def _unknown(self, pairs: Pairs) -> Pairs:

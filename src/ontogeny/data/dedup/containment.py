@@ -116,8 +116,12 @@ def sample_pairs(
     *,
     sample_every: int,
     memory_bytes: int = MEMORY_BYTES,
+    old: int = 0,
 ) -> Iterator[Pairs]:
-    """Pairs of documents of which one has at least `MIN_SHARED` of the other's probes, as those of `band_pairs`."""
+    """Pairs of documents of which one has at least `MIN_SHARED` of the other's probes, as those of `band_pairs`.
+
+    The documents at the first `old` places have no probes: what they lie in does not matter.
+    """
     total = sum(len(block.values) for block in samples())
     highest = (HASH_RANGE - 1) // sample_every
     ranges = max(1, -(-2 * total * SAMPLE_BYTES // memory_bytes))
@@ -126,7 +130,7 @@ def sample_pairs(
     probes = np.zeros(len(places), dtype=np.uint8)
     hits = SortedPairs(repeats=True, memory_bytes=min(memory_bytes, HITS_BYTES))
     for low, high in itertools.pairwise(bounds.tolist()):
-        for some in _hits_of_range(samples, places, low, high, probes, bits):
+        for some in _hits_of_range(samples, places, low, high, probes, bits, old):
             hits.add(some)
     for block in hits.blocks():
         yield _shared_enough(block, probes, MIN_SHARED)
@@ -139,6 +143,7 @@ def _hits_of_range(
     high: int,
     probes: npt.NDArray[np.uint8],
     bits: int,
+    old: int,
 ) -> Iterator[Pairs]:
     """Every probe of a document that another one has too, as (the document's place, the other's), for one range.
 
@@ -148,15 +153,15 @@ def _hits_of_range(
     seen, twice = np.zeros_like(asked), np.zeros_like(asked)
     parts, row = [np.empty(0, dtype=np.uint64)], 0
     for block in samples():
-        _ask(block.values, block.offsets, places[row : row + len(block)], low, high, probes, asked)
+        here = places[row : row + len(block)]
+        _ask(block.values, block.offsets, here, low, high, old, probes, asked)
         row += len(block)
     for block in samples():
         _see(block.values, low, high, asked, seen, twice)
     row = 0
     for block in samples():
-        parts.append(
-            _pack_samples(block.values, block.offsets, places[row : row + len(block)], low, high, twice)
-        )
+        here = places[row : row + len(block)]
+        parts.append(_pack_samples(block.values, block.offsets, here, low, high, old, twice))
         row += len(block)
     packed = np.concatenate(parts)
     del parts, asked, seen, twice
@@ -179,12 +184,15 @@ def _ask(
     places: npt.NDArray[np.uint32],
     low: int,
     high: int,
+    old: int,
     probes: npt.NDArray[np.uint8],
     asked: npt.NDArray[np.uint64],
 ) -> None:
     """Put the probes in [low, high) into the set `asked`; counts `probes` by place."""
     mask = np.uint32(64 * len(asked) - 1)
     for text in range(len(offsets) - 1):
+        if places[text] < old:
+            continue
         for number in range(offsets[text], min(offsets[text + 1], offsets[text] + PROBES)):
             if low <= values[number] < high:
                 probes[places[text]] += 1
@@ -218,6 +226,7 @@ def _pack_samples(
     places: npt.NDArray[np.uint32],
     low: int,
     high: int,
+    old: int,
     chosen: npt.NDArray[np.uint64],
 ) -> npt.NDArray[np.uint64]:
     """Samples in [low, high) and in the set `chosen`, as hash << 33 | place << 1 | whether it is a probe.
@@ -231,7 +240,7 @@ def _pack_samples(
             value = values[number]
             bit = value & mask
             if chosen[bit >> 6] >> np.uint64(bit & 63) & 1 and low <= value < high:
-                probe = number - offsets[text] < PROBES
+                probe = number - offsets[text] < PROBES and places[text] >= old
                 packed[filled] = np.uint64(value) << 33 | np.uint64(places[text]) << 1 | np.uint64(probe)
                 filled += 1
     return packed[:filled].copy()

@@ -1,6 +1,7 @@
 """Near-duplicates among the documents that rules left: from stored signals, with the texts of candidates alone.
 
-`dedup.clusters` decides; here its rows (documents that are still kept, portion by portion) are found in portions.
+`dedup.clusters` decides; here its rows (documents that are still kept, portion by portion, and behind them those of
+corpora made before) are found in portions.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ontogeny.data.decide import KEPT, Decisions, Reason
+from ontogeny.data.decide import KEPT, OLD, Decisions, Reason
+from ontogeny.data.dedup.against import NEAR_DUPLICATE_OF_OLD
 from ontogeny.data.dedup.clusters import Copies, NearDuplicates, find_near_duplicates
 from ontogeny.data.dedup.containment import Samples
 from ontogeny.data.dedup.groups import near_groups
@@ -53,7 +55,7 @@ def _drop_near_duplicates(found: Decisions, settings: NearDedup, note: Callable[
         corpus = _Kept(found, settings)
         outcome = find_near_duplicates(
             settings,
-            Copies(corpus.places, corpus.sizes(), corpus.score()),
+            Copies(corpus.places, corpus.sizes(), corpus.score(), corpus.old),
             signatures=corpus.signatures,
             samples=corpus.samples if settings.containment is not None else None,
             shingles_of=corpus.shingles,
@@ -63,11 +65,17 @@ def _drop_near_duplicates(found: Decisions, settings: NearDedup, note: Callable[
 
 
 def _drop(found: Decisions, places: Places, outcome: NearDuplicates) -> None:
-    reason = Reason(NEAR_DUPLICATE, "near copy of")
     for block in blocks(len(places)):
         gone = block.start + np.flatnonzero(outcome.keeper[block] >= 0)
         keeper = places[outcome.keeper[gone]].astype(np.int64)
-        found.drop_at(places[gone].astype(np.int64), reason, score=outcome.jaccard[gone], keeper=keeper)
+        old = found.reason[keeper] == OLD
+        for name, chosen in ((NEAR_DUPLICATE_OF_OLD, old), (NEAR_DUPLICATE, ~old)):
+            found.drop_at(
+                places[gone[chosen]].astype(np.int64),
+                Reason(name, "near copy of"),
+                score=outcome.jaccard[gone[chosen]],
+                keeper=keeper[chosen],
+            )
 
 
 @contextlib.contextmanager
@@ -91,7 +99,7 @@ def _set_aside(found: Decisions, names: tuple[str, ...]) -> Iterator[None]:
 
 
 class _Kept:
-    """The documents of `found` that are kept, in the order of portions and their rows.
+    """The documents of `found` that are kept, in the order of portions and their rows, and behind them the `old` ones.
 
     `places` (n,) int32 are their positions in `found`, which stand in the order of digests.
     """
@@ -99,6 +107,8 @@ class _Kept:
     def __init__(self, found: Decisions, settings: NearDedup) -> None:
         self._found, self._settings = found, settings
         self.places, self._bounds = _in_order_of_portions(found)
+        first_old = found.old_portions.start if found.old else len(found.portions)
+        self.old = len(self.places) - int(self._bounds[first_old])
         self._minhash, *self._sampled = near_groups(settings)
         self._texts_of = functools.lru_cache(OPEN_PORTIONS)(_stored_texts)
 
@@ -133,15 +143,16 @@ class _Kept:
         return shingled(parts, self._settings.n_gram)
 
     def score(self) -> npt.NDArray[np.float64] | None:
-        """The signal that `settings.score` names, as numbers."""
+        """The signal that `settings.score` names, as numbers; of old documents, which are not judged by it, nan."""
         if self._settings.score is None:
             return None
         stored = resolve(self._settings.score, self._found.signals)
         assert stored is not None, "`score_columns` were looked at before the run"
         place = self._found.signals[stored]
-        score = np.empty(len(self.places), dtype=np.float64)
+        score = np.full(len(self.places), np.nan)
         for portion, here, rows in self._portions():
-            score[here] = portion.columns(place.file)[place.column][rows]
+            if here.start < len(score) - self.old:
+                score[here] = portion.columns(place.file)[place.column][rows]
         return score
 
     def name(self, row: int) -> str:
@@ -161,12 +172,12 @@ class _Kept:
 
 
 def _in_order_of_portions(found: Decisions) -> tuple[Places, npt.NDArray[np.int64]]:
-    """The positions of kept documents by portion and row, and where each portion begins and the last one ends."""
+    """The positions of kept and old documents by portion and row; where each portion begins, and the last one ends."""
     starts = np.zeros(len(found.portions) + 1, dtype=np.int64)
     np.cumsum([portion.counts["documents"] for portion in found.portions], out=starts[1:])
     every = np.full(starts[-1], -1, dtype=np.int32)
     for block in blocks(len(found)):
-        here = block.start + np.flatnonzero(found.reason[block] == KEPT)
+        here = block.start + np.flatnonzero(found.reason[block] <= KEPT)
         every[starts[found.portion[here]] + found.row[here]] = here
     kept = every >= 0
     bounds = np.zeros_like(starts)

@@ -32,11 +32,11 @@ Blocks = Callable[[], Iterable[npt.NDArray[np.uint32]]]
 
 
 def band_pairs(
-    signatures: Blocks, places: npt.NDArray[np.uint32], *, bands: int, rows: int
+    signatures: Blocks, places: npt.NDArray[np.uint32], *, bands: int, rows: int, old: int = 0
 ) -> Iterator[Pairs]:
     """Pairs of documents that share at least one band, as better << 32 | worse, in no order, some repeatedly.
 
-    `places` (n,) is each row's place in the order of preference.
+    `places` (n,) is each row's place in the order of preference. Of the first `old` places none is the worse.
     """
     count = len(places)
     keyed = np.empty(count, dtype=np.uint64)
@@ -48,12 +48,12 @@ def band_pairs(
             band_keys(block, band, rows, keys)
             filled = _pack(keys, places[row : row + len(block)], place_mask, keyed, filled)
             row += len(block)
-        found = keyed[: _keep_repeated(keyed[:filled], place_mask)]
+        found = keyed[: _keep_repeated(keyed[:filled], place_mask, old)]
         found.sort()
         state = np.zeros(2, dtype=np.int64)
         while state[1] < len(found):
             pairs = np.empty(min(AT_ONCE, (LEADERS + 1) * len(found)), dtype=np.uint64)
-            yield pairs[: _pairs_of_buckets(found, place_mask, state, pairs)].copy()
+            yield pairs[: _pairs_of_buckets(found, place_mask, state, pairs, old)].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -73,18 +73,25 @@ def _pack(
 
 
 @njit(cache=True, nogil=True)
-def _keep_repeated(packed: npt.NDArray[np.uint64], place_mask: np.uint64) -> int:
-    """Move those forward whose key occurs twice, and a few others, and say how many: most documents are alone."""
+def _keep_repeated(packed: npt.NDArray[np.uint64], place_mask: np.uint64, old: int) -> int:
+    """Move those forward whose key occurs twice, and a few others, and say how many: most documents are alone.
+
+    Keys of which none is a document's behind the first `old` places are left out.
+    """
     bits = 6  # of a set of which at most one in eight is taken; the highest of a key choose the place
     while 1 << bits < 8 * len(packed):
         bits += 1
     seen, twice = np.zeros(1 << bits - 6, dtype=np.uint64), np.zeros(1 << bits - 6, dtype=np.uint64)
+    fresh = seen if old == 0 else np.zeros_like(seen)
     shift = np.uint64(64 - bits)
     for value in packed:
         bit = (value & ~place_mask) >> shift
         word, which = bit >> np.uint64(6), np.uint64(1) << (bit & np.uint64(63))
         twice[word] |= seen[word] & which
         seen[word] |= which
+        if value & place_mask >= old:
+            fresh[word] |= which
+    twice &= fresh
     kept = 0
     for value in packed:
         bit = (value & ~place_mask) >> shift
@@ -96,7 +103,11 @@ def _keep_repeated(packed: npt.NDArray[np.uint64], place_mask: np.uint64) -> int
 
 @njit(cache=True, nogil=True)
 def _pairs_of_buckets(
-    packed: npt.NDArray[np.uint64], place_mask: np.uint64, state: npt.NDArray[np.int64], pairs: Pairs
+    packed: npt.NDArray[np.uint64],
+    place_mask: np.uint64,
+    state: npt.NDArray[np.int64],
+    pairs: Pairs,
+    old: int,
 ) -> int:
     """Write pairs until `pairs` is full; how many. `packed` is sorted: within a bucket, the best come first.
 
@@ -107,10 +118,11 @@ def _pairs_of_buckets(
         if (packed[member] ^ packed[start]) & ~place_mask != 0:
             start = member
         worse = packed[member] & place_mask
-        for leader in range(start, min(member, start + LEADERS)):
+        leaders = min(member, start + LEADERS) if worse >= old else start
+        for leader in range(start, leaders):
             pairs[made] = (packed[leader] & place_mask) << PLACE_BITS | worse
             made += 1
-        if member > start + LEADERS:
+        if worse >= old and member > start + LEADERS:
             pairs[made] = (packed[member - 1] & place_mask) << PLACE_BITS | worse
             made += 1
         member += 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from ontogeny.lineage.step import Ref
 
 
 class SourceGuard(BaseModel):
@@ -16,17 +18,44 @@ class SourceGuard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_source_loss: float | None = Field(0.5, gt=0, lt=1)
+    """Part of a source's documents that copies may take before it is an alarm. None: any."""
     min_source_documents: int = Field(20, ge=1)
+    """Documents from which on a source is looked at: of a few, one copy is a large part."""
     on_alarm: Literal["stop", "report"] = "stop"
+    """Whether an alarm stops the step, or is said and the step goes on."""
 
 
-class ExactDedup(SourceGuard):
+class Removal(SourceGuard):
+    """Copies of what, beside each other: of the documents of corpora made before, too.
+
+    These stay where they are and are not written again, and a document goes for one of them whatever else could stay
+    for it. Such copies are no alarm: they are what was asked for.
+    """
+
+    against: tuple[Annotated[str, Ref("corpus")], ...] = ()
+    """Corpora made before, by the name of a step or as `recipe/step@2`: copies of their documents go too."""
+
+    @field_validator("against", mode="before")
+    @classmethod
+    def _a_name_is_a_list_of_one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("against")
+    @classmethod
+    def _each_is_named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the corpus {name!r} is named twice: name it once")
+        return names
+
+
+class ExactDedup(Removal):
     """Documents that are equal after normalisation: the one with the smallest id stays."""
 
     type: Literal["exact"] = "exact"
 
 
-class NearDedup(SourceGuard):
+class NearDedup(Removal):
     """Near copies and contained documents: proposed by hashes, removed only when their words bear it out.
 
     A document goes when a better copy stays that it was itself compared with, and when either

@@ -34,11 +34,18 @@ class BySize:
     turn: Places
 
     @classmethod
-    def of(cls, size_bytes: npt.NDArray[np.uint32]) -> BySize:
-        """`size_bytes` (n,) are those of the texts at each place; of equal ones the first comes first."""
+    def of(cls, size_bytes: npt.NDArray[np.uint32], old: int = 0) -> BySize:
+        """`size_bytes` (n,) are those of the texts at each place; of equal ones the first comes first.
+
+        The first `old` places count as the largest: others may go for them, and they for none.
+        """
         place = np.arange(len(size_bytes), dtype=np.int32)
         if len(place):
             sort_by(place, ~size_bytes)
+        if old:
+            fresh = np.ones(len(place), dtype=np.uint32)
+            fresh[:old] = 0
+            sort_by(place, fresh)
         return cls(place, places_in(place))
 
 

@@ -25,6 +25,8 @@ MERGE_ROWS = 1 << 20
 """Distinct values in waiting before counts are merged."""
 KEEPER_COLUMNS = ["keeper", "detail", "reason"]
 """What names the document that stays, or tells it."""
+OF_OLD = "duplicate_of_old"
+"""In the reason of what went for a document of a corpus made before, which no cluster of this one holds."""
 KEEPER = r"(?P<keeper>\b[0-9a-f]{32}\b)"
 
 
@@ -108,7 +110,9 @@ def _with_keeper(
         return
     for table in row_groups(dropped, columns, only=only):
         if "keeper" not in table.column_names:
-            copies = table.filter(pc.match_substring(table.column("reason"), "duplicate"))
+            reason = table.column("reason")
+            of_old = pc.match_substring(reason, OF_OLD)
+            copies = table.filter(pc.and_not(pc.match_substring(reason, "duplicate"), of_old))
             found = pc.struct_field(pc.extract_regex(copies.column("detail"), KEEPER), "keeper")
             table = copies.append_column("keeper", found)
         yield table.filter(pc.is_valid(table.column("keeper")))

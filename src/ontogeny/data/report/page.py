@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ontogeny.data.report.against import add_against
 from ontogeny.data.report.classifiers import add_classifiers
 from ontogeny.data.report.contamination import add_contamination
 from ontogeny.data.report.content import add_diversity, add_duplicates, add_relevance
@@ -46,6 +47,7 @@ def write_page(path: Path, figures: Mapping[str, Any], *, title: str) -> None:
     add_contamination(page, figures)
     add_diversity(page, figures)
     add_duplicates(page, figures)
+    add_against(page, figures)
     add_spans(page, figures)
     add_relevance(page, figures)
     _add_lengths(page, figures)
