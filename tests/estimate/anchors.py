@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ontogeny.estimate.devices import GPUS
 from ontogeny.estimate.setup import TrainingSetup
 from ontogeny.model.config import ModelConfig
+from ontogeny.model.families import GPT2
 
 MPT_VOCABULARY = 50_368
 EARLY_ATTENTION = {"h100": 0.165, "a100": 0.285}
@@ -26,14 +27,7 @@ def mpt(d_model: int, n_layers: int, n_heads: int, seq_len: int) -> ModelConfig:
         head_dim=d_model // n_heads,
         d_ff=4 * d_model,
         seq_len=seq_len,
-        qk_norm=False,
-        qkv_bias=True,
-        o_bias=True,
-        mlp_bias=True,
-        gated_mlp=False,
-        activation="gelu_tanh",
-        norm="layer",
-        positions="learned",
+        **GPT2,
     )
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ontogeny.estimate.calibration import Calibration, calibrate, setup_of_run
-from ontogeny.estimate.devices import GPUS, cpu
-from ontogeny.estimate.speed import training_speed
+from ontogeny.estimate.calibration import NEAR, Calibration, calibrate
+from ontogeny.estimate.devices import GPUS, Device, cpu
+from ontogeny.estimate.phases import Phase, mean_speed
+from ontogeny.estimate.setup import TrainingSetup
 from ontogeny.lineage.manifest import Manifest
+from ontogeny.model.config import ModelShape
 
 PROCESSOR = cpu(matmul_flops=1e11, memory_bytes=8e9)
-SHAPE = {"d_model": 128, "n_layers": 4, "n_heads": 4, "d_ff": 384, "seq_len": 256}
+CONFIG = ModelShape(d_model=128, n_layers=4, n_heads=4, d_ff=384, seq_len=256).resolve(512)
+
+
+def phases(device: Device = PROCESSOR, rows: int = 8) -> tuple[Phase, ...]:
+    return (Phase(TrainingSetup(CONFIG, device, seq_len=256, micro_batch=rows, batch_rows=rows)),)
 
 
 def manifest(version: int = 1, **changes: Any) -> Manifest:
@@ -23,7 +30,7 @@ def manifest(version: int = 1, **changes: Any) -> Manifest:
         "version": version,
         "step_type": "pretrain",
         "step_version": 1,
-        "config": {"model": SHAPE, "train": {"batch_rows": 8, "optimizer": {"type": "muon"}}},
+        "config": {},
         "inputs": (),
         "external_files": {},
         "fingerprint": "f",
@@ -47,25 +54,32 @@ def manifest(version: int = 1, **changes: Any) -> Manifest:
     return Manifest.model_validate(values | changes)
 
 
-def calibrated(*manifests: Manifest) -> Calibration:
-    runs = [(each, 512) for each in manifests]
-    return calibrate(runs, PROCESSOR, processor="this one", threads=2)
+def calibrated(*manifests: Manifest, asked: tuple[Phase, ...] = phases()) -> Calibration:
+    runs = [(each, phases()) for each in manifests]
+    return calibrate(runs, asked, processor="this one", threads=2)
 
 
 def test_a_run_corrects_the_formulas_to_what_it_measured() -> None:
     found = calibrated(manifest())
-    setup = setup_of_run(manifest(), PROCESSOR, vocab_size=512)
-    assert setup is not None
-    assert setup.optimizer == "muon"
-    assert training_speed(setup, correction=found.factor).tokens_per_second == pytest.approx(1000)
+    assert mean_speed(phases(), correction=found.factor).tokens_per_second == pytest.approx(1000)
     assert found.runs == ("r/base@1",)
-    assert "r/base@1" in found.source
+    assert found.source.startswith("times are from formulas, held against what was measured in r/base@1: 0.")
+    assert found.brief == "formulas and 1 run"
+
+
+def test_a_run_in_phases_counts_with_all_of_them() -> None:
+    run = (Phase(phases()[0].setup, 1e6), Phase(replace(phases()[0].setup, batch_rows=64), 3e6))
+    found = calibrate([(manifest(), run)], phases(), processor="this one", threads=2)
+    assert found.factor == pytest.approx(1000 / mean_speed(run).tokens_per_second)
 
 
 def test_the_newest_five_count() -> None:
     slow = [manifest(version, metrics={"steps": 100, "tokens_per_second": 1.0}) for version in (1, 2)]
     fast = [manifest(version) for version in range(3, 8)]
-    assert calibrated(*slow, *fast).factor == pytest.approx(calibrated(manifest()).factor)
+    found = calibrated(*slow, *fast)
+    assert found.factor == pytest.approx(calibrated(manifest()).factor)
+    assert "r/base@6 and r/base@7" in found.source
+    assert found.brief == "formulas and 5 runs"
 
 
 @pytest.mark.parametrize(
@@ -77,16 +91,24 @@ def test_the_newest_five_count() -> None:
         {"step_type": "finetune"},
         {"metrics": {"steps": 3, "tokens_per_second": 1.0}},
         {"metrics": {"steps": 100}},
-        {"config": {"init": "other", "train": {}}},
-        {"config": {"model": {"d_model": 0}, "train": {}}},
     ],
 )
 def test_others_do_not_count(changes: dict[str, Any]) -> None:
-    assert calibrated(manifest(**changes)) == Calibration()
+    found = calibrated(manifest(**changes))
+    assert found == Calibration("cpu")
+    assert found.brief == "formulas"
+    assert "a small model may take several times as long" in found.source
+
+
+@pytest.mark.parametrize(("rows", "counts"), [(8 * NEAR, True), (8 * NEAR + 1, False)])
+def test_a_run_of_another_size_does_not_count(rows: float, counts: bool) -> None:
+    assert bool(calibrated(manifest(), asked=phases(rows=int(rows))).runs) == counts
 
 
 def test_a_gpu_is_known_by_its_name() -> None:
     run = manifest(device="cuda", hardware={"processor": "any", "accelerator": "NVIDIA H100 80GB HBM3"})
-    for name, counts in (("h100", True), ("h200", False)):
-        found = calibrate([(run, 512)], GPUS[name], processor="this one", threads=2)
+    slower = replace(GPUS["h100"], network_bandwidth=1e9)
+    for device, counts in ((GPUS["h100"], True), (slower, True), (GPUS["h200"], False)):
+        found = calibrate([(run, phases(device))], phases(device), processor="this one", threads=2)
         assert bool(found.runs) == counts
+        assert ("within 25%" in found.source) != counts

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from ontogeny.estimate.devices import GIB, GPUS, cpu
-from ontogeny.estimate.memory import checkpoint_bytes, training_memory
+from ontogeny.estimate.memory import GRAM_FROM, checkpoint_bytes, iterates_on_gram, training_memory
 from ontogeny.estimate.setup import TrainingSetup
 from ontogeny.estimate.shapes import NAMED
 from ontogeny.model.config import ModelShape
 from ontogeny.train.config_optimizer import AdamWConfig, MuonConfig
+from ontogeny.train.optim.muon import LONGER
 from tests.estimate.anchors import LLM_FOUNDRY
 from tests.estimate.live_bytes import peak_of_training
 
@@ -109,3 +110,12 @@ def test_muon_keeps_half_the_state_of_the_matrices() -> None:
     setup = TrainingSetup(LLAMA, GPUS["h100"], 2048, 1, 8)
     adam, muon = (training_memory(replace(setup, optimizer=name)).optimizer for name in ("adamw", "muon"))
     assert 0.5 < muon / adam < 0.65
+
+
+def test_muon_iterates_on_gram_matrices_where_the_optimizer_does() -> None:
+    assert GRAM_FROM == LONGER
+    alone = TrainingSetup(LLAMA, PROCESSOR, 2048, 1, 8, precision="float32")
+    assert iterates_on_gram(alone, 128, 192)
+    assert iterates_on_gram(alone, 192, 128)
+    assert not iterates_on_gram(alone, 128, 191)
+    assert not iterates_on_gram(replace(alone, device=GPUS["h100"]), 128, 192)  # products in bfloat16

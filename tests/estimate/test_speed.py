@@ -6,12 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from ontogeny.estimate.devices import GPUS
+from ontogeny.estimate.devices import GPUS, cpu
 from ontogeny.estimate.memory import training_memory
 from ontogeny.estimate.setup import TrainingSetup
 from ontogeny.estimate.shapes import NAMED
-from ontogeny.estimate.speed import model_flops_per_token, newton_schulz_flops, training_speed, update_seconds
-from ontogeny.model.flops import flops_per_token
+from ontogeny.estimate.speed import (
+    compute_seconds,
+    model_flops_per_token,
+    newton_schulz_flops,
+    training_speed,
+    update_seconds,
+)
+from ontogeny.model.flops import attention_flops_per_token, flops_per_token
 from tests.estimate.anchors import LLM_FOUNDRY, OUT_OF_ROOM, Anchor
 
 TOLERANCE = 0.25
@@ -111,6 +117,8 @@ def test_tiny_kernels_wait_for_the_processor() -> None:
 def test_muons_iteration_is_counted() -> None:
     rows, columns = 64, 96
     assert newton_schulz_flops(rows, columns) == 5 * (2 * rows * rows * columns * 2 + 2 * rows**3)
+    gram = 64 * 64 * 64 * 2
+    assert newton_schulz_flops(rows, columns, on_gram=True) == 2 * (64 * 64 * 96 * 2) + 17 * gram
     adam, muon = (update_seconds(setup(optimizer=name)) for name in ("adamw", "muon"))
     assert muon > adam
 
@@ -119,3 +127,13 @@ def test_a_measured_correction_scales_time() -> None:
     plain, halved = training_speed(setup()), training_speed(setup(), correction=0.5)
     assert halved.step == pytest.approx(2 * plain.step)
     assert halved.utilisation == pytest.approx(plain.utilisation / 2)
+
+
+def test_a_mask_of_documents_costs_attention_twice_on_a_processor() -> None:
+    processor = cpu(matmul_flops=1e11, memory_bytes=16e9)
+    plain = setup("gpt2-124m", device=processor, seq_len=1024, batch_rows=8, precision="float32")
+    attention = 3 * attention_flops_per_token(plain.config, 1024) / 2
+    more = compute_seconds(replace(plain, document_mask=True)) - compute_seconds(plain)
+    assert more == pytest.approx(1024 * attention / (1e11 * processor.attention_fraction))
+    on_gpu = replace(plain, device=GPUS["h100"])
+    assert compute_seconds(replace(on_gpu, document_mask=True)) == compute_seconds(on_gpu)

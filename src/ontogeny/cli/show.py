@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ontogeny.core.errors import OntogenyError
 
 UNIT_SECONDS = (("h", 3600.0), ("min", 60.0))
-UNIT_BYTES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+UNIT_BYTES = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
 def print_json(value: object) -> None:
@@ -62,13 +62,13 @@ def print_error(error: OntogenyError) -> None:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3.5 min`."""
+    """`0.4 s`, `12.0 s`, `3.5 min`; what is too short to show is `<0.1 s`."""
     if seconds is None:
         return ""
     for unit, size in UNIT_SECONDS:
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"
+    return "<0.1 s" if 0 < seconds < 0.05 else f"{seconds:.1f} s"
 
 
 def size(count: float | None) -> str:

@@ -32,6 +32,10 @@ FRAGMENTS = 0.05
 """Share of the memory that a caching allocator leaves in pieces too small to use; PyTorch, notes on CUDA memory."""
 
 
+GRAM_FROM = 1.5
+"""Columns a row from which on Muon iterates on Gram matrices in float32 (`train.optim.muon.LONGER`)."""
+
+
 @dataclass(frozen=True)
 class Memory:
     """Bytes on each GPU. `peak` is at `height`; the parts are not all there at once."""
@@ -161,7 +165,8 @@ def _embedding_gradient_bytes(setup: TrainingSetup) -> float:
 
 def update_bytes(setup: TrainingSetup) -> float:
     """What an update makes for a moment. Muon turns all matrices of one shape at once: the averaged gradient, its copy
-    that is iterated on, the copy after a step, and two Gram matrices. AdamW, fused, makes nothing."""
+    that is iterated on, the copy after a step, and two Gram matrices, or five where it iterates on those. AdamW, fused,
+    makes nothing."""
     if setup.optimizer != "muon" or setup.lora_rank is not None:
         return 0.0
     shapes = layer_matrices(setup.config)
@@ -171,8 +176,14 @@ def update_bytes(setup: TrainingSetup) -> float:
     most = 0.0
     for rows, columns in set(shapes):
         matrices = shapes.count((rows, columns)) * count if setup.gpus == 1 else 1
-        most = max(most, matrices * (3 * rows * columns + 2 * min(rows, columns) ** 2))
+        grams = 5 if iterates_on_gram(setup, rows, columns) else 2
+        most = max(most, matrices * (3 * rows * columns + grams * min(rows, columns) ** 2))
     return FLOAT32 * most
+
+
+def iterates_on_gram(setup: TrainingSetup, rows: int, columns: int) -> bool:
+    """Whether Muon multiplies Gram matrices of this shape instead of the matrix itself (`train.optim.muon`)."""
+    return setup.device.kind == "cpu" and max(rows, columns) >= GRAM_FROM * min(rows, columns)
 
 
 def checkpoint_bytes(setup: TrainingSetup) -> float:

@@ -37,6 +37,8 @@ class TrainingSetup:
     optimizer: OptimizerName = "adamw"
     lora_rank: int | None = None
     """Rank of adapters on every matrix of the layers, all else frozen; None: every weight is trained."""
+    document_mask: bool = False
+    """Whether a token sees its own document alone."""
     stream_bytes: Literal[2, 4] = 4
     """Bytes of a number between the layers: float32 under autocast; 2 where all is cast to bfloat16."""
 

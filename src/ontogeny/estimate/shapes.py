@@ -11,19 +11,10 @@ from typing import Any
 
 from ontogeny.core.errors import UsageError, nearest
 from ontogeny.model.config import ModelConfig, ModelShape, default_d_ff
+from ontogeny.model.families import GPT2
 from ontogeny.model.flops import layer_parameters, parameter_count
 
 LLAMA = {"qk_norm": False, "tie_embeddings": False, "norm_eps": 1e-5}
-GPT2: dict[str, Any] = {
-    "qk_norm": False,
-    "qkv_bias": True,
-    "o_bias": True,
-    "mlp_bias": True,
-    "gated_mlp": False,
-    "activation": "gelu_tanh",
-    "norm": "layer",
-    "positions": "learned",
-}
 
 
 def _shape(

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ontogeny.estimate.activations import FLOAT32, saved_bytes_per_token
-from ontogeny.estimate.memory import layer_matrices, muon_weights
+from ontogeny.estimate.memory import iterates_on_gram, layer_matrices, muon_weights
 from ontogeny.estimate.setup import TrainingSetup
 from ontogeny.model.flops import (
     FORWARD_FLOPS_PER_WEIGHT,
@@ -42,6 +42,9 @@ LAUNCH_SECONDS = 6e-6
 """Time that starting one kernel takes the CPU in PyTorch: what a GPU waits for when kernels are shorter."""
 KERNELS_PER_LAYER = 110
 """Kernels of one layer, forward and backward, eager."""
+MASKED_ATTENTION = 2
+"""How many times as much attention costs on a CPU under a mask of documents (docs/stages/pretraining.md); on CUDA no
+more than without."""
 NEWTON_SCHULZ_STEPS = 5
 ADAM_BYTES = (
     FLOAT32 * 8
@@ -105,6 +108,8 @@ def compute_seconds(setup: TrainingSetup) -> float:
     if setup.lora_rank is not None:
         products += (TRAINING_TO_FORWARD + again) * FORWARD_FLOPS_PER_WEIGHT * setup.trained_parameters
     causal = (TRAINING_TO_FORWARD + again) * attention_flops_per_token(config, setup.seq_len) / 2 / parts
+    if setup.document_mask and device.kind == "cpu":
+        causal *= MASKED_ATTENTION
     traffic = TRAFFIC_PER_SAVED_BYTE * config.n_layers * saved_bytes_per_token(setup) * (1 + again / 3)
     traffic += TRAFFIC_PER_LOGIT * config.vocab_size
     per_token = (
@@ -173,12 +178,19 @@ def update_seconds(setup: TrainingSetup) -> float:
         return ADAM_BYTES * setup.trained_parameters / rate
     matrices = layer_matrices(setup.config)
     inside = muon_weights(setup)
-    flops = setup.config.n_layers * sum(newton_schulz_flops(rows, columns) for rows, columns in matrices)
+    flops = setup.config.n_layers * sum(
+        newton_schulz_flops(rows, columns, on_gram=iterates_on_gram(setup, rows, columns))
+        for rows, columns in matrices
+    )
     moved = MUON_BYTES * inside + ADAM_BYTES * (setup.trained_parameters - inside)
     return moved / rate + flops / (device.peak_flops * device.matmul_fraction * setup.gpus)
 
 
-def newton_schulz_flops(rows: int, columns: int) -> int:
-    """Operations of Muon's iteration on one matrix: X Xᵀ, its square, and their product with X (`train.optim.muon`)."""
+def newton_schulz_flops(rows: int, columns: int, *, on_gram: bool = False) -> int:
+    """Operations of Muon's iteration on one matrix (`train.optim.muon`): X Xᵀ, its square, and their product with X in
+    every step; or, `on_gram`, the first and the last product with X, and between them those of Gram matrices alone."""
     short, long = min(rows, columns), max(rows, columns)
-    return NEWTON_SCHULZ_STEPS * (4 * short * short * long + 2 * short**3)
+    steps = NEWTON_SCHULZ_STEPS
+    if on_gram:
+        return 4 * short * short * long + 2 * (4 * steps - 3) * short**3
+    return steps * (4 * short * short * long + 2 * short**3)

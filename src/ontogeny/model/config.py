@@ -27,6 +27,7 @@ class ModelShape(BaseModel):
     d_model: PositiveInt
     """Width of the residual stream."""
     n_layers: PositiveInt
+    """Blocks of attention and feed-forward."""
     n_heads: PositiveInt
     """Query heads."""
     n_kv_heads: PositiveInt | None = None
@@ -38,7 +39,9 @@ class ModelShape(BaseModel):
     seq_len: PositiveInt = 256
     """Longest context, tokens."""
     rope_base: float = Field(default=ROPE_BASE, gt=1)
+    """Base of RoPE: the larger, the farther its slowest angles tell places apart."""
     norm_eps: float = Field(default=NORM_EPS, gt=0)
+    """What norms add to the mean square before its root is taken."""
     tie_embeddings: bool = True
     """Whether the output head is the embedding table."""
 

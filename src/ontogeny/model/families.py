@@ -5,7 +5,7 @@ A family is nothing but a set of switches: no layer asks which one it belongs to
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Family = Literal["qwen3", "llama", "qwen2", "mistral", "gemma3", "gpt2"]
 
@@ -62,6 +62,17 @@ TRAITS: dict[Family, dict[str, tuple[object, ...]]] = {
     },
 }
 FAMILIES: tuple[Family, ...] = tuple(TRAITS)
+GPT2: dict[str, Any] = {
+    "qk_norm": False,
+    "qkv_bias": True,
+    "o_bias": True,
+    "mlp_bias": True,
+    "gated_mlp": False,
+    "activation": "gelu_tanh",
+    "norm": "layer",
+    "positions": "learned",
+}
+"""The settings of GPT-2's layer that are not the default's."""
 
 
 class Switches(Protocol):

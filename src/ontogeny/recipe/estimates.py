@@ -1,283 +1,252 @@
-"""What a recipe says about the size of a training step, for an estimate before anything has run.
+"""What a plan says of steps that would run: time, memory and disk, each with where that is from.
 
-Sizes may stand in other steps (the vocabulary in the tokenizer's, the model in the one that is tuned) or in artifacts
-that exist; what cannot be told before a first run is None.
+measured in R/S@2         an earlier version of the step did the same work on this machine
+scaled from R/S@2         it trained on this machine, and formulas tell how much more or less work there is now
+formulas and 5 runs       a training step without an earlier version: formulas, corrected by what runs here measured
+R/S@2, other settings     what that version took, which may be far from what this one will
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from ontogeny.core import hardware
-from ontogeny.core.errors import OntogenyError, UsageError, nearest
-from ontogeny.estimate.calibration import calibrate, training_setup
+from ontogeny.estimate.calibration import Calibration, calibrate, same_device
 from ontogeny.estimate.devices import GPUS, Device, cpu, gpu_called
 from ontogeny.estimate.memory import RESERVED_BYTES, model_bytes, training_memory
-from ontogeny.estimate.setup import TrainingSetup
-from ontogeny.estimate.speed import training_speed
+from ontogeny.estimate.phases import Phase, largest, run_seconds
 from ontogeny.lineage.artifact import Artifact
+from ontogeny.lineage.fingerprint import material
 from ontogeny.lineage.manifest import Manifest
-from ontogeny.lineage.step import StepConfig
+from ontogeny.lineage.step import Step, StepConfig
 from ontogeny.lineage.workspace import Workspace
-from ontogeny.model.config import ModelConfig
 from ontogeny.recipe.plan import Planned
 from ontogeny.recipe.schema import Recipe
+from ontogeny.recipe.sizes import TRAINING_STEPS, Sizes, Untold, sizes_of, sizes_of_run
 
-TRAINING_STEPS = ("pretrain", "finetune")
-CONFIG_FILE = "config.json"
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """A training step: what is trained, how (`train:` as JSON values), and on how many tokens, if that can be told."""
-
-    step: str
-    kind: str
-    config: ModelConfig
-    train: dict[str, Any]
-    tokens: float | None
-    tokens_source: str
-
-    def setup(self, device: Device) -> TrainingSetup:
-        """As an estimate takes it."""
-        wanted = self.train.get("dtype", "auto")
-        low = device.kind == "cuda" if wanted == "auto" else wanted == "bfloat16"
-        processes = int(self.train.get("processes") or 1)
-        if device.kind == "cpu":
-            device = device.shared(processes)
-        return training_setup(self.config, self.train, device, precision="bfloat16" if low else "float32")
-
-
-def step_to_estimate(recipe: Recipe, kind: str, name: str | None) -> str:
-    """The step of this kind that is meant: the one named, or the only one there is.
-
-    Raises:
-        UsageError: no such step, or several and none named.
-    """
-    fitting = [known for known, config in recipe.steps.items() if config.step == kind]
-    if name is not None:
-        if name not in fitting:
-            raise UsageError(
-                f"the recipe has no {kind} step {name!r}.{nearest(name, fitting)}",
-                hint=f"its {kind} steps: {', '.join(fitting) or 'none'}",
-            )
-        return name
-    if len(fitting) != 1:
-        raise UsageError(
-            f"the recipe has {len(fitting) or 'no'} {kind} steps" + (f": {', '.join(fitting)}" if fitting else ""),
-            hint="name one: --step NAME" if fitting else f"give a recipe with one, or --size, to estimate {kind}",
-        )  # fmt: skip
-    return fitting[0]
-
-
-def sizes_of(recipe: Recipe, name: str, workspace: Workspace) -> Sizes | None:
-    """Sizes of the step `name`, a `pretrain` or `finetune`; None where they depend on what has yet to be made.
-
-    Raises:
-        UsageError: what `size` comes to does not fit together.
-    """
-    config = recipe.steps[name]
-    if config.step not in TRAINING_STEPS:
-        return None
-    model = model_of(recipe, name, workspace)
-    if model is None:
-        return None
-    train = _train_of(config, model.vocab_size)
-    tokens, source = _tokens_of(recipe, config, train, model, workspace)
-    return Sizes(name, config.step, model, train, tokens, source)
-
-
-def model_of(recipe: Recipe, reference: str, workspace: Workspace) -> ModelConfig | None:
-    """The shape of the model that a step of the recipe makes, or an artifact holds; None while it cannot be told."""
-    config = recipe.steps.get(reference)
-    if config is None:
-        return _recorded_model(reference, workspace)
-    match config.step:
-        case "pretrain":
-            init = getattr(config, "init", None)
-            if init is not None:
-                return model_of(recipe, init, workspace)
-            vocab_size = _vocabulary(recipe, _first_tokens(config), workspace)
-            if vocab_size is None:
-                return None
-            sized, _ = config.sized(vocab_size)  # type: ignore[attr-defined]
-            resolved: ModelConfig = sized.model.resolve(vocab_size)
-            return resolved
-        case "finetune":
-            return model_of(recipe, str(getattr(config, "model", "")), workspace)
-        case "import-model":
-            return _model_in(Path(str(getattr(config, "path", ""))).expanduser())
-        case _:
-            return None
-
-
-def _recorded_model(reference: str, workspace: Workspace) -> ModelConfig | None:
-    artifact = _artifact(reference, workspace)
-    return None if artifact is None else _model_in(artifact.path)
-
-
-def _model_in(folder: Path) -> ModelConfig | None:
-    """The model whose `config.json` lies in `folder`; None where there is none that can be read."""
-    if not (folder / CONFIG_FILE).is_file():
-        return None
-    from ontogeny.model.formats.huggingface_config import config_from_json
-
-    try:
-        return config_from_json(json.loads((folder / CONFIG_FILE).read_text()), str(folder / CONFIG_FILE))
-    except (OntogenyError, ValueError):
-        return None
-
-
-def _artifact(reference: str, workspace: Workspace) -> Artifact | None:
-    try:
-        return workspace.open(reference)
-    except OntogenyError:
-        return None
-
-
-def _first_tokens(config: StepConfig) -> str:
-    """The tokens a `pretrain` step reads; of a mixture the first, since all have one tokenizer."""
-    tokens = getattr(config, "tokens", "")
-    return tokens if isinstance(tokens, str) else str(tokens[0].tokens)
-
-
-def _vocabulary(recipe: Recipe, reference: str, workspace: Workspace) -> int | None:
-    """Entries of the tokenizer that a step makes, uses or holds; of one that is yet to be trained, at most."""
-    config = recipe.steps.get(reference)
-    if config is None:
-        artifact = _artifact(reference, workspace)
-        return None if artifact is None else _recorded_vocabulary(artifact.manifest, artifact.path)
-    if config.step == "train-tokenizer":
-        return int(getattr(config, "vocab_size", 0)) or None
-    if config.step == "tokenize":
-        return _vocabulary(recipe, str(getattr(config, "tokenizer", "")), workspace)
-    model = model_of(recipe, reference, workspace)
-    if model is not None:
-        return model.vocab_size
-    made = _artifact(f"{recipe.name}/{reference}", workspace)  # a tokenizer brought in by an earlier run
-    return None if made is None else _recorded_vocabulary(made.manifest, made.path)
-
-
-def _recorded_vocabulary(manifest: Manifest, folder: Path) -> int | None:
-    recorded = manifest.metrics.get("vocab_size")
-    if isinstance(recorded, int):
-        return recorded
-    for file in (folder / CONFIG_FILE, folder / "tokenizer" / "tokenizer.json", folder / "tokenizer.json"):
-        if not file.is_file():
-            continue
-        value = json.loads(file.read_text())
-        if file.name == CONFIG_FILE:
-            return int(value["vocab_size"])
-        entries = {int(number) for number in value["model"]["vocab"].values()}
-        return len(entries | {int(token["id"]) for token in value.get("added_tokens", ())})
-    return None
-
-
-def _train_of(config: StepConfig, vocab_size: int) -> dict[str, Any]:
-    """`train:` as JSON values, with what `size` derives."""
-    if config.step == "pretrain":
-        config, _ = config.sized(vocab_size)  # type: ignore[attr-defined]
-    settings: dict[str, Any] = config.train.model_dump(mode="json")  # type: ignore[attr-defined]
-    return settings
-
-
-def _tokens_of(
-    recipe: Recipe, config: StepConfig, train: dict[str, Any], model: ModelConfig, workspace: Workspace
-) -> tuple[float | None, str]:
-    """Tokens that the step reads, and how that is known."""
-    seq_len = int(train.get("seq_len") or model.seq_len)
-    if train.get("steps"):
-        return float(
-            train["steps"] * train["batch_rows"] * seq_len
-        ), "steps x batch_rows x seq_len of the recipe"
-    if config.step != "pretrain":
-        return None, ""
-    reference = _first_tokens(config)
-    name = f"{recipe.name}/{reference}" if reference in recipe.steps else reference
-    artifact = _artifact(name, workspace)
-    if artifact is None or "tokens" not in artifact.manifest.metrics:
-        return None, ""
-    return float(train["epochs"]) * artifact.manifest.metrics["tokens"], f"epochs x tokens in {artifact.name}"
-
-
-def recorded_runs(workspace: Workspace) -> list[tuple[Manifest, int]]:
-    """Manifests of all models here that still exist, oldest first, with the sizes of their vocabularies."""
-    found = []
-    for row in workspace.rows(kind="model"):
-        folder = workspace.folder(row.name)
-        if (folder / CONFIG_FILE).is_file():
-            manifest = Artifact.open(folder).manifest
-            found.append((manifest, int(json.loads((folder / CONFIG_FILE).read_text())["vocab_size"])))
-    return found
+FORMULAS = "formulas"
+NOTHING = "no run to go by"
+WITHOUT_COST = {
+    "optimizer",  # its kind is part of the setup
+    "schedule",
+    "clip_grad_norm",
+    "skip_outliers",
+    "early_stopping",
+    "z_loss",
+    "log_every",
+    "checkpoint_seconds",
+    "trackers",
+}
+"""Settings of `train` that hardly change how long a run takes."""
 
 
 def fill_estimates(planned: Iterable[Planned], recipe: Recipe, workspace: Workspace, *, device: str) -> None:
-    """Say of training steps that have never run what they will need, where that can be told."""
+    """Say of every step that would run what it will need, as far as that can be told. Measures nothing."""
+    here = Here(workspace, device)
     for one in planned:
-        if one.status != "reused" and "seconds" not in one.estimate:
-            one.estimate = estimate_of_step(recipe, one.node.name, workspace, device) or one.estimate
+        if one.status != "reused":
+            one.estimate = _estimate(one, recipe, here)
 
 
-def estimate_of_step(recipe: Recipe, name: str, workspace: Workspace, device: str) -> dict[str, Any] | None:
-    """What a plan says of a training step that has not run: memory, disk and, where runs have measured `device`, time.
+class Here:
+    """A workspace and a kind of device on this machine: what ran there, and how fast it was."""
 
-    None where its size cannot be told. Measures nothing: a plan is instant.
-    """
-    sizes = sizes_of(recipe, name, workspace)
-    if sizes is None:
+    def __init__(self, workspace: Workspace, kind: str) -> None:
+        self.workspace, self.kind = workspace, kind
+        said = hardware.describe()
+        self._processor, self._memory_bytes = str(said["processor"]), float(said["memory_bytes"])
+
+    @cached_property
+    def models(self) -> list[Artifact]:
+        """All models that are still there, oldest first."""
+        rows = self.workspace.rows(kind="model")
+        folders = [self.workspace.folder(row.name) for row in rows]
+        return [Artifact.open(folder) for folder in folders if folder.exists()]
+
+    @cached_property
+    def known(self) -> Device | None:
+        """The device, with the rate that the newest run on it measured; None where none did."""
+        for artifact in reversed(self.models):
+            manifest = artifact.manifest
+            rate = manifest.metrics.get("matmul_flops_per_second")
+            if manifest.device != self.kind or not isinstance(rate, (int, float)):
+                continue
+            if self.kind == "cuda":
+                found = gpu_called(str(manifest.hardware.get("accelerator", "")))
+            else:
+                here = manifest.hardware.get("processor") == self._processor
+                found = self._cpu(rate) if here else None
+            if found is not None:
+                return found
         return None
-    runs = recorded_runs(workspace)
-    known = _measured_device(device, [manifest for manifest, _ in runs])
-    setup = sizes.setup(known or _unmeasured(device))
-    memory = training_memory(setup)
-    found: dict[str, Any] = {
-        "seconds": None,
-        "memory_bytes": round(memory.peak + RESERVED_BYTES[setup.device.kind]),
-        "disk_bytes": round(model_bytes(setup)),
-        "cost": None,
-        "source": "formulas; `ontogeny estimate` shows them",
-    }
-    if known is not None and sizes.tokens is not None:
-        calibration = calibrate(runs, known, processor=_processor(), threads=hardware.thread_count())
-        speed = training_speed(setup, correction=calibration.factor)
-        found |= {"seconds": round(sizes.tokens / speed.tokens_per_second, 1), "source": calibration.source}
-    return found
+
+    @cached_property
+    def device(self) -> Device:
+        """`known`, or a stand-in of its kind for what depends on no rate."""
+        return self.known or (self._cpu(1.0) if self.kind == "cpu" else next(iter(GPUS.values())))
+
+    def measured(self, manifest: Manifest) -> bool:
+        """Whether what a manifest says was measured on this device."""
+        return same_device(manifest, self.device, processor=self._processor, threads=hardware.thread_count())
+
+    def calibration(self, asked: Sequence[Phase], device: Device) -> Calibration:
+        """What earlier runs say of the formulas for a run like the one `asked` about, on `device`."""
+        runs = [
+            (artifact.manifest, sizes.phases(device))
+            for artifact in self.models
+            if (sizes := sizes_of_run(artifact.manifest, artifact.path)) is not None
+        ]
+        return calibrate(runs, asked, processor=self._processor, threads=hardware.thread_count())
+
+    def newest(self, recipe: str, step: str) -> Artifact | None:
+        """The newest version of a step that is still there."""
+        for row in reversed(self.workspace.rows()):
+            if (row.recipe, row.step) == (recipe, step) and (
+                folder := self.workspace.folder(row.name)
+            ).exists():
+                return Artifact.open(folder)
+        return None
+
+    def _cpu(self, rate: float) -> Device:
+        return cpu(matmul_flops=rate, memory_bytes=self._memory_bytes)
 
 
-def _processor() -> str:
-    return str(hardware.describe()["processor"])
+@dataclass(frozen=True)
+class Spent:
+    """What a step takes."""
+
+    seconds: float | None
+    memory_bytes: float | None
+    disk_bytes: float | None
+
+    def told(self, source: str) -> dict[str, Any]:
+        """As a plan says it."""
+        return {
+            "seconds": None if self.seconds is None else round(self.seconds, 3),
+            "memory_bytes": None if self.memory_bytes is None else round(self.memory_bytes),
+            "disk_bytes": None if self.disk_bytes is None else round(self.disk_bytes),
+            "cost": None,
+            "source": source,
+        }
 
 
-def _measured_device(kind: str, manifests: Sequence[Manifest]) -> Device | None:
-    """The device, with the rate that the newest run on it measured; None where none did."""
-    for manifest in reversed(manifests):
-        rate = manifest.metrics.get("matmul_flops_per_second")
-        if manifest.device != kind or not isinstance(rate, (int, float)):
-            continue
-        if kind == "cuda":
-            found = gpu_called(str(manifest.hardware.get("accelerator", "")))
-        else:
-            here = manifest.hardware.get("processor") == _processor()
-            found = cpu(matmul_flops=rate, memory_bytes=_memory()) if here else None
-        if found is not None:
-            return found
-    return None
+def _estimate(one: Planned, recipe: Recipe, here: Here) -> dict[str, Any]:
+    """What is known best of a step: measured, scaled, computed, or of a version that differs."""
+    node = one.node
+    earlier = here.newest(recipe.name, node.name)
+    if earlier is not None and earlier.manifest.step_type != node.step.name:
+        earlier = None  # another kind of step had its name
+    if node.step.name in TRAINING_STEPS:
+        trained = _of_training(one, recipe, here, earlier)
+        if trained is not None:
+            return trained
+    if earlier is None:
+        return {"source": NOTHING}
+    spent, difference = _spent(earlier), _difference(earlier.manifest, one, here)
+    return spent.told(
+        f"measured in {earlier.name}" if difference is None else f"{earlier.name}, {difference}"
+    )
 
 
-def _unmeasured(kind: str) -> Device:
-    """A stand-in of this kind, for what depends on no rate."""
-    return cpu(matmul_flops=1.0, memory_bytes=_memory()) if kind == "cpu" else next(iter(GPUS.values()))
+def _spent(artifact: Artifact) -> Spent:
+    """What making an artifact took."""
+    manifest = artifact.manifest
+    spent = {name: float(cost["value"]) for name, cost in manifest.spent.items()}
+    seconds, trained = spent.get("seconds"), manifest.metrics.get("seconds")
+    if seconds is not None and isinstance(trained, (int, float)):
+        seconds = max(seconds, trained)  # after a resume the first is that of the last attempt alone
+    memory, tensors = spent.get("peak_memory_bytes"), manifest.metrics.get("peak_memory_bytes")
+    if manifest.device == "cuda" and isinstance(tensors, (int, float)):
+        memory = tensors + RESERVED_BYTES["cuda"]  # the GPU's, as formulas tell it; the first is the host's
+    return Spent(seconds, memory, sum(file.bytes for file in manifest.files))
 
 
-def _memory() -> float:
-    return float(hardware.describe()["memory_bytes"])
+def _difference(earlier: Manifest, one: Planned, here: Here) -> str | None:
+    """Why what an earlier version took may not be what this step will take; None where nothing speaks for that."""
+    if not here.measured(earlier):
+        return "other machine"
+    if not _same_settings(earlier, one.node.step, one.node.config):
+        return "other settings"
+    return _other_inputs(earlier, one)
 
 
-def with_changes(setup: TrainingSetup, **changes: Any) -> TrainingSetup:
-    """`setup` with what was given on top, leaving out what is None."""
-    return dataclasses.replace(setup, **{name: value for name, value in changes.items() if value is not None})
+def _other_inputs(earlier: Manifest, one: Planned) -> str | None:
+    if one.inputs is None:
+        return "inputs may differ"
+    recorded = {each.role: each.digest for each in earlier.inputs}
+    same = recorded == {role: artifact.digest for role, artifact in one.inputs.items()}
+    return None if same else "other inputs"
+
+
+def _same_settings(earlier: Manifest, step: Step, config: StepConfig) -> bool:
+    try:
+        recorded = step.config.model_validate(earlier.config)
+    except ValidationError:  # written by another version
+        return False
+    return material(recorded) == material(config) and recorded.processes == config.processes
+
+
+def _of_training(one: Planned, recipe: Recipe, here: Here, earlier: Artifact | None) -> dict[str, Any] | None:
+    """What a training step will take: as its `earlier` version did, scaled, where that ran on this machine.
+
+    Else memory and disk by formulas and, where runs have measured this machine, time. None where its size cannot be
+    told, or its length only by what `earlier` took.
+    """
+    try:
+        sizes = sizes_of(recipe, one.node.name, here.workspace)
+    except Untold:
+        return None
+    phases = sizes.phases(here.device)
+    if earlier is not None and here.measured(earlier.manifest):
+        if sizes.steps is None:
+            return None
+        before = sizes_of_run(earlier.manifest, earlier.path)
+        if before is not None:
+            same = _same_work(before, sizes) and _other_inputs(earlier.manifest, one) is None
+            spent = _scaled(earlier, before.phases(here.device), phases)
+            return spent.told(f"{'measured in' if same else 'scaled from'} {earlier.name}")
+    if here.known is None or run_seconds(phases) is None:
+        return Spent(None, *_needed(phases)).told(FORMULAS)
+    calibration = here.calibration(phases, here.known)
+    seconds = run_seconds(phases, correction=calibration.factor)
+    return Spent(seconds, *_needed(phases)).told(calibration.brief)
+
+
+def _needed(phases: Sequence[Phase]) -> tuple[float, float]:
+    """Memory and disk, by formulas."""
+    setup = largest(phases)
+    return training_memory(setup).peak + RESERVED_BYTES[setup.device.kind], model_bytes(setup)
+
+
+def _scaled(earlier: Artifact, before: Sequence[Phase], now: Sequence[Phase]) -> Spent:
+    """What `earlier` took, with its training longer or shorter as the formulas say, and what surrounds it as it was."""
+    spent, trained = _spent(earlier), float(earlier.manifest.metrics.get("seconds", 0.0))
+    then_seconds, now_seconds = run_seconds(before), run_seconds(now)
+    assert then_seconds is not None  # both know their steps
+    assert now_seconds is not None
+    seconds = None if spent.seconds is None else spent.seconds + trained * (now_seconds / then_seconds - 1)
+    (then_memory, then_disk), (now_memory, now_disk) = _needed(before), _needed(now)
+    memory = None if spent.memory_bytes is None else max(spent.memory_bytes + now_memory - then_memory, 0)
+    disk = None if spent.disk_bytes is None else max(spent.disk_bytes + now_disk - then_disk, 0)
+    return Spent(seconds, memory, disk)
+
+
+def _same_work(before: Sizes, now: Sizes) -> bool:
+    """Whether two runs take as long, whatever their rates and their text."""
+    return _work(before) == _work(now)
+
+
+def _work(sizes: Sizes) -> tuple[object, ...]:
+    train = sizes.train
+    return (
+        sizes.config,
+        sizes.seq_len,
+        sizes.steps,
+        train.optimizer.type,
+        train.model_dump(exclude=WITHOUT_COST),
+    )

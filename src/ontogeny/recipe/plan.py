@@ -50,12 +50,14 @@ class Node:
 
 @dataclass
 class Planned:
-    """What the plan says of a node."""
+    """What the plan says of a node. `inputs` are None as long as one has yet to be made."""
 
     node: Node
     status: Status
+    inputs: Mapping[str, Artifact] | None = None
     artifact: Artifact | None = None
     estimate: dict[str, Any] = field(default_factory=dict)
+    """What it will take, where `recipe.estimates` was asked."""
 
 
 def resolve(recipe: Recipe, workspace: Workspace, table: Mapping[str, Step]) -> list[Node]:
@@ -78,7 +80,7 @@ def check_files(nodes: Sequence[Node], recipe: Recipe) -> None:
     """Find every outside file that `nodes` read, before anything is computed.
 
     Raises:
-        OntogenyError: a file is not there, with the line of the step that reads it; otherwise as the step said it.
+        OntogenyError: a file is not there, or as the step said it; with the line of the step, or of the setting.
     """
     for node in nodes:
         try:
@@ -88,36 +90,36 @@ def check_files(nodes: Sequence[Node], recipe: Recipe) -> None:
                         "no such input file", where=str(path), hint="check the path in the recipe"
                     )
         except OntogenyError as error:
-            line = recipe.where("steps", node.name)
+            line = recipe.where("steps", node.name, *error.place)
             if line is None:
                 raise
+            setting = ".".join(map(str, (node.name, *error.place)))
             said = f"{error.where}: {error.message}" if error.where else error.message
-            raise type(error)(f"{node.name}: {said}", where=line, hint=error.hint) from error
+            raise type(error)(f"{setting}: {said}", where=line, hint=error.hint) from error
 
 
 def make_plan(
     nodes: Sequence[Node],
     workspace: Workspace,
     *,
-    recipe: str,
     device: str,
     limit: int | None = None,
     rerun: Collection[str] = (),
 ) -> list[Planned]:
-    """What each step would do now, with what it took when it last ran; those in `rerun` are computed again."""
+    """What each step would do now; those in `rerun` are computed again."""
     made: dict[str, Artifact] = {}
     planned = []
     for node in nodes:
         inputs = gather_inputs(node, made)
         if inputs is None:
-            entry = Planned(node, "unknown", estimate=_estimate(node, workspace, recipe))
+            entry = Planned(node, "unknown")
         else:
             key = node_fingerprint(node, inputs, workspace, device=device, limit=limit)
             if node.name not in rerun and (artifact := workspace.reusable(key)) is not None:
                 made[node.name] = artifact
-                entry = Planned(node, "reused", artifact)
+                entry = Planned(node, "reused", inputs, artifact)
             else:
-                entry = Planned(node, "to-run", estimate=_estimate(node, workspace, recipe))
+                entry = Planned(node, "to-run", inputs)
         planned.append(entry)
     return planned
 
@@ -276,21 +278,3 @@ def _cycle(nodes: dict[str, Node], start: str, done: Mapping[str, Node]) -> list
         if following in path:
             return [*path[path.index(following) :], following]
         path.append(following)
-
-
-def _estimate(node: Node, workspace: Workspace, recipe: str) -> dict[str, Any]:
-    """What the newest result of this step took; failing that, what the step itself says."""
-    rows = [row for row in workspace.rows() if (row.recipe, row.step) == (recipe, node.name)]
-    for row in reversed(rows):
-        path = workspace.folder(row.name)
-        if path.exists():
-            manifest = Artifact.open(path).manifest
-            spent = {name: cost["value"] for name, cost in manifest.spent.items()}
-            return {
-                "seconds": spent.get("seconds"),
-                "memory_bytes": spent.get("peak_memory_bytes"),
-                "disk_bytes": sum(file.bytes for file in manifest.files),
-                "cost": None,
-                "source": f"measured in {manifest.name}",
-            }
-    return {"source": "nothing to go by before a first run"}

@@ -7,14 +7,13 @@ open is chosen. What is given on the command line goes before what a recipe says
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 from ontogeny.core import hardware
-from ontogeny.core.errors import ArtifactError, ModelFormatError, UsageError
-from ontogeny.core.files import read_json
-from ontogeny.estimate.calibration import calibrate
+from ontogeny.core.errors import ArtifactError, UsageError
 from ontogeny.estimate.choice import choose
 from ontogeny.estimate.devices import Device, cpu, gpu, gpu_called
 from ontogeny.estimate.figures import (
@@ -24,15 +23,20 @@ from ontogeny.estimate.figures import (
     estimate_serving,
     estimate_training,
 )
+from ontogeny.estimate.phases import Phase, tokens_of
 from ontogeny.estimate.serving import ServingSetup, check_serving
 from ontogeny.estimate.setup import OptimizerName, TrainingSetup, check
 from ontogeny.estimate.shapes import shape_of
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.flops import parameter_count
-from ontogeny.recipe.estimates import recorded_runs, sizes_of, step_to_estimate, with_changes
+from ontogeny.model.formats.companions import GGUF_SUFFIX
+from ontogeny.model.outside.at_hand import config_in_file
+from ontogeny.recipe.estimates import Here
 from ontogeny.recipe.models import is_outside, locate_model
+from ontogeny.recipe.plan import resolve
 from ontogeny.recipe.schema import load_recipe
+from ontogeny.recipe.sizes import Untold, sizes_of, step_to_estimate
 from ontogeny.recipe.table import STEPS
 
 BATCH_TOKENS = ((1e9, 2**19), (float("inf"), 2**22))
@@ -49,6 +53,7 @@ class TrainingQuestion:
 
     kind: Literal["pretrain", "finetune"]
     recipe: Path | None
+    overrides: Sequence[str]
     step: str | None
     size: str | None
     model: str | None
@@ -89,7 +94,7 @@ def answer_training(question: TrainingQuestion, workspace: Workspace) -> Estimat
     """The estimate.
 
     Raises:
-        UsageError: options that cannot be meant, together or alone.
+        UsageError: options that cannot be meant, together or alone, or a size that cannot be told yet.
     """
     _check_options(question)
     device = _device(question.gpu, question.network_gbps)
@@ -99,37 +104,40 @@ def answer_training(question: TrainingQuestion, workspace: Workspace) -> Estimat
             f"{gpus} GPUs of which kind?",
             hint="name it: --gpu h100; processes on a CPU are a recipe's `train.processes`",
         )
-    if question.recipe is not None:
-        name, setup, tokens, source = _of_recipe(question, workspace, device, gpus)
-    else:
-        name, setup = _of_size(question, workspace, device, gpus)
-        tokens, source = None, ""
+    of = _of_size if question.recipe is None else _of_recipe
+    asked = of(question, workspace, device, gpus)
     if question.tokens is not None:
-        tokens, source = question.tokens, "--tokens"
-    elif tokens is None and question.kind == "pretrain" and question.recipe is None:
-        tokens, source = compute_optimal_tokens(setup.parameters), "20 a parameter (arXiv 2203.15556)"
-    check(setup)
-    said_rows = setup.micro_batch if question.recipe is not None else None
-    setup = choose(
-        setup,
-        micro_batch=question.micro_batch or said_rows,
-        recompute=question.recompute if question.recipe is None else setup.recompute,
-    )
-    calibration = calibrate(
-        recorded_runs(workspace),
-        device,
-        processor=str(hardware.describe()["processor"]),
-        threads=hardware.thread_count(),
-    )
+        asked = asked.reading(question.tokens)
+    calibration = Here(workspace, device.kind).calibration(asked.phases, device)
     return estimate_training(
         question.kind,
-        name,
-        setup,
-        tokens=tokens,
-        tokens_source=source,
+        asked.name,
+        asked.phases,
+        tokens_rule=asked.tokens_rule,
+        tokens_source=asked.tokens_source,
         calibration=calibration,
         prices=Prices(question.price_per_hour, question.price_per_kwh),
     )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a question comes to."""
+
+    name: str
+    phases: tuple[Phase, ...]
+    tokens_rule: str = ""
+    tokens_source: str = ""
+
+    def reading(self, tokens: float) -> _Asked:
+        """The same on `tokens`, each phase with its share."""
+        whole = tokens_of(self.phases)
+        shares = [1.0 if whole is None else (phase.tokens or 0.0) / whole for phase in self.phases]
+        phases = tuple(
+            dataclasses.replace(phase, tokens=share * tokens)
+            for phase, share in zip(self.phases, shares, strict=True)
+        )
+        return _Asked(self.name, phases, "as given", "--tokens")
 
 
 def answer_serving(question: ServingQuestion, workspace: Workspace) -> Estimate:
@@ -165,10 +173,11 @@ def _check_options(question: TrainingQuestion) -> None:
             f"{' and '.join(given)} exclude each other" if given else "nothing says which model",
             hint="give one: a recipe, --size such as 7b, or --model",
         )
-    if question.step is not None and question.recipe is None:
-        raise UsageError(
-            "--step names a step of a recipe, and there is none", hint="give a recipe, or leave it out"
-        )
+    for option, value in (("--step", question.step), ("--set", question.overrides)):
+        if value and question.recipe is None:
+            raise UsageError(
+                f"{option} is for a recipe, and there is none", hint="give a recipe, or leave it out"
+            )
     if question.gpus is not None and question.nodes is not None:
         raise UsageError(
             "--gpus and --nodes exclude each other", hint="--nodes 8 is 64 GPUs of the usual machine"
@@ -177,6 +186,11 @@ def _check_options(question: TrainingQuestion) -> None:
         raise UsageError("--network-gbps is for GPUs, and none is named", hint="name one: --gpu h100")
     if question.optimizer not in (None, "adamw", "muon"):
         raise UsageError(f"there is no optimizer {question.optimizer!r}", hint="it is adamw or muon")
+    if question.lora_rank is not None and question.kind == "pretrain":
+        raise UsageError(
+            "--lora is for fine-tuning: pretraining moves every weight",
+            hint="`ontogeny estimate finetune --lora N`, or leave it out",
+        )
     if question.price_per_kwh is not None and question.gpu in (None, "cpu"):
         raise UsageError("--price-per-kwh needs a device whose power is known", hint="name a GPU: --gpu h100")
 
@@ -217,39 +231,46 @@ def this_processor() -> Device:
     )
 
 
-def _of_recipe(
-    question: TrainingQuestion, workspace: Workspace, device: Device, gpus: int | None
-) -> tuple[str, TrainingSetup, float | None, str]:
+def _of_recipe(question: TrainingQuestion, workspace: Workspace, device: Device, gpus: int | None) -> _Asked:
+    """The run of a step, with what was given on top; all of it stays as the recipe has it otherwise."""
     assert question.recipe is not None
-    recipe = load_recipe(question.recipe, STEPS)
+    recipe = load_recipe(question.recipe, STEPS, overrides=question.overrides)
+    resolve(recipe, workspace, STEPS)  # refuses what `run` would refuse
     step = step_to_estimate(recipe, question.kind, question.step)
-    sizes = sizes_of(recipe, step, workspace)
-    if sizes is None:
+    try:
+        sizes = sizes_of(recipe, step, workspace)
+    except Untold as untold:
         raise UsageError(
-            f"the size of {step} depends on a step that has not run yet",
-            hint=f"run what is before it, or give --size: ontogeny run {question.recipe} --until {step}",
-        )
-    setup = sizes.setup(device)
-    seq_len = question.seq_len or setup.seq_len
-    batch_rows = None if question.batch_tokens is None else max(1, question.batch_tokens // seq_len)
-    setup = with_changes(
-        setup,
-        gpus=gpus,
-        seq_len=question.seq_len,
-        batch_rows=batch_rows,
-        tensor_parallel=question.tensor_parallel,
-        recompute=question.recompute,
-        optimizer=question.optimizer,
-        lora_rank=question.lora_rank,
-    )
+            f"the size of {step} cannot be told before {untold.needs} is there",
+            hint=f"make it, which trains nothing: ontogeny run {question.recipe} --until {untold.needs}; or give "
+            "--size instead of a recipe",
+        ) from untold
+    phases = tuple(_changed(phase, question, gpus) for phase in sizes.phases(device))
+    return _Asked(f"{recipe.name}/{step}", phases, sizes.tokens_rule, sizes.tokens_source)
+
+
+def _changed(phase: Phase, question: TrainingQuestion, gpus: int | None) -> Phase:
+    """A phase with the options of the command line, reading as many tokens as before."""
+    seq_len = question.seq_len or phase.setup.seq_len
+    changes = {
+        "gpus": gpus,
+        "seq_len": question.seq_len,
+        "batch_rows": None if question.batch_tokens is None else max(1, question.batch_tokens // seq_len),
+        "tensor_parallel": question.tensor_parallel,
+        "recompute": question.recompute,
+        "optimizer": question.optimizer,
+        "lora_rank": question.lora_rank,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    setup: TrainingSetup = dataclasses.replace(phase.setup, **given)  # type: ignore[arg-type]
     share = max(1, setup.batch_rows // max(1, setup.groups))
-    setup = dataclasses.replace(setup, micro_batch=min(setup.micro_batch, share))
-    return f"{recipe.name}/{step}", setup, sizes.tokens, sizes.tokens_source
+    setup = dataclasses.replace(setup, micro_batch=question.micro_batch or min(setup.micro_batch, share))
+    check(setup)
+    return Phase(setup, phase.tokens)
 
 
-def _of_size(
-    question: TrainingQuestion, workspace: Workspace, device: Device, gpus: int | None
-) -> tuple[str, TrainingSetup]:
+def _of_size(question: TrainingQuestion, workspace: Workspace, device: Device, gpus: int | None) -> _Asked:
+    """A run of usual proportions on a model of this size; what is left open is chosen."""
     name, config = _model(question.size, question.model, question.vocab_size, workspace)
     seq_len = question.seq_len or min(SEQ_LEN, config.seq_len)
     usual = next(tokens for most, tokens in BATCH_TOKENS if parameter_count(config) <= most)
@@ -271,7 +292,12 @@ def _of_size(
         optimizer=cast(OptimizerName, question.optimizer or "adamw"),
         lora_rank=question.lora_rank,
     )
-    return name, setup
+    check(setup)
+    setup = choose(setup, micro_batch=question.micro_batch, recompute=question.recompute)
+    if question.kind == "finetune":
+        return _Asked(name, (Phase(setup),))
+    tokens = compute_optimal_tokens(setup.parameters)
+    return _Asked(name, (Phase(setup, tokens),), "20 a parameter", "arXiv 2203.15556, table 3")
 
 
 def _model(
@@ -291,19 +317,16 @@ def _model(
 
 def _config_of_model(model: str, workspace: Workspace) -> ModelConfig:
     """The shape of a model here, or of an outside one, whose weights need not be there."""
-    from ontogeny.model.formats.huggingface_config import config_from_json
-
     path = Path(model).expanduser()
-    if path.suffix != ".json":
+    if path.suffix not in (".json", GGUF_SUFFIX):
         if not is_outside(model):
             path = workspace.open(model).path
         elif not (path / "config.json").is_file():
             path = locate_model(model, workspace).folder
         path = path / "config.json"
     try:
-        values = read_json(path)
+        return config_in_file(path)
     except ArtifactError as error:
-        raise UsageError(f"{path} cannot be read", hint="name a model, or its config.json") from error
-    if not isinstance(values, dict):
-        raise ModelFormatError("not a JSON object", where=str(path), hint="name a model's config.json")
-    return config_from_json(values, str(path))
+        raise UsageError(
+            f"{path} cannot be read", hint="name a model, its config.json or a .gguf file"
+        ) from error

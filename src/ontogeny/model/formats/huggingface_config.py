@@ -24,7 +24,6 @@ from ontogeny.model.formats.huggingface_rope import (
     rope_from_json,
     rope_to_json,
 )
-from ontogeny.model.init import INIT_STD
 
 ARCHITECTURES: dict[Family, str] = {
     "qwen3": "Qwen3ForCausalLM",
@@ -124,6 +123,8 @@ def config_to_json(config: ModelConfig, *, dtype: str, end_id: int | None) -> di
     RoPE is written twice: `rope_parameters` is read by transformers 5, `rope_theta` and `rope_scaling` by everything
     older.
     """
+    from ontogeny.model.init import INIT_STD  # with torch, which reading a description needs not
+
     common: dict[str, object] = {
         "architectures": [ARCHITECTURES[config.family]],
         "model_type": next(name for name, family in MODEL_TYPES.items() if family == config.family),

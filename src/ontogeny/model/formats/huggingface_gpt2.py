@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ontogeny.model.config import ModelConfig
+from ontogeny.model.families import GPT2
+
+if TYPE_CHECKING:  # a plan reads descriptions, and needs no torch for that
+    from torch import Tensor
 
 SIZES = {
     "vocab_size": "vocab_size",
@@ -72,14 +73,7 @@ def from_json(values: Mapping[str, Any]) -> ModelConfig:
         d_ff=values.get("n_inner") or 4 * int(sizes["d_model"]),
         norm_eps=values.get("layer_norm_epsilon", NORM_EPS),
         tie_embeddings=values.get("tie_word_embeddings", True),
-        qk_norm=False,
-        qkv_bias=True,
-        o_bias=True,
-        mlp_bias=True,
-        gated_mlp=False,
-        activation="gelu_tanh",
-        norm="layer",
-        positions="learned",
+        **GPT2,
     )
 
 
@@ -101,6 +95,8 @@ def to_ours(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
 
 def to_theirs(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Their tensors, from all of ours."""
+    import torch
+
     theirs = {ours: name for name, ours in WHOLE.items()}
     parts = {ours: name for name, ours in PARTS.items()} | {f"self_attn.{FUSED[0]}": "attn.c_attn"}
     tensors: dict[str, Tensor] = {}
