@@ -87,6 +87,34 @@ def test_snippets_of_recipes_are_valid_steps(page: str, block: str) -> None:
         assert STEPS[body["step"]].config.model_validate(body).step == body["step"]
 
 
-def test_the_page_of_settings_is_what_the_models_say() -> None:
-    page = (ROOT / "docs" / "settings.md").read_text()
-    assert page == generate_settings.render(), "run: .venv/bin/python docs/generate_settings.py --write"
+def test_the_pages_of_settings_are_what_the_models_say() -> None:
+    folder = ROOT / "docs"
+    pages = {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in (folder / "settings.md", *folder.glob("settings/*.md"))
+    }
+    assert pages == generate_settings.render(), "run: .venv/bin/python docs/generate_settings.py --write"
+
+
+def test_every_step_has_its_settings_on_a_page() -> None:
+    steps = [step for page in generate_settings.PAGES.values() for step in page.steps]
+    assert sorted(steps) == sorted(STEPS)
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/settings*/*.md")), ids=page_name)
+def test_links_within_the_settings_lead_to_a_heading(page: Path) -> None:
+    def headings(path: Path) -> set[str]:
+        return {
+            generate_settings.slug(line) for line in path.read_text().splitlines() if line.startswith("#")
+        }
+
+    links = re.findall(r"\]\(([\w./-]*\.md)?#([\w-]+)\)", page.read_text())
+    assert [
+        (path, name) for path, name in links if name not in headings(page.parent / (path or page.name))
+    ] == []
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    named = re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text())
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert set(named) == pages

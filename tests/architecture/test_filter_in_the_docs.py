@@ -63,6 +63,11 @@ def package(tmp_path: Path) -> Path:
     return copy
 
 
+def test_each_part_of_it_has_under_20_lines() -> None:
+    lengths = [len([line for line in block.splitlines() if line.strip()]) for block in blocks()]
+    assert len(lengths) == 3 and max(lengths) < 20
+
+
 def test_the_filter_of_the_docs_runs(package: Path, tmp_path: Path) -> None:
     for block in blocks():
         put_in(package, block)

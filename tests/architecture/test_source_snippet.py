@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 from pathlib import Path
@@ -10,9 +11,8 @@ from types import ModuleType
 import pytest
 from pydantic import TypeAdapter
 
-from ontogeny.core.files import digest_bytes
 from ontogeny.data import sources
-from ontogeny.data.document import Document, Text, make_doc_id
+from ontogeny.data.document import Document, Text, digest_content, make_doc_id
 from ontogeny.data.sources.files import Reading
 from ontogeny.records.accounting import RowCount
 from tests.conftest import ROOT
@@ -34,6 +34,7 @@ def test_a_source_written_as_the_page_says_is_read(tmp_path: Path, monkeypatch: 
     line = re.search(r"`(\"mine\": .*?)`", section)
     name, member = re.search(r"`data/sources/(\w+)\.py`", section), re.search(r"add `\| (\w+)` to", section)
     assert snippet and line and name and member
+    assert len([line for line in snippet[1].splitlines() if line.strip()]) < 20
     made(f"ontogeny.data.sources.{name[1]}", snippet[1], monkeypatch)
 
     table = Path(sources.__file__).read_text()
@@ -47,11 +48,18 @@ def test_a_source_written_as_the_page_says_is_read(tmp_path: Path, monkeypatch: 
     changed = made("ontogeny_sources_changed", table, monkeypatch)
 
     (tmp_path / "a.mine").write_bytes(b"one line\nand \xff\n")
-    source = TypeAdapter(changed.Source).validate_python({"type": "mine", "path": f"{tmp_path}/*.mine"})
-    (unit,) = changed.units_read(source)
+    (tmp_path / "b.mine").write_bytes(b"")
+    packed = gzip.compress(b"".join(b"line %d\n" % number for number in range(999)))
+    (tmp_path / "c.mine.gz").write_bytes(packed[:-4])
+    source = TypeAdapter(changed.Source).validate_python({"type": "mine", "path": f"{tmp_path}/*.mine*"})
     reading = Reading(RowCount(source.source_name))
-    records = list(changed.read_source(source, unit, reading))
-    assert all(isinstance(record, Document) for record in records) and reading.count.good == 2
-    assert [record.content for record in records] == [Text("one line"), Text("and �")]
-    assert records[0].doc_id == make_doc_id(source.source_name, digest_bytes(b"one line"))
-    assert records[0].locator.endswith("a.mine#bytes=0-9")
+    records = [
+        record for unit in changed.units_read(source) for record in changed.read_source(source, unit, reading)
+    ]
+    documents = [record for record in records if isinstance(record, Document)]
+    assert reading.count.good == len(documents) == 2 + 999
+    assert [record.content for record in documents[:2]] == [Text("one line"), Text("and \ufffd")]
+    assert documents[0].doc_id == make_doc_id(source.source_name, digest_content(Text("one line")))
+    assert documents[0].locator.endswith("a.mine#bytes=0-9")
+    assert reading.count.reasons == {"empty_file": 1, "damaged_compression": 1}
+    assert len(records) == reading.count.total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ def test_a_summary_holds_median_quartiles_and_extremes() -> None:
 
 def test_a_single_value_is_its_own_summary() -> None:
     assert summary([2.0])["quartiles"] == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("values", [[1.0, 3.0], [1.0, 2.0, 9.0], [1.0, 1.0, 1.0, 50.0]])
+def test_quartiles_lie_between_the_extremes(values: list[float]) -> None:
+    low, high = summary(values)["quartiles"]  # type: ignore[misc]
+    assert values[0] <= low <= high <= values[-1]  # type: ignore[operator]
 
 
 def test_the_bootstrap_interval_holds_the_median_and_repeats() -> None:
@@ -48,9 +55,11 @@ def test_a_result_file_says_what_when_where_and_every_run(
 ) -> None:
     monkeypatch.setattr(measure, "RESULTS", tmp_path)
     monkeypatch.setattr(measure, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["/somewhere/benchmarks/speed.py", "--size", "small"])
     write_result("x", settings={"rounds": 2}, runs=[1.23456789, 2.0], figures={"median": 1.5})
     record = json.loads((tmp_path / "x.json").read_bytes())
     assert record["runs"] == [1.23457, 2.0]
+    assert record["command"] == "python -m benchmarks.speed --size small"
     assert {"date", "hardware", "versions", "command", "settings", "figures"} <= record.keys()
 
 

@@ -124,9 +124,16 @@ def test_seen(command: Command, life: Life) -> None:
     assert [row["model"] for row in tuned] == ["smoke/base@1"]
     exported = command("seen", "smoke/export", "--steps", "1:2", "--json").json
     assert {row["model"] for row in exported} == {"smoke/tutor@1"}
-    assert "in steps 60:60" in command("seen", "smoke/base", "--document", "0" * 32, "--steps", "60:60").err
+    name = f"python-docs:{document}"
+    assert name in shown
+    assert command("seen", "smoke/base", "--document", name, "--json").json == [reading]
+    early = next(
+        row["document"] for row in everything if row["model"] == "smoke/base@1" and row["last_step"] < 60
+    )
+    assert "in steps 60:60" in command("seen", "smoke/base", "--document", early, "--steps", "60:60").err
     assert document in command("seen", "smoke/base", "--steps", "1:2").out
     assert command("seen", "smoke/base", "--document", "0" * 32).code == 2
+    assert "give more of the id" in command("seen", "smoke/base", "--document", "python-docs:").err
     assert "write A:B" in command("seen", "smoke/base", "--steps", "ten").err
     assert command("seen", "smoke/corpus").code == 2
 

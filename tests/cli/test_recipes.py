@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ontogeny.cli.init import TEMPLATES
 from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.table import STEPS
+from ontogeny.records.parts import read_parts
 from tests.cli.conftest import Command
+from tests.cli.test_curate_web import FRENCH, prose
 from tests.conftest import ROOT, SMOKE, Life
 
 
@@ -21,12 +24,38 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONTOGENY_HOME", str(tmp_path / "ws"))
 
 
-@pytest.mark.parametrize("template", ["pretrain", "finetune"])
+@pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_is_a_recipe(command: Command, template: str) -> None:
     assert command("init", "mine", "--template", template).code == 0
     recipe = load_recipe(Path("mine.yaml"), STEPS)
     assert recipe.name == "mine"
     assert "#" in Path("mine.yaml").read_text()
+
+
+def test_every_template_is_offered() -> None:
+    folder = ROOT / "src" / "ontogeny" / "recipe" / "templates"
+    assert sorted(TEMPLATES) == sorted(path.stem for path in folder.iterdir())
+
+
+def test_the_template_for_a_corpus_curates_texts_and_rows(command: Command, tmp_path: Path) -> None:
+    texts = [prose(number) for number in range(4)]
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.txt").write_text(text)
+    copy = f"{texts[0]}\n\nWrite to the.old.captain@example.org about it, and he will answer."
+    rows = [{"body": copy}, {"body": FRENCH}, {"body": "Home"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert command("init", "mine", "--template", "curate").code == 0
+    sources = "[{type: text, path: ./*.txt}, {type: jsonl, path: ./rows.jsonl, columns: {text: body}}]"
+    done = command("run", "mine.yaml", "--json", "--set", f"steps.corpus.sources={sources}")
+    assert done.code == 0, done.err
+    (step,) = done.json["steps"]
+    assert step["metrics"]["dropped"] == {"language_other": 1, "near_duplicate": 1, "too_short": 1}
+    assert step["metrics"]["documents_kept"] == 4
+    kept = [str(row["text"]) for row in read_parts(tmp_path / "ws" / "artifacts" / "mine" / "corpus@1")]
+    assert [text for text in kept if "<EMAIL>" in text] == [
+        copy.replace("the.old.captain@example.org", "<EMAIL>")
+    ]
+    assert Path(command("data", "report", "mine/corpus").out.strip()).is_file()
 
 
 def test_init_refuses_what_it_cannot_mean(command: Command) -> None:
@@ -197,7 +226,7 @@ def test_a_missing_input_file_of_a_later_step_is_refused_before_anything_runs(
     for verb in ("run", "plan"):
         refused = command(verb, "two.yaml")
         assert refused.code == 2
-        assert "two.yaml:4: second: ./three.txt: no such file" in refused.err
+        assert "two.yaml:4: second.sources.0.path: ./three.txt: no such file" in refused.err
         assert not Path("ws").exists()
         assert command(verb, "two.yaml", "--only", "second").code == 2
     assert command("plan", "two.yaml", "--only", "first").code == 0
@@ -238,7 +267,7 @@ def test_a_sequence_longer_than_the_data_is_refused_as_the_first_act(
         " train: {steps: 50}}\n"
     )
     failed = command("run", "short.yaml")
-    assert failed.code == 1
+    assert failed.code == 2
     assert "seq_len" in failed.err
     assert "Traceback" not in failed.err
 

@@ -106,6 +106,26 @@ def test_a_tuned_model_and_its_story(tmp_path: Path, inputs: dict[str, Any], exa
     assert sorted(document.doc_id for document in seen) == [doc_id for doc_id, _ in examples[8:]]
 
 
+def test_a_batch_of_more_examples_than_there_are_is_refused(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    train = {**SETTINGS["train"], "batch_rows": 23}
+    with pytest.raises(
+        UsageError, match="a batch has 23 rows of one example each, but there are only 22"
+    ) as caught:
+        run(tmp_path / "out", inputs, train=train)
+    assert caught.value.hint == "lower `train.batch_rows` to at most 22, or bring more examples"
+
+
+def test_memory_that_runs_out_is_a_matter_of_settings(
+    tmp_path: Path, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("ontogeny.finetune.instruct.train", run_out)
+    with pytest.raises(UsageError, match="training does not fit into memory, with 4 rows computed at once"):
+        run(tmp_path / "out", inputs)
+
+
 def test_without_general_text(tmp_path: Path, inputs: dict[str, Any]) -> None:
     del inputs["general"]
     metrics = run(tmp_path / "out", inputs).metrics

@@ -20,7 +20,7 @@ from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.lineage.step import Context
 from ontogeny.recipe.cluster import Cluster, join_cluster
-from ontogeny.recipe.launch import check_devices
+from ontogeny.recipe.launch import check_devices, check_processes_there
 from ontogeny.train.step import PRETRAIN, PretrainConfig
 from tests.conftest import ontogeny
 
@@ -120,9 +120,9 @@ def ranks_of(scratch: str) -> list[int]:
 
 
 def test_an_error_of_the_step_is_told_as_by_one_process(place: Path) -> None:
-    arguments = ("--set", "steps.base.train.seq_len=23", "--set", "steps.base.train.dtype=bfloat16")
+    arguments = ("--set", "steps.base.train.seq_len=23", "--set", "steps.base.train.batch_rows=9000")
     alone, together = (run(place, *arguments, *more, code=2) for more in ((), TOGETHER))
-    assert "bfloat16" in alone["error"]
+    assert "a batch has 9,000 rows of 23 tokens, but the training documents have only" in alone["error"]
     assert together["error"] == alone["error"]
 
 
@@ -133,6 +133,17 @@ def test_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="`processes` is 2, and this machine has 1 GPU") as caught:
         check_devices(2, "cuda")
     assert "docs/scaling.md" in str(caught.value.hint)
+    with pytest.raises(UsageError, match="`processes` is 2, and this machine has 1 GPU"):
+        check_processes_there(2, "cuda", None)
+
+
+def test_processes_that_are_not_there_are_told_before_anything_runs() -> None:
+    check_processes_there(1, "cuda", None)
+    check_processes_there(1, "cpu", Cluster(0, 4, HashStore()))
+    check_processes_there(4, "cpu", Cluster(0, 4, HashStore()))
+    with pytest.raises(UsageError, match="`processes` is 2, and torchrun started 4") as caught:
+        check_processes_there(2, "cpu", Cluster(0, 4, HashStore()))
+    assert "--set steps.NAME.train.processes=4" in str(caught.value.hint)
 
 
 def test_a_recipe_under_torchrun(place: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from ontogeny.core.errors import RecipeError
 from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.table import STEPS
+from ontogeny.train.config import TrainBesideSize, TrainConfig
 from tests.conftest import SMOKE
 
 
@@ -72,6 +73,51 @@ def test_a_mistake_is_told_in_the_words_of_the_recipe(change: str, message: str,
     assert message in caught.value.message
     assert str(caught.value.hint).startswith(hint)
     assert str(caught.value.where).startswith("--set steps.")
+
+
+SIZED = "steps.base={step: pretrain, tokens: tokens, size: {depth: 2}}"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "batch_rows=4",
+            "base.train.batch_rows: `size` derives `train.batch_rows`: leave it out, or give `size.",
+        ),
+        ("stepz=3", "unknown key 'stepz' in base.train."),
+        ("log_every=0", "base.train.log_every: Input should be greater than or equal to 1"),
+        ("tensor_parallel=0", "base.train.tensor_parallel: Input should be greater than or equal to 1"),
+    ],
+)
+def test_beside_a_size_no_key_is_offered_that_it_derives(change: str, message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(SMOKE, STEPS, overrides=[SIZED, f"steps.base.train.{change}"])
+    assert message in caught.value.message
+    keys = str(caught.value.hint).removeprefix("keys of base.train: ").split(", ")
+    assert keys == sorted(TrainBesideSize.model_fields)
+    assert str(caught.value.where) == f"--set steps.base.train.{change.split('=')[0]}"
+
+
+def test_without_a_size_all_keys_are_offered() -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(SMOKE, STEPS, overrides=["steps.base.train.stepz=3"])
+    keys = str(caught.value.hint).removeprefix("keys of base.train: ").split(", ")
+    assert keys == sorted(TrainConfig.model_fields)
+
+
+def test_a_mistake_in_a_grid_is_located_there() -> None:
+    values = "steps.base.train.log_every=1", "steps.base.train.batch_rows=0"
+    for given in ({"overrides": values[:1], "grid": values[1:]}, {"grid": values}):
+        with pytest.raises(RecipeError) as caught:
+            load_recipe(SMOKE, STEPS, **given)
+        assert caught.value.where == "--grid steps.base.train.batch_rows"
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(SMOKE, STEPS, grid=["steps.bass.train.steps=3"])
+    assert caught.value.where == "--grid steps.bass.train.steps"
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(SMOKE, STEPS, overrides=["steps.base.train.batch_rows=0"], grid=["seed=1"])
+    assert caught.value.where == "--set steps.base.train.batch_rows"
 
 
 def test_a_list_is_not_called_short_because_its_items_are_wrong() -> None:

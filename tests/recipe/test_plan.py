@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import pytest
 
 from ontogeny.core.errors import RecipeError, UsageError
+from ontogeny.data.step import CURATE
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.plan import check_files, make_plan, resolve, select, with_ancestors
 from ontogeny.recipe.run import RunOptions, run_recipe
+from ontogeny.recipe.schema import load_recipe
 from tests.recipe.conftest import TABLE
 
 CHAIN = (
@@ -58,7 +62,7 @@ def test_a_plan_tells_what_is_reused_to_run_and_unknown(write, workspace: Worksp
     def statuses(*overrides: str) -> dict[str, str]:
         recipe = write(CHAIN, *overrides)
         nodes = resolve(recipe, workspace, TABLE)
-        return {one.node.name: one.status for one in make_plan(nodes, workspace, recipe="demo", device="cpu")}
+        return {one.node.name: one.status for one in make_plan(nodes, workspace, device="cpu")}
 
     assert statuses() == {"a": "to-run", "b": "unknown", "all": "unknown", "alone": "to-run"}
     recipe = write(CHAIN)
@@ -72,10 +76,8 @@ def test_a_plan_tells_what_is_reused_to_run_and_unknown(write, workspace: Worksp
         "alone": "reused",
     }
     assert set(statuses("steps.a.workers=9").values()) == {"reused"}
-    (entry, *_) = make_plan(
-        resolve(write(CHAIN, "seed=5"), workspace, TABLE), workspace, recipe="demo", device="cpu"
-    )
-    assert entry.estimate["source"] == "measured in demo/a@1"
+    inputs = [one.inputs for one in make_plan(nodes, workspace, device="cpu", rerun=["b"])]
+    assert [None if each is None else [*each] for each in inputs] == [[], ["parts.0"], None, []]
 
 
 def test_selection_follows_the_arrows(write, workspace: Workspace) -> None:
@@ -100,7 +102,7 @@ def test_what_is_to_be_computed_again_leaves_what_follows_unknown(write, workspa
     recipe = write(CHAIN)
     nodes = resolve(recipe, workspace, TABLE)
     run_recipe(recipe, nodes, nodes, workspace, options=RunOptions())
-    planned = make_plan(nodes, workspace, recipe="demo", device="cpu", rerun=["b"])
+    planned = make_plan(nodes, workspace, device="cpu", rerun=["b"])
     statuses = {one.node.name: one.status for one in planned}
     assert statuses == {"a": "reused", "b": "to-run", "all": "unknown", "alone": "reused"}
 
@@ -119,3 +121,54 @@ def test_a_missing_input_file_is_told_with_the_line_of_its_step(write, workspace
         check_files(nodes, recipe)
     assert str(caught.value.where).endswith("r.yaml:6")
     assert caught.value.hint == "check the path in the recipe"
+
+
+CURATED = """recipe: demo
+steps:
+  corpus:
+    step: curate
+    sources:
+      - type: python-docs
+      - type: jsonl
+        name: rows
+        path: PATH
+    rules:
+      - type: length
+        max_chars: 9
+      - type: RULE
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "rule", "line", "message"),
+    [
+        ("none.jsonl", "pii", 9, "corpus.sources.1.path: none.jsonl: no such file"),
+        ("a.jsonl", "block-list\n        paths: [none.txt]", 14, "corpus.rules.1.paths: none.txt: "),
+        ("a.jsonl", "toxicity\n        words: none.txt", 14, "corpus.rules.1.words: none.txt: "),
+        ("a.jsonl", "c4", 13, "corpus.rules.1: the rule 'c4' reads what the edit"),
+        (
+            "a.jsonl",
+            "expression\n        reason: odd\n        drop: wrods < 3",
+            15,
+            "corpus.rules.1.drop: there is no column 'wrods'",
+        ),
+    ],
+)
+def test_a_mistake_in_a_setting_is_told_with_its_own_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    workspace: Workspace,
+    path: str,
+    rule: str,
+    line: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n')
+    (tmp_path / "r.yaml").write_text(CURATED.replace("PATH", path).replace("RULE", rule))
+    table = {"curate": CURATE}
+    recipe = load_recipe(tmp_path / "r.yaml", table)
+    with pytest.raises(UsageError) as caught:
+        check_files(resolve(recipe, workspace, table), recipe)
+    assert caught.value.message.startswith(message)
+    assert str(caught.value.where).endswith(f"r.yaml:{line}")

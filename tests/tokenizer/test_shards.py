@@ -20,15 +20,15 @@ from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.encoder import TokenBatch
 from ontogeny.tokenizer.shards import (
     DocumentBatch,
+    Ends,
     TokenDocument,
     TokenShards,
     _ShardWriter,
-    closed,
     shard_dtype,
     write_batches,
     write_shards,
 )
-from tests.tokenizer.conftest import TEXTS
+from tests.tokenizer.conftest import TEXTS, with_begin
 
 DOCUMENTS = [
     TokenDocument(f"{i:032x}", f"{i}: {text}", "train" if i % 3 else "held_out", "test", f"g{i}")
@@ -118,18 +118,63 @@ def test_documents_lie_where_the_plain_rule_puts_them(lengths: list[int], limit:
         for at in range(0, len(lengths), cut):
             sizes = lengths[at : at + cut]
             offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-            batch = closed(TokenBatch(np.ones(sum(sizes), np.uint32), offsets), 7, np.dtype("<u2"))
+            tokens = TokenBatch(np.ones(sum(sizes), np.uint32), offsets)
+            batch = Ends(None, 7).put_about(tokens, np.dtype("<u2"))
             shard, start = writer.append(batch)
             places += list(zip(shard.tolist(), start.tolist(), strict=True))
     assert places == old_layout([length + 1 for length in lengths], limit)
 
 
-def test_each_text_is_closed_by_the_end_token() -> None:
+@pytest.mark.parametrize(
+    ("begin", "ids", "offsets"),
+    [
+        (None, [5, 6, 9, 9, 8, 9], [0, 3, 4, 6]),
+        (0, [0, 5, 6, 9, 0, 9, 0, 8, 9], [0, 4, 6, 9]),
+    ],
+)
+def test_each_text_stands_between_its_tokens(begin: int | None, ids: list[int], offsets: list[int]) -> None:
     tokens = TokenBatch(np.array([5, 6, 8], np.uint32), np.array([0, 2, 2, 3], np.int64))
-    batch = closed(tokens, 9, np.dtype("<u2"))
-    assert batch.ids.tolist() == [5, 6, 9, 9, 8, 9]
-    assert batch.offsets.tolist() == [0, 3, 4, 6]
+    batch = Ends(begin, 9).put_about(tokens, np.dtype("<u2"))
+    assert batch.ids.tolist() == ids
+    assert batch.offsets.tolist() == offsets
     assert batch.ids.dtype == np.dtype("<u2")
+
+
+@pytest.fixture
+def beginning(tokenizer: Tokenizer, tmp_path: Path) -> Tokenizer:
+    """The tokenizer with a template that puts `<|im_start|>` before a text."""
+    return with_begin(tokenizer, tmp_path / "beginning")
+
+
+def test_a_document_begins_as_a_text_of_its_tokenizer_does(beginning: Tokenizer, tmp_path: Path) -> None:
+    (tmp_path / "tokenizer").mkdir()
+    beginning.save(tmp_path / "tokenizer")
+    list(write_shards(tmp_path, DOCUMENTS, beginning, shard_tokens=100))
+    shards = TokenShards.open(tmp_path)
+    assert shards.ends == Ends(beginning.start_id, beginning.end_of_text_id)
+    for row, document in enumerate(DOCUMENTS):
+        place = [int(shards.documents[name][row]) for name in ("shard", "start", "length")]
+        *ids, last = shards.read(*place).tolist()
+        assert ids == beginning.encode_default(document.text)
+        assert last == beginning.end_of_text_id
+        assert shards.documents["bytes"][row] == len(document.text.encode())
+
+
+def test_an_end_of_text_is_not_put_before_a_text_that_follows_one(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    begun = with_begin(tokenizer, tmp_path / "begun", tokenizer.end_of_text)
+    assert begun.adds_begin
+    assert Ends.of(begun) == Ends(None, tokenizer.end_of_text_id)
+
+
+def test_tokens_of_an_older_version_begin_with_their_text(
+    tokenizer: Tokenizer, beginning: Tokenizer, tmp_path: Path
+) -> None:
+    (tmp_path / "tokenizer").mkdir()
+    beginning.save(tmp_path / "tokenizer")
+    list(write_shards(tmp_path, DOCUMENTS, tokenizer))
+    assert TokenShards.open(tmp_path).ends == Ends(None, beginning.end_of_text_id)
 
 
 def written(folder: Path) -> dict[str, bytes]:

@@ -16,6 +16,7 @@ from ontogeny.core.errors import ModelFormatError, RecipeError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.lineage.step import Context, Outputs
 from ontogeny.tokenizer.codec import Tokenizer
+from ontogeny.tokenizer.report import token_figures
 from ontogeny.tokenizer.shards import TokenShards
 from ontogeny.tokenizer.step import (
     IMPORT_TOKENIZER,
@@ -25,7 +26,7 @@ from ontogeny.tokenizer.step import (
     TokenizeConfig,
     TrainTokenizerConfig,
 )
-from tests.tokenizer.conftest import TEXTS
+from tests.tokenizer.conftest import TEXTS, with_begin
 from tests.tokenizer.formats.test_sentencepiece import PIECES, model
 from tests.tokenizer.formats.test_tiktoken import ENTRIES, write_ranks
 from tests.tokenizer.formats.test_vocab_merges import VOCAB, write_pair
@@ -105,6 +106,22 @@ def test_fertility_is_told_by_source_and_language(tmp_path: Path, trained: Any) 
     assert digests is not None
     assert digests.tolist() == [f"blake3:{n}" for n in range(len(TEXTS))]
     assert outputs.metrics["held_out_tokens"] == documents["length"][documents["split"] == "held_out"].sum()
+
+
+def test_a_token_before_each_text_has_no_bytes(tmp_path: Path, tokenizer: Tokenizer, trained: Any) -> None:
+    with_begin(tokenizer, tmp_path / "begun")
+    corpus = make_corpus(tmp_path / "corpus")
+    plain = tokenize(tmp_path / "plain", corpus, trained)
+    begun = tokenize(tmp_path / "out", corpus, SimpleNamespace(path=tmp_path / "begun"))
+    assert begun.metrics["tokens"] == plain.metrics["tokens"] + len(TEXTS)
+    assert begun.metrics["bytes_per_token"] == plain.metrics["bytes_per_token"]
+    assert token_figures(tmp_path / "out" / "payload", packing=lambda lengths: [])["all"] == {
+        **token_figures(tmp_path / "plain" / "payload", packing=lambda lengths: [])["all"]
+    }
+    of_each = [
+        json.loads((tmp_path / name / "payload" / "figures.json").read_text()) for name in ("plain", "out")
+    ]
+    assert of_each[0] == of_each[1]
 
 
 def test_workers_and_parts_do_not_change_a_byte(tmp_path: Path, trained: Any) -> None:

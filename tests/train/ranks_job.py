@@ -2,7 +2,8 @@
 
     torchrun ... -m tests.train.ranks_job CASES.json
 
-Every case trains in a folder of its own; the first process leaves `weights.safetensors` there.
+Every case trains in a folder of its own; the first process leaves `weights.safetensors`, `figures.json` and `payload`
+there, with what the run publishes beside the model.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from ontogeny.train.packing import pack_text
 from ontogeny.train.ranks import OnlyFirstGoesOn, meet
 from ontogeny.train.training import HeldOut, train
 from tests.random_weights import randomise
-from tests.train.conftest import VOCAB_SIZE, Shards, make_tiny_model, tiny_documents
+from tests.train.conftest import VOCAB_SIZE, Shards, Unlike, make_tiny_model, tiny_documents
 from tests.train.stop_at import StopAt, Stopped
 
 STEPS = 20
 WEIGHTS_FILE = "weights.safetensors"
+FIGURES_FILE = "figures.json"
 
 
 def make_model(case: dict[str, Any]) -> Transformer:
@@ -44,7 +46,7 @@ def make_model(case: dict[str, Any]) -> Transformer:
 
 
 def run_case(case: dict[str, Any]) -> None:
-    """Train as `case` says: `folder`, and where they differ `train`, `tie` or `shape`, `double`, `stop_at`."""
+    """Train as `case` says: `folder`; where they differ `train`, `tie` or `shape`, `double`, `stop_at`, `unlike`."""
     torch.set_num_threads(1)
     folder = Path(case["folder"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,19 +68,23 @@ def run_case(case: dict[str, Any]) -> None:
     plan = pack_text(documents, seq_len=12, batch_rows=5, steps=STEPS, seed=1)
     held_out = pack_text(documents.take(plan.row[:3]), seq_len=12, batch_rows=1, seed=1)
     shards = Shards(600)
+    measured = Unlike() if case.get("unlike") else shards
     training.matmul_flops_per_second = lambda device, dtype: 1e9  # type: ignore[assignment]
-    train(
+    trained = train(
         model,
         Batches(plan, shards, micro_batch_rows=settings["micro_batch_rows"], masked=shards),
         config=TrainConfig.model_validate(settings),
         folder=folder,
         progress=QuietProgress(),
         label="test",
-        held_out=HeldOut(Batches(held_out, shards, micro_batch_rows=2), tokens_per_byte=0.5),
+        held_out=HeldOut(Batches(held_out, measured, micro_batch_rows=2), tokens_per_byte=0.5),
         objective=StopAt(case["stop_at"]) if "stop_at" in case else next_token,
     )
     weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     save_file(weights, folder / WEIGHTS_FILE)
+    (folder / FIGURES_FILE).write_text(json.dumps(trained.figures))
+    (folder / "payload").mkdir()
+    trained.publish(folder / "payload")
 
 
 def main() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import PADDING_ID, Batches
+from ontogeny.train.objective import add_gradients, next_token
 from ontogeny.train.packing import DocumentSpans, PackingPlan, pack_text, pack_whole
 
 
@@ -40,6 +43,52 @@ def test_text_rows(plan: PackingPlan, shards: Any) -> None:
                 assert (batch.idx[place, len(tokens) - 1 :] == PADDING_ID).all()
         assert sum(batch.tokens for batch in micro) == sum(plan.row_tokens[row] - 1 for row in rows)
         assert sum(batch.supervised for batch in micro) == sum(batch.tokens for batch in micro)
+
+
+def test_a_row_that_goes_on_with_a_document_begins_as_that_did(
+    documents: DocumentSpans, plan: PackingPlan, shards: Any
+) -> None:
+    """Where documents begin with a token of their own, it is the context of such a row, and no target."""
+    begin = 99
+    shards.tokens[documents.start] = begin
+    rows_at_a_beginning = 0
+    for (plain,), (begun,) in zip(
+        *(
+            ([each] for each in Batches(plan, shards, micro_batch_rows=1, begin=token).every_row())
+            for token in (None, begin)
+        ),
+        strict=True,
+    ):
+        assert torch.equal(begun.idx[:, 1:], plain.idx[:, 1:])
+        at_a_beginning = bool(plain.targets[0] == begin)
+        rows_at_a_beginning += at_a_beginning
+        assert begun.idx[0, 0] == (plain.idx[0, 0] if at_a_beginning else begin)
+        learnt = plain.targets != begin
+        learnt[0] = False
+        assert torch.equal(begun.targets, plain.targets[learnt])
+        assert begun.positions is not None
+        assert torch.equal(begun.positions, learnt.nonzero().flatten())
+        assert begun.tokens == plain.tokens
+    assert 0 < rows_at_a_beginning < plan.rows
+
+
+def test_a_row_without_anything_to_learn_adds_nothing(
+    make_model: Callable[[], Transformer], shards: Any
+) -> None:
+    begin = 60
+    shards.tokens[11] = begin
+    lengths = np.array([11, 2], dtype=np.int64)
+    spans = DocumentSpans(["a", "b"], np.zeros(2, dtype=np.int64), np.array([0, 11]), lengths)
+    plan = pack_text(spans, seq_len=12, batch_rows=1, seed=1)
+    (rest,) = (
+        batch
+        for batch in Batches(plan, shards, micro_batch_rows=1, begin=begin).every_row()
+        if batch.tokens == 1
+    )
+    assert (rest.supervised, len(rest.targets)) == (0, 0)
+    model = make_model()
+    assert float(add_gradients(model, [rest], next_token, count=3, dtype=torch.float32)) == 0
+    assert all(weight.grad is None or not weight.grad.any() for weight in model.parameters())
 
 
 def test_whole_rows_need_no_positions(plan: PackingPlan, shards: Any) -> None:

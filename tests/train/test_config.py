@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ontogeny.train.config import TrainConfig
+from ontogeny.core.errors import UsageError
+from ontogeny.train.config import TrainConfig, check_dtype
 from ontogeny.train.config_optimizer import AdamWConfig, MuonConfig
 
 STEPS = {"steps": 100}
@@ -49,6 +50,22 @@ def test_a_configuration_survives_json() -> None:
         ),
         ({**STEPS, "skip_outliers": {"window": 3}}, "greater than or equal to 4"),
         (
+            {**STEPS, "batch_rows": 16, "micro_batch_rows": 32},
+            r"`micro_batch_rows` \(32\) has no effect, since no batch has more than 16 rows: lower it, or leave it",
+        ),
+        (
+            {**STEPS, "schedule": {"decay_fraction": 0, "shape": "cosine"}},
+            r"`schedule.shape` has no effect, since `schedule.decay_fraction` \(0\) leaves none of 100 steps",
+        ),
+        (
+            {"steps": 8, "schedule": {"warmup_steps": 0, "decay_fraction": 0.05, "final_lr_fraction": 0.1}},
+            r"`schedule.final_lr_fraction` has no effect, since `schedule.decay_fraction` \(0.05\) leaves none of 8",
+        ),
+        (
+            {**STEPS, "optimizer": {"decay_embeddings": True, "weight_decay": 0}},
+            "`decay_embeddings` has no effect without `weight_decay`",
+        ),
+        (
             {**STEPS, "average": {"fraction": 0.2, "every": 20}},
             r"`average.fraction` \(0.2\) and `average.every` \(20\) leave one of 100 steps, of which the mean is",
         ),
@@ -74,6 +91,14 @@ def test_what_is_refused(settings: dict[str, Any], message: str) -> None:
         TrainConfig.model_validate(settings)
 
 
+def test_bfloat16_is_refused_where_it_is_slow() -> None:
+    for dtype, device in (("auto", "cpu"), ("float32", "cpu"), ("bfloat16", "cuda")):
+        check_dtype(dtype, device)
+    with pytest.raises(UsageError, match=r"`train.dtype: bfloat16` is refused on a CPU") as caught:
+        check_dtype("bfloat16", "cpu")
+    assert "leave `train.dtype` out" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize(("epochs", "rows", "steps"), [(1, 32, 2), (2, 33, 5), (0.25, 64, 1), (0.01, 16, 1)])
 def test_epochs_are_rounded_up_to_steps(epochs: float, rows: int, steps: int) -> None:
     config = TrainConfig.model_validate({"epochs": epochs, "schedule": {"warmup_steps": 0}})
@@ -86,6 +111,11 @@ def test_epochs_are_rounded_up_to_steps(epochs: float, rows: int, steps: int) ->
         ({"schedule": {"warmup_steps": 9}}, "do not fit into 2 steps"),
         ({"skip_outliers": {}}, "has no effect in 2 steps"),
         ({"average": {}}, "leave one of 2 steps"),
+        ({"keep": {"every": 2}}, r"`keep.every` \(2\) has no effect in 2 steps"),
+        (
+            {"early_stopping": {"patience": 1}, "eval_every": 1},
+            r"`early_stopping.patience` \(1\) has no effect in 2 steps",
+        ),
     ],
 )
 def test_epochs_too_short_for_what_is_asked(settings: dict[str, Any], message: str) -> None:

@@ -18,6 +18,9 @@ from ontogeny.train.config import TrainConfig
         ([{"batch_rows": 8}], "one phase is the whole run: give what it sets to `train` itself"),
         ([{"until": 4}, {}], "phase 2 changes nothing: leave it out"),
         ([{"until": 4}, {"until": 8}, {"seq_len": 8}], "phase 2 changes nothing: leave it out"),
+        ([{"until": 4, "batch_rows": 8}, {"batch_rows": 8}], "phase 2 changes nothing: leave it out"),
+        ([{"until": 4}, {"batch_rows": 16}], "phase 2 changes nothing: leave it out"),
+        ([{"until": 4, "lr_factor": 2}, {"lr_factor": 2}], "phase 2 changes nothing: leave it out"),
         ([{}, {"batch_rows": 8}], "phase 1 needs `until`, its last step"),
         ([{"until": 4}, {"batch_rows": 8, "until": 20}], r"leave `until` \(20\) out of the last phase"),
         ([{"until": 4}, {"until": 4, "batch_rows": 8}, {"batch_rows": 2}],
@@ -44,6 +47,37 @@ def test_all_rows_of_the_largest_batch_at_once_where_nothing_is_said() -> None:
     config = TrainConfig.model_validate({"steps": 50, "phases": phases})
     assert config.rows_at_once == 32
     assert config.model_copy(update={"micro_batch_rows": 8}).rows_at_once == 8
+
+
+def test_batches_are_those_of_the_phases() -> None:
+    phases = [{"until": 4, "batch_rows": 4}, {"until": 8, "seq_len": 64}, {"batch_rows": 32}]
+    config = TrainConfig.model_validate({"steps": 50, "phases": phases})
+    assert config.batches == [4, 4, 32]
+    assert TrainConfig.model_validate({"steps": 50}).batches == [16]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"processes": 6}, r"`batch_rows` of phase 1 \(4\) is fewer than the 6 processes that share a batch"),
+        (
+            {"micro_batch_rows": 64},
+            r"`micro_batch_rows` \(64\) has no effect, since no batch has more than 32 rows",
+        ),
+        ({"micro_batch_rows": 5}, r"`micro_batch_rows` \(5\) must divide `batch_rows` \(32\)"),
+    ],
+)
+def test_what_does_not_fit_a_phase(settings: dict[str, Any], message: str) -> None:
+    phases = [{"until": 4, "batch_rows": 4}, {"batch_rows": 32}]
+    with pytest.raises(ValidationError, match=message):
+        TrainConfig.model_validate({"steps": 50, "phases": phases, **settings})
+
+
+def test_a_phase_may_have_fewer_rows_than_are_computed_at_once() -> None:
+    phases = [{"until": 4, "batch_rows": 4}, {"batch_rows": 32}]
+    assert (
+        TrainConfig.model_validate({"steps": 50, "phases": phases, "micro_batch_rows": 8}).rows_at_once == 8
+    )
 
 
 def test_phases_and_masks_are_part_of_the_fingerprint() -> None:

@@ -35,6 +35,18 @@ def test_a_name_stands_for_a_tracker_with_its_defaults() -> None:
             {"keep": {"best": True}, "average": {"fraction": 0.1}},
             "`average` and `keep.best` both say which weights",
         ),
+        (
+            {"keep": {"every": 100}},
+            r"`keep.every` \(100\) has no effect in 100 steps: .* lower it, or leave it out",
+        ),
+        (
+            {"keep": {"best": True}, "eval_every": 100},
+            "`keep.best` has no effect in 100 steps: with `eval_every` 100 only the last one is measured: lower that",
+        ),
+        (
+            {"early_stopping": {"patience": 9}, "eval_every": 10},
+            r"`early_stopping.patience` \(9\) has no effect in 100 steps: .* ends after step 100 at the earliest",
+        ),
         ({"early_stopping": {}}, "Field required"),
         ({"early_stopping": {"patience": 0}}, "greater than or equal to 1"),
         ({"early_stopping": {"patience": 1, "min_delta": -1}}, "greater than or equal to 0"),
@@ -45,10 +57,19 @@ def test_mistakes(settings: dict[str, Any], message: str) -> None:
         config(**settings)
 
 
+def test_what_has_an_effect_is_taken() -> None:
+    config(keep={"every": 99})
+    config(keep={"best": True}, eval_every=99)
+    config(early_stopping={"patience": 8}, eval_every=10)
+    TrainConfig.model_validate(
+        {"epochs": 1, "keep": {"every": 1000}}
+    )  # how many steps that is, the data tell
+
+
 def test_trackers_never_name_a_result_and_the_rest_does() -> None:
     plain = material(config())
     assert material(config(trackers=["tensorboard"], checkpoint_seconds=1)) == plain
-    assert material(config(early_stopping={"patience": 3})) != plain
+    assert material(config(early_stopping={"patience": 3}, eval_every=10)) != material(config(eval_every=10))
     assert material(config(keep=Keep(every=10))) != plain
     assert {"trackers", "checkpoint_seconds"} <= IMMATERIAL
     assert not {"keep", "early_stopping", "steps"} & IMMATERIAL

@@ -24,6 +24,7 @@ from tests.random_weights import randomise
 
 SEQ_LEN = 40
 VOCAB_SIZE = 61
+IGNORED = -100
 
 
 def decoder(switches: dict[str, Any]) -> Transformer:
@@ -56,30 +57,55 @@ def alone(plan: PackingPlan, source: Any) -> list[list[int]]:
     return found
 
 
-def loss_alone(model: Transformer, rows: Sequence[Sequence[int]]) -> Tensor:
-    """Plain cross-entropy of each, without any mask."""
+def alone_after(begin: int, plan: PackingPlan, source: Any) -> list[tuple[list[int], list[int]]]:
+    """Where every document begins with `begin`: its tokens here after that one, and those of them to be learnt."""
+    found = []
+    for row in range(plan.rows):
+        segments = range(plan.first_segment[row], plan.first_segment[row + 1])
+        spans = [(int(plan.shard[i]), int(plan.start[i]), int(plan.length[i])) for i in segments]
+        tokens = [token for span in spans for token in source.read(*span).tolist()]
+        goes_on = tokens[1] != begin
+        if goes_on:
+            tokens[0] = begin
+        places = [place for place, token in enumerate(tokens) if place and token == begin]
+        for first, last in pairwise([0, *places, len(tokens)]):
+            row = tokens[first:last]
+            learnt = [IGNORED, *row[2:]] if goes_on and first == 0 else row[1:]
+            if learnt:
+                found.append((row, learnt))
+    return found
+
+
+def loss_alone(model: Transformer, rows: Sequence[tuple[list[int], list[int]]]) -> Tensor:
+    """Plain cross-entropy of each, tokens and what is to be learnt of them, without any mask."""
     total = torch.zeros((), dtype=torch.float64)
-    for row in rows:
-        idx = torch.tensor([row])
-        total = total + F.cross_entropy(model(idx[:, :-1])[0], idx[0, 1:], reduction="sum")
+    for row, learnt in rows:
+        logits = model(torch.tensor([row[:-1]]))[0]
+        total = total + F.cross_entropy(logits, torch.tensor(learnt), ignore_index=IGNORED, reduction="sum")
     return total
 
 
 @pytest.mark.parametrize("packing", ["end-to-end", "best-fit"])
+@pytest.mark.parametrize("begin", [None, VOCAB_SIZE - 1])
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_a_document_in_a_packed_row_is_as_if_alone(
-    documents: DocumentSpans, shards: Any, family: str, packing: Packing
+    documents: DocumentSpans, shards: Any, family: str, begin: int | None, packing: Packing
 ) -> None:
     model = decoder(FAMILIES[family])
     plan = pack_text(documents, seq_len=SEQ_LEN, batch_rows=4, seed=2, packing=packing)
+    rows = [(row, row[1:]) for row in alone(plan, shards)]
+    if begin is not None:
+        shards.tokens[shards.tokens == begin] = 0
+        shards.tokens[documents.start] = begin
+        rows = alone_after(begin, plan, shards)
     results = []
     for packed in (True, False):
         model.zero_grad()
         if packed:
-            batches = Batches(plan, shards, micro_batch_rows=3, document_mask=True)
+            batches = Batches(plan, shards, micro_batch_rows=3, document_mask=True, begin=begin)
             loss = torch.stack([next_token(model, batch) for batch in batches.every_row()]).sum()
         else:
-            loss = loss_alone(model, alone(plan, shards))
+            loss = loss_alone(model, rows)
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = {
             name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None
@@ -90,7 +116,7 @@ def test_a_document_in_a_packed_row_is_as_if_alone(
     for name, value in expected.items():
         torch.testing.assert_close(gradients[name], value, rtol=1e-10, atol=1e-10, msg=name)
     with torch.no_grad():
-        unmasked = Batches(plan, shards, micro_batch_rows=3).every_row()
+        unmasked = Batches(plan, shards, micro_batch_rows=3, begin=begin).every_row()
         without = sum(float(next_token(model, batch)) for batch in unmasked)
     assert abs(without - float(other)) > 1e-3  # the mask is not for nothing
 

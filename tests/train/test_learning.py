@@ -107,7 +107,7 @@ def test_a_planted_outlier_is_as_if_it_had_not_been(
     for objective, guard in cases:
         model = make_model()
         state = TrainState(model, Optimizer(model, AdamWConfig(lr=0.01)))
-        plan = Run(
+        setup = Run(
             feed=batches_of(documents, shards),
             objective=objective,
             steps=STEPS,
@@ -115,7 +115,7 @@ def test_a_planted_outlier_is_as_if_it_had_not_been(
             clip_grad_norm=None,
             guard=guard,
         )
-        run(state, plan)
+        run(state, setup)
         found.append((model, state.skipped))
     (skipped, count), (without, also), (learnt, none) = found
     assert (count, also, none) == (1, 1, 0)

@@ -11,7 +11,7 @@ from rich.text import Text
 from ontogeny.train import live_view
 from ontogeny.train.live_view import MOST_POINTS, SPARKS, Curve, TrainingView
 from ontogeny.train.loop import StepResult
-from ontogeny.train.trackers import Rates
+from ontogeny.train.rates import Rates
 
 
 class Clock:

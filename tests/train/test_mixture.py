@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ontogeny.core.errors import DataError, UsageError
-from ontogeny.tokenizer.shards import TokenShards
+from ontogeny.tokenizer.shards import Ends, TokenShards
 from ontogeny.train.config import TrainConfig
 from ontogeny.train.config_mixture import MixtureSource, Packing
 from ontogeny.train.mixture import JoinedShards, Mixture, chosen, open_mixture, pack_mixture, take
@@ -25,7 +25,13 @@ Tokens = dict[str, TokenShards]
 
 
 def made(
-    name: str, lengths: list[int], *, sources: list[str] | None = None, held_out: int = 0, ids: str = ""
+    name: str,
+    lengths: list[int],
+    *,
+    sources: list[str] | None = None,
+    held_out: int = 0,
+    ids: str = "",
+    begin: int | None = None,
 ) -> TokenShards:
     """Documents in one shard, whose tokens are their positions; the last `held_out` are held out."""
     length = np.array(lengths, dtype=np.int64)
@@ -47,6 +53,7 @@ def made(
             documents=documents,
             read=lambda shard, start, length: np.arange(start, start + length),
             digests=lambda: digests,
+            ends=Ends(begin, 0),
         ),
     )
 
@@ -237,7 +244,9 @@ def test_the_plan_is_the_same_for_the_same_seed_whatever_order_the_index_has() -
     turned = {
         name: cast(
             TokenShards,
-            SimpleNamespace(documents={column: values[back] for column, values in one.documents.items()}),
+            SimpleNamespace(
+                documents={column: values[back] for column, values in one.documents.items()}, ends=one.ends
+            ),
         )
         for name, one in tokens.items()
     }
@@ -267,6 +276,16 @@ def test_tokens_are_read_from_their_own_artifact() -> None:
     assert shards.read(0, 2, 3).tolist() == [2, 3, 4]
     assert shards.read(1, 0, 2).tolist() == [100, 100]
     assert shards.read(2, 1, 1).tolist() == [1]
+
+
+def test_documents_of_which_some_have_a_token_before_them_are_refused() -> None:
+    assert JoinedShards([made("a", [9], begin=7), made("b", [9], begin=7)]).ends == Ends(7, 0)
+    with pytest.raises(
+        DataError, match="only some of the tokens in the mixture have a begin-of-text"
+    ) as caught:
+        JoinedShards([made("a", [9], begin=7), made("b", [9])])
+    assert caught.value.hint is not None
+    assert "run their recipes again" in caught.value.hint
 
 
 def test_held_out_documents_are_kept_once_and_never_trained_on() -> None:

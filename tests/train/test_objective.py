@@ -76,11 +76,11 @@ def test_micro_batches_equal_one_batch(
         batches = batches_of(documents, shards, masked=masked, rows=rows_at_once)
         optimizer = Optimizer(model, AdamWConfig(lr=0.01))
         objective = partial(next_token, z_loss=z_loss)
-        plan = Run(feed=batches, objective=objective, steps=1, lr=lambda step: 1.0, clip_grad_norm=0.5)
+        setup = Run(feed=batches, objective=objective, steps=1, lr=lambda step: 1.0, clip_grad_norm=0.5)
         micro = batches.micro_batches(0)
         assert len(micro) == 4 // rows_at_once
-        loss, norm = gradients(model, optimizer, micro, plan)
-        move(optimizer, norm, plan)
+        loss, norm = gradients(model, optimizer, micro, setup)
+        move(optimizer, norm, setup)
         moments = {name: value for name, value in optimizer.state().items() if name.endswith("/exp_avg")}
         outcomes.append((loss, norm, moments))
     (loss, norm, whole), (loss_in_parts, norm_in_parts, parts) = outcomes

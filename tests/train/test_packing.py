@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ontogeny.core.errors import ArtifactError, DataError
+from ontogeny.core.errors import ArtifactError
 from ontogeny.train.config_mixture import Packing
-from ontogeny.train.packing import DocumentSpans, PackingPlan, pack_text, pack_whole
+from ontogeny.train.packing import DocumentSpans, PackingPlan, TooFewTokens, pack_text, pack_whole
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=30)
 packings: st.SearchStrategy[Packing] = st.sampled_from(["end-to-end", "best-fit"])
@@ -123,7 +123,7 @@ def test_the_digest_knows_the_order() -> None:
 
 def test_a_row_longer_than_the_data_is_refused() -> None:
     with pytest.raises(
-        DataError, match=r"`seq_len` is 64, but the training documents have only 30 tokens"
+        TooFewTokens, match=r"a row has 64 tokens, but the training documents have only 30"
     ) as caught:
         pack_text(spans([10, 20]), seq_len=64, batch_rows=1, seed=1)
     assert caught.value.hint == "lower `seq_len` to at most 30, or bring more text"

@@ -14,12 +14,11 @@ from ontogeny.model.config import ModelShape
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import Batch
 from ontogeny.train.config import TrainConfig
-from ontogeny.train.config_ranks import wants_compile
+from ontogeny.train.config_ranks import check_parts
 from ontogeny.train.objective import next_token
-from ontogeny.train.parallel import prepare
+from ontogeny.train.parallel import made_ready
 from ontogeny.train.ranks import ALONE, current_ranks
 from ontogeny.train.sharded import on_whole_matrices, total_norm, whole_copy
-from ontogeny.train.tensor_parallel import check_sizes
 
 MakeModel = Callable[..., Transformer]
 
@@ -38,7 +37,7 @@ def test_recomputed_activations_give_the_same_bits(make_model: MakeModel) -> Non
     model = make_model()
     expected = gradients(model)
     config = TrainConfig(steps=1, schedule={"warmup_steps": 0}, recompute=True)
-    trained = prepare(model, config, ALONE, dtype=torch.float32)
+    trained = made_ready(model, config, ALONE, dtype=torch.float32)
     assert trained is not model
     kept: list[int] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
@@ -68,16 +67,12 @@ def test_layers_compile_as_one_graph_on_the_path_of_a_gpu() -> None:
 
 
 def test_what_is_compiled() -> None:
-    assert [
-        wants_compile(choice, device) for choice in ("auto", True, False) for device in ("cpu", "cuda")
-    ] == [
-        False,
-        True,
-        True,
-        True,
-        False,
-        False,
-    ]
+    choices = {
+        choice: TrainConfig.model_validate({"steps": 100, "compile": choice})
+        for choice in ("auto", True, False)
+    }
+    assert [choices[choice].compiles_on("cpu") for choice in choices] == [False, True, False]
+    assert [choices[choice].compiles_on("cuda") for choice in choices] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +97,7 @@ def test_processes_that_nobody_started() -> None:
 @pytest.mark.parametrize(("parts", "name"), [(2, "n_kv_heads (1)"), (3, "n_heads (2)")])
 def test_heads_that_cannot_be_shared_out(make_model: MakeModel, parts: int, name: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check_sizes(make_model().config, parts)
+        check_parts(make_model().config, parts)
     assert f"`tensor_parallel` ({parts}) does not divide the model's {name}" in str(caught.value)
     assert "choose a number that divides" in str(caught.value.hint)
 

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import ROOT
-from tests.train.ranks_job import STEPS, WEIGHTS_FILE, Stopped, run_case
+from tests.train.ranks_job import FIGURES_FILE, STEPS, WEIGHTS_FILE, Stopped, run_case
 
 JOB_SECONDS = 240
 ADAMW: dict[str, Any] = {"lr": 0.01}
@@ -31,6 +31,18 @@ CASES: dict[str, dict[str, Any]] = {
     "heads": {"train": {"optimizer": MUON, "tensor_parallel": 2}, "double": True, "shape": GROUPED},
 }
 """What two processes and one do alike."""
+KEPT: dict[str, Any] = {
+    "train": {
+        "optimizer": {"lr": 0.03},
+        "schedule": {"warmup_steps": 3, "decay_fraction": 0},
+        "eval_every": 2,
+        "keep": {"every": 3, "newest": 2, "best": True},
+        "early_stopping": {"patience": 3},
+    },
+    "double": True,
+    "unlike": True,
+}
+"""A run that overfits, keeps snapshots and the best weights, and ends early."""
 
 
 def on_processes(count: int, cases: list[dict[str, Any]], folder: Path) -> None:
@@ -79,7 +91,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     begun_together = {"train": {"optimizer": MUON}, "folder": str(place / "from_two")}
     by_heads = {**CASES["heads"], "folder": str(place / "from_heads")}
     stopped = [{**begun_together, "stop_at": 8 * 3}, {**by_heads, "stop_at": 8 * 5}]
-    on_processes(2, [*together, begun_alone, *stopped], place)
+    run_case({**KEPT, "folder": str(place / "one" / "kept")})
+    kept = [{**KEPT, "folder": str(place / "two" / name)} for name in ("kept", "broken", "broken")]
+    kept[1]["stop_at"] = 8 * 3
+    on_processes(2, [*together, begun_alone, *stopped, *kept], place)
     shutil.copytree(place / "from_two", place / "from_two_to_four")
     on_processes(4, [{"train": {"optimizer": MUON}, "folder": str(place / "from_two_to_four")}], place)
     run_case(begun_together)
@@ -111,6 +126,39 @@ def test_a_run_goes_on_with_another_number_of_processes(
     folder: Path, name: str, whole: str, bound: float
 ) -> None:
     assert largest_difference(folder / "one" / whole, folder / name, "loss") < bound
+
+
+def snapshots(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_two_processes_keep_what_one_keeps_and_end_where_it_ends(folder: Path) -> None:
+    one, two = folder / "one" / "kept", folder / "two" / "kept"
+    alone, together = (json.loads((each / FIGURES_FILE).read_text()) for each in (one, two))
+    assert alone["steps"] < alone["steps_run"] < STEPS, (
+        "the settings of this test are to overfit and end early"
+    )
+    for figure in ("steps", "steps_run", "ended", "tokens"):
+        assert together[figure] == alone[figure]
+    for line, other in zip(metrics(one), metrics(two), strict=True):
+        assert other == pytest.approx(line, abs=1e-8)
+    kept = snapshots(one / "payload" / "checkpoints")
+    assert snapshots(two / "payload" / "checkpoints") == kept
+    assert len(kept) == 3  # the two newest of every third step, and the last
+    assert snapshots(one / "kept") == snapshots(two / "kept")
+    for name in (WEIGHTS_FILE, *(f"payload/checkpoints/{step}/model.safetensors" for step in kept)):
+        expected = load_file(one / name)
+        for weight, value in load_file(two / name).items():
+            torch.testing.assert_close(value, expected[weight], atol=1e-6, rtol=0)
+
+
+def test_processes_that_go_on_keep_the_same_bytes(folder: Path) -> None:
+    whole, broken = (folder / "two" / name for name in ("kept", "broken"))
+    files = sorted(path.relative_to(whole) for path in (whole / "payload").rglob("*") if path.is_file())
+    assert len(files) > 3
+    for path in (*files, Path(WEIGHTS_FILE)):
+        assert (broken / path).read_bytes() == (whole / path).read_bytes(), path
+    assert snapshots(broken / "kept") == snapshots(whole / "kept")
 
 
 def test_tokens_are_counted_once(folder: Path) -> None:

@@ -15,7 +15,7 @@ from ontogeny.core.progress import QuietProgress
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import Batch, Batches
 from ontogeny.train.config_optimizer import AdamWConfig
-from ontogeny.train.loop import Run, TrainState
+from ontogeny.train.loop import TrainState
 from ontogeny.train.objective import next_token
 from ontogeny.train.optim import Optimizer
 from ontogeny.train.packing import DocumentSpans, pack_text
@@ -31,8 +31,15 @@ def find(
     def find(objective: Any = next_token, *, low: float = 1e-4, high: float = 1.0, steps: int = 40) -> Found:
         model = make_model()
         state = TrainState(model, Optimizer(model, AdamWConfig(lr=0.003)))
-        run = Run(Batches(plan, shards, micro_batch_rows=4), objective, steps=steps, lr=lambda step: 1.0)
-        return find_rate(state, run, low=low, high=high, progress=QuietProgress())
+        return find_rate(
+            state,
+            Batches(plan, shards, micro_batch_rows=4),
+            objective,
+            ramp(low, high, steps),
+            clip_grad_norm=None,
+            dtype=torch.float32,
+            progress=QuietProgress(),
+        )
 
     return find
 

@@ -11,8 +11,10 @@ import pytest
 from ontogeny.core.errors import UsageError
 from ontogeny.model.flops import matmul_weights, parameter_count
 from ontogeny.train.config import TrainBesideSize
+from ontogeny.train.config_by_size import OVERRIDES
 from ontogeny.train.config_optimizer import MuonConfig, ScheduleConfig
-from ontogeny.train.size import Size, Sized, derive
+from ontogeny.train.config_watching import Keep
+from ontogeny.train.size import Size, Sized, derive, shape_of
 from ontogeny.train.size_rules import RULES
 
 DEPTHS = [1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32]
@@ -173,6 +175,7 @@ def test_a_line_tells_value_rule_and_source() -> None:
     [
         ({"d_model": 100}, r"`size.d_model` \(100\) is no multiple of `head_dim` \(64\)"),
         ({"batch_tokens": 100}, r"`size.batch_tokens` \(100\) is less than one row of 256 tokens"),
+        ({"tokens": 100}, r"`size.tokens` \(100\) is less than one batch of 256 tokens"),
         (
             {"n_kv_heads": 3},
             r"what `size` comes to does not fit: n_kv_heads \(3\) does not divide n_heads \(4\)",
@@ -188,10 +191,20 @@ def test_what_train_says_must_fit_the_steps() -> None:
     beside = TrainBesideSize(schedule=ScheduleConfig(warmup_steps=50))
     with pytest.raises(
         UsageError, match=r"what `size` comes to does not fit: the 50 of `schedule\.warmup_steps`"
-    ):
+    ) as caught:
         sized(2, beside=beside, tokens=100_000)
+    assert caught.value.hint == OVERRIDES
     with pytest.raises(UsageError, match=r"`micro_batch_rows` \(3\) must divide `batch_rows`"):
         sized(2, beside=TrainBesideSize(micro_batch_rows=3))
+    with pytest.raises(UsageError, match=r"`keep.every` \(900\) has no effect in \d+ steps"):
+        sized(2, beside=TrainBesideSize(keep=Keep(every=900)), tokens=100_000)
+
+
+def test_the_shape_needs_no_vocabulary() -> None:
+    assert shape_of(Size(depth=4, n_kv_heads=2)) == sized(4, n_kv_heads=2).model
+    with pytest.raises(UsageError, match="what `size` comes to does not fit: n_kv_heads") as caught:
+        shape_of(Size(depth=4, n_kv_heads=3))
+    assert caught.value.hint == "there are as many heads as `size.head_dim` (64) goes into the width (256)"
 
 
 def test_the_page_lists_every_rule() -> None:

@@ -29,7 +29,7 @@ class Notes(QuietProgress):
 
 
 @pytest.fixture
-def plan(documents: DocumentSpans, shards: Any) -> Run[Batch]:
+def setup(documents: DocumentSpans, shards: Any) -> Run[Batch]:
     rows = pack_text(documents, seq_len=12, batch_rows=4, steps=90, seed=1)
     return Run(Batches(rows, shards, micro_batch_rows=2), next_token, steps=90, lr=lambda step: 1.0)
 
@@ -56,35 +56,35 @@ def test_equal_losses_leave_room() -> None:
 
 
 def test_a_note_names_step_documents_and_part(
-    make_model: Callable[[], Transformer], plan: Run[Batch], monkeypatch: pytest.MonkeyPatch
+    make_model: Callable[[], Transformer], setup: Run[Batch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     norms = {19: {"layers.0.mlp": 3.0, "norm": 1.0}, 18: {"layers.0.mlp": 0.5, "norm": 1.0}}
-    monkeypatch.setattr(spikes, "gradient_norms", lambda model, plan, step: norms[step])
+    monkeypatch.setattr(spikes, "gradient_norms", lambda model, setup, step: norms[step])
     notes = Notes()
-    hook = NoteSpikes(plan, notes, describe=lambda ids: [f"books:{each}" for each in ids])
+    hook = NoteSpikes(setup, notes, describe=lambda ids: [f"books:{each}" for each in ids])
     feed(hook, make_model(), [2.0] * 19 + [5.0])
     (said,) = notes.said
     assert said.startswith(
         "step 20: the loss rose to 5 (lately 2); the gradient grew most in layers.0.mlp, 6-fold; documents read: books:"
     )
-    assert all(f"books:{each}" in said for each in plan.feed.documents(19)[:8])
+    assert all(f"books:{each}" in said for each in setup.feed.documents(19)[:8])
 
 
-def test_at_most_a_few_notes(make_model: Callable[[], Transformer], plan: Run[Batch]) -> None:
+def test_at_most_a_few_notes(make_model: Callable[[], Transformer], setup: Run[Batch]) -> None:
     notes = Notes()
-    feed(NoteSpikes(plan, notes), make_model(), ([2.0] * 16 + [50.0**n for n in range(1, 9)]))
+    feed(NoteSpikes(setup, notes), make_model(), ([2.0] * 16 + [50.0**n for n in range(1, 9)]))
     assert len(notes.said) == MOST_NOTES
     assert notes.said[-1].endswith("; further spikes are not told")
 
 
 def test_gradients_by_part_are_those_of_the_loss(
-    make_model: Callable[[], Transformer], plan: Run[Batch]
+    make_model: Callable[[], Transformer], setup: Run[Batch]
 ) -> None:
     model = make_model()
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
-    norms = gradient_norms(model, plan, 3)
+    norms = gradient_norms(model, setup, 3)
     assert all(weight.grad is None for weight in model.parameters())
-    batches = plan.feed.micro_batches(3)
+    batches = setup.feed.micro_batches(3)
     loss = sum(next_token(model, each) for each in batches) / sum(each.supervised for each in batches)
     assert isinstance(loss, torch.Tensor)
     names, weights = zip(*model.named_parameters(), strict=True)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ontogeny.core.errors import ArtifactError, DataError, UsageError
+from ontogeny.core.errors import ArtifactError, UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.inference.loading import load_model
 from ontogeny.inference.scoring import bits_per_byte
@@ -24,9 +24,10 @@ from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.shards import TokenDocument, write_shards
 from ontogeny.tokenizer.train import train_bpe
 from ontogeny.train.config import TrainConfig
+from ontogeny.train.config_by_size import OVERRIDES
 from ontogeny.train.packing import PackingPlan
 from ontogeny.train.seen import documents_seen, steps_that_read
-from ontogeny.train.step import PRETRAIN, PretrainConfig
+from ontogeny.train.step import PRETRAIN, PretrainConfig, prepare
 
 MODEL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "seq_len": 24}
 TRAIN = {
@@ -123,7 +124,15 @@ def test_settings_that_are_refused(change: dict[str, Any], message: str) -> None
         ({}, "one of the three"),
         (
             {"size": {"depth": 2}, "train": {"steps": 10, "batch_rows": 4, "log_every": 2}},
-            "`size` derives `train.steps`, `train.batch_rows`: leave it out",
+            "`size` derives `train.steps`: leave it out, or give `size.tokens`",
+        ),
+        (
+            {"size": {"depth": 2}, "train": {"steps": 10, "batch_rows": 4, "log_every": 2}},
+            "`size` derives `train.batch_rows`: leave it out, or give `size.batch_tokens`",
+        ),
+        (
+            {"size": {"depth": 2}, "train": {"tensor_parallel": 2}},
+            r"`tensor_parallel` \(2\) must divide `processes`",
         ),
         ({"size": {"depth": 2}, "train": {"epochs": 1}}, "`size` derives `train.epochs`"),
         ({"size": {"depth": 2}, "train": {"seq_len": 64}}, "`size` derives `train.seq_len`"),
@@ -187,8 +196,7 @@ def test_a_size_that_does_not_fit_a_mixture_or_itself(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"`until` \(900000\) is after the last step") as caught:
         sized([{"from": "a", "until": 900_000}, {"from": "b"}])
-    assert caught.value.hint is not None
-    assert caught.value.hint.startswith("`size` comes to ")
+    assert caught.value.hint == OVERRIDES
     with pytest.raises(UsageError, match=r"`size.d_model` \(100\) is no multiple of `head_dim` \(64\)"):
         sized("a", d_model=100)
 
@@ -301,7 +309,7 @@ def test_rows_longer_than_the_data_are_refused_first(tmp_path: Path, monkeypatch
     tokens = make_tokens(tmp_path / "tokens")
     monkeypatch.setattr(torch.nn, "Linear", None)  # no model is made before
     monkeypatch.setitem(MODEL, "seq_len", 100_000)
-    with pytest.raises(DataError, match="`seq_len` is 100,000, but the training documents have only"):
+    with pytest.raises(UsageError, match="a row has 100,000 tokens, but the training documents have only"):
         run(tmp_path, tokens)
 
 
@@ -434,9 +442,65 @@ def test_a_batch_of_more_tokens_than_there_are_is_refused(tmp_path: Path, mixed:
     for rows, seq_len in ((50, 24), (25, 48)):
         phases = [{"until": 4}, {"batch_rows": rows, "seq_len": seq_len}]
         message = f"a batch has {rows} rows of {seq_len} tokens, but the training documents have only"
-        with pytest.raises(DataError, match=message) as caught:
+        with pytest.raises(UsageError, match=message) as caught:
             run(tmp_path / str(rows), {"web": tokens} if mixed else tokens, parts=parts, phases=phases)
         assert "lower `batch_rows` to at most" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("size", "parts", "message"),
+    [
+        ({"batch_tokens": 1024, "tokens": 4096}, None, "a batch has 4 rows of 256 tokens, but the training"),
+        (
+            {"seq_len": 1024, "tokens": 4096},
+            None,
+            "a row has 1,024 tokens, but the training documents have only",
+        ),
+        (
+            {"batch_tokens": 256, "tokens": 4096},
+            [{"from": "web"}],
+            "web has .* would be read .* times to give 4,096, but its `max_epochs` is 4",
+        ),
+    ],
+)
+def test_too_little_for_what_a_size_comes_to_is_told_in_its_words(
+    tmp_path: Path, size: dict[str, Any], parts: Any, message: str
+) -> None:
+    tokens = make_tokens(tmp_path / "tokens")
+    config = PretrainConfig.model_validate({"tokens": parts or "tokens", "size": {"depth": 1, **size}})
+    inputs = {"tokens": tokens, "tokens.0.tokens": tokens}
+    with pytest.raises(UsageError, match=f"what `size` comes to does not fit: {message}") as caught:
+        PRETRAIN.run(config, inputs, Context(tmp_path, tmp_path, 5, "cpu", QuietProgress()))
+    assert caught.value.hint == f"{OVERRIDES}; or bring more text"
+    assert (caught.value.where, caught.value.exit_code) == ("size", 2)
+
+
+def test_a_phase_with_fewer_rows_than_are_computed_at_once_is_a_note(tmp_path: Path) -> None:
+    class Notes(QuietProgress):
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def note(self, message: str) -> None:
+            self.said.append(message)
+
+    notes = Notes()
+    train = {**TRAIN, "micro_batch_rows": 4, "phases": [{"until": 4, "batch_rows": 2}, {"batch_rows": 8}]}
+    config = PretrainConfig.model_validate({"tokens": "tokens", "model": MODEL, "train": train})
+    tokens = {"tokens": make_tokens(tmp_path / "tokens")}
+    prepare(config, tokens, Context(tmp_path, tmp_path, 5, "cpu", notes))
+    said = "phase 1 has 2 rows a batch, fewer than `micro_batch_rows` (4): they are computed at once"
+    assert notes.said == [said]
+
+
+def test_memory_that_runs_out_is_a_matter_of_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("ontogeny.train.pretrain.train", run_out)
+    with pytest.raises(UsageError, match="training does not fit into memory, with 4 rows computed at once"):
+        run(tmp_path, make_tokens(tmp_path / "tokens"))
 
 
 def test_a_run_on_other_tokens_does_not_go_on(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ontogeny.core.errors import UsageError
-from ontogeny.train.config_watching import MLflowConfig, TensorBoardConfig, WandbConfig
-from ontogeny.train.tracker_clients import check_trackers, flat, make_tracker
+from ontogeny.train.config_watching import MLflowConfig, TensorBoardConfig, WandbConfig, check_trackers
+from ontogeny.train.tracker_clients import flat, make_tracker
 
 DIGEST = "blake3:0123456789abcdef"
 SETTINGS = {"steps": 10, "optimizer": {"type": "adamw", "betas": [0.9, 0.95]}}
@@ -32,6 +32,16 @@ def test_an_absent_client_is_told_with_its_extra(config: Any, monkeypatch: pytes
     with pytest.raises(UsageError, match=f"the tracker '{config.type}' needs a package") as caught:
         check_trackers([config])
     assert caught.value.hint == f"pip install 'ontogeny[{config.type}]', or remove it from `train.trackers`"
+
+
+def test_a_folder_that_a_client_wrote_is_not_the_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wandb").mkdir()
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(UsageError, match="'wandb' needs a package that is not installed"):
+        check_trackers([WandbConfig()])
 
 
 def test_without_trackers_nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ from ontogeny.train.config_optimizer import AdamWConfig
 from ontogeny.train.loop import StepResult, TrainState
 from ontogeny.train.metrics_log import MetricsLog
 from ontogeny.train.optim import Optimizer
-from ontogeny.train.trackers import Line, Rates, Tell
+from ontogeny.train.rates import Rates
+from ontogeny.train.trackers import Line, Tell
 
 
 class Notes(QuietProgress):

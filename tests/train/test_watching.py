@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor
@@ -25,6 +23,7 @@ from ontogeny.train.objective import next_token
 from ontogeny.train.packing import DocumentSpans, pack_text
 from ontogeny.train.snapshot_folders import snapshots_in
 from ontogeny.train.training import HeldOut, Trained, train
+from tests.train.conftest import Unlike
 
 STEPS = 24
 MakeModel = Callable[[], Transformer]
@@ -47,13 +46,6 @@ class StopAt:
         if self.left < 0:
             raise Stopped
         return next_token(model, batch)
-
-
-class Unlike:
-    """Tokens in which each is twice the one before."""
-
-    def read(self, shard: int, start: int, length: int) -> npt.NDArray[np.uint16]:
-        return np.array([pow(2, place, 61) for place in range(start, start + length)], dtype=np.uint16)
 
 
 class Notes(QuietProgress):
@@ -254,6 +246,6 @@ def test_what_goes_by_the_held_out_loss_needs_one(
     begin: Any, tmp_path: Path, settings: dict[str, Any], name: str
 ) -> None:
     with pytest.raises(UsageError, match=rf"`train.{name}` goes by the held-out loss") as caught:
-        begin(tmp_path / "run", measured=False, **settings)
+        begin(tmp_path / "run", measured=False, eval_every=2, **settings)
     assert caught.value.hint is not None
     assert "held_out_fraction" in caught.value.hint

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-TEMPLATES = ("pretrain", "finetune")
+TEMPLATES = ("curate", "pretrain", "finetune")
 
 
 def register(app: typer.Typer) -> None:

@@ -157,6 +157,7 @@ def plan(
     from ontogeny.recipe.plan import check_files, make_plan, resolve, select, with_ancestors
     from ontogeny.recipe.schema import load_recipe
     from ontogeny.recipe.table import STEPS
+    from ontogeny.recipe.trainings import check_trainings
 
     place = open_workspace(workspace)
     checked = load_recipe(recipe, STEPS, overrides=overrides or ())
@@ -166,13 +167,13 @@ def plan(
     looked_at = make_plan(
         with_ancestors(nodes, selected),
         place,
-        recipe=checked.name,
         device=resolve_device(device),
         limit=limit,
         rerun=rerun or (),
     )
     asked = {node.name for node in selected}
     planned = [one for one in looked_at if one.node.name in asked]
+    check_trainings(planned, checked, place, device=resolve_device(device))
     fill_estimates(planned, checked, place, device=resolve_device(device))
     if as_json:
         steps = [
@@ -187,7 +188,7 @@ def plan(
         ]
         print_json({"recipe": checked.name, "status": "planned", "steps": steps})
     else:
-        _print_plan(planned)
+        _print_plan(planned, checked.name)
 
 
 def line_of(done: StepResult) -> str:
@@ -222,23 +223,27 @@ def _print_result(result: RunResult) -> None:
         output_console().print(f"report: {result.report}", soft_wrap=True)
 
 
-def _print_plan(planned: list[Planned]) -> None:
-    from ontogeny.cli.show import duration, print_table, size
+def _print_plan(planned: list[Planned], recipe: str) -> None:
+    """What is there and what is needed, each with where it is from; names of this recipe without the recipe's."""
+    from ontogeny.cli.show import duration, output_console, print_table, size
 
-    rows = []
+    rows, computed = [], False
     for one in planned:
         estimate = one.estimate
+        source = one.artifact.name if one.artifact else str(estimate["source"])
+        computed |= source.startswith("formulas")
         rows.append(
             [
                 one.node.name,
                 one.node.step.name,
                 one.status,
-                one.artifact.name if one.artifact else "",
                 duration(estimate.get("seconds")),
                 size(estimate.get("memory_bytes")),
                 size(estimate.get("disk_bytes")),
-                str(estimate.get("source", "")),
+                source.replace(f"{recipe}/", "", 1),
             ]
         )
-    columns = ["name", "step", "status", "artifact", "time", "memory", "disk", "source of the estimate"]
+    columns = ["name", "step", "status", "time", "memory", "disk", "from"]
     print_table(columns, rows, right=["time", "memory", "disk"])
+    if computed:
+        output_console().print("[dim]`ontogeny estimate` shows the formulas, figure by figure[/dim]")

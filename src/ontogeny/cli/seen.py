@@ -25,7 +25,11 @@ def seen(
         str | None, typer.Option(metavar="A:B", help="Only steps A to B of its own training, counted from 1.")
     ] = None,
     document: Annotated[
-        str | None, typer.Option(metavar="DOC_ID", help="Whether and when it read this document.")
+        str | None,
+        typer.Option(
+            metavar="[SOURCE:]ID",
+            help="Whether and when it read this document; the beginning of its ID is enough where no other has it.",
+        ),
     ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -41,18 +45,15 @@ def seen(
     rows = [
         [
             one.model,
-            one.document,
+            one.name,
             _steps(one),
             f"{one.tokens:,}",
-            one.source,
             one.locator,
             one.license,
         ]
         for one in found
     ]
-    print_table(
-        ["model", "document", "steps", "tokens", "source", "where", "licence"], rows, right=["tokens"]
-    )
+    print_table(["model", "document", "steps", "tokens", "where", "licence"], rows, right=["tokens"])
     documents = len({one.document for one in found})
     typer.echo(f"{documents:,} document{'s' if documents != 1 else ''}", err=True)
 

@@ -30,7 +30,9 @@ class BitsPerByteSuite(Settings):
 
     type: Literal["bits-per-byte"] = "bits-per-byte"
     name: str = Field("bits-per-byte", pattern=r"^[^/\s]+$")
+    """What it is called in metrics, gates and reports."""
     data: Annotated[str, Ref("corpus")]
+    """Whose held-out documents are scored."""
     window: PositiveInt | None = None
     """Tokens the model sees at once; its context length when not given."""
     stride: PositiveInt | None = None
@@ -54,8 +56,11 @@ class MultipleChoiceSuite(Settings):
 
     type: Literal["multiple-choice"] = "multiple-choice"
     name: str = Field("multiple-choice", pattern=r"^[^/\s]+$")
+    """What it is called in metrics, gates and reports."""
     data: Annotated[str, Ref("examples")]
+    """Whose held-out items are asked."""
     form: Form = "auto"
+    """How the model is asked. auto: in chat if it was tuned to converse, else in all ways it can be asked."""
     primary: Rule = "acc"
     """The rule that stands for the suite; choose it before looking at results."""
     n: PositiveInt | None = None
@@ -72,16 +77,21 @@ class SamplesSuite(Settings):
 
     type: Literal["samples"] = "samples"
     name: str = Field("samples", pattern=r"^[^/\s]+$")
+    """What it is called in metrics, gates and reports."""
     prompts: tuple[str, ...] = ()
+    """Texts to go on with."""
     data: Annotated[str, Ref("examples")] | None = None
     """Questions with reference answers; held-out ones are drawn from it at random."""
     n: PositiveInt = 8
     """Questions to draw from `data`."""
     form: Form = "auto"
+    """How the model is asked. auto: in chat if it was tuned to converse, else as plain text."""
     max_new_tokens: PositiveInt = 96
+    """Longest answer."""
     temperature: float = Field(0.0, ge=0)
     """0 takes the likeliest token at each place."""
     top_p: float = Field(1.0, gt=0, le=1)
+    """Draw from the likeliest tokens that together have this probability."""
 
     @model_validator(mode="after")
     def _has_something_to_ask(self) -> SamplesSuite:
@@ -102,10 +112,13 @@ class Gate(Settings):
     """A condition on one metric of the evaluated model; exactly one of the five conditions is given."""
 
     name: str
+    """What it is called where it refuses."""
     metric: str
     """`suite/metric`, e.g. `questions/acc`."""
     at_least: float | None = None
+    """The least value that passes."""
     at_most: float | None = None
+    """The largest value that passes."""
     better_than: Literal["baseline"] | None = None
     """Better on the same items, by a paired test."""
     below: Literal["xz"] | None = None
@@ -144,9 +157,13 @@ class EvaluateConfig(StepConfig):
 
     step: Literal["evaluate"] = "evaluate"
     model: Annotated[str, Ref("model", "export")]
+    """What is scored."""
     baseline: Annotated[str, Ref("model", "export")] | None = None
+    """What is scored on the same items, to compare with."""
     suites: tuple[Suite, ...] = Field(min_length=1)
+    """What is measured."""
     gates: tuple[Gate, ...] = ()
+    """Conditions that hold later steps back."""
     checkpoints: bool = False
     """Whether the snapshots that the model's training kept (`train.keep`) are scored too: the curve of each suite."""
 

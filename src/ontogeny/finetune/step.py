@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import Progress
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
 from ontogeny.train.config import IMMATERIAL, TrainConfig
+from ontogeny.train.config_model import check_model
+from ontogeny.train.out_of_memory import memory_is_a_setting
 
 if TYPE_CHECKING:
     from ontogeny.finetune.instruct import Tuning
@@ -68,12 +71,11 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], context: Context
     from ontogeny.train.packing import PACKING_FILE
     from ontogeny.train.report import write_training_report
     from ontogeny.train.snapshot_folders import snapshots_in
-    from ontogeny.train.step import check_context
 
     model = huggingface.load(inputs["model"].path, context.device, dtype=torch.float32)
     tokenizer = Tokenizer.load(inputs["model"].path)
+    check_model(config.train, model.config)
     seq_len = config.train.seq_len or model.config.seq_len
-    check_context(seq_len, model)
     examples = inputs["data"].path
     answers, held_out = (
         encode_conversations(read_examples(examples, split=split), tokenizer, seq_len=seq_len)
@@ -82,16 +84,18 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], context: Context
     tuning = plan_tuning(
         answers, held_out, config=config.train, seq_len=seq_len, seed=derive_seed(context.seed, "order")
     )
+    _check_batch(config.train, examples=len(answers))
     measure = _measurements(config, inputs, tuning, model, tokenizer, context.progress)
     before = _once(context.scratch / BEFORE_FILE, measure)
-    trained = tune(
-        model,
-        tuning,
-        folder=context.scratch,
-        progress=context.progress,
-        origin=inputs["model"].digest,
-        tokenizer=tokenizer,
-    )
+    with memory_is_a_setting(config.train):
+        trained = tune(
+            model,
+            tuning,
+            folder=context.scratch,
+            progress=context.progress,
+            origin=inputs["model"].digest,
+            tokenizer=tokenizer,
+        )
     after = measure()
     huggingface.save(model, context.payload, tokenizer=tokenizer)
     tuning.plan.until(trained.figures["steps"]).save(context.payload / PACKING_FILE)
@@ -115,6 +119,20 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], context: Context
         snapshots=snapshots_in(context.payload),
     )
     return Outputs(metrics=figures, spent=trained.spent)
+
+
+def _check_batch(train: TrainConfig, *, examples: int) -> None:
+    """Refuse a batch that would hold an example twice.
+
+    Raises:
+        UsageError: says what would fit.
+    """
+    if train.batch_rows > examples:
+        raise UsageError(
+            f"a batch has {train.batch_rows:,} rows of one example each, but there are only {examples:,} to learn from",
+            where="train",
+            hint=f"lower `train.batch_rows` to at most {examples:,}, or bring more examples",
+        )
 
 
 def _measurements(

@@ -59,16 +59,24 @@ class Cluster:
             OntogenyError: what the step raised here.
             UsageError: the step wants another number of processes.
         """
-        if config.processes != self.processes:
-            raise UsageError(
-                f"`processes` is {config.processes}, and torchrun started {self.processes}",
-                where="train",
-                hint=f"set it to {self.processes} (`--set steps.NAME.train.processes={self.processes}`), or to 1",
-            )
+        self.check(config.processes)
         job = Job.prepare(step, config, inputs, context)
         self._announce(str(job.path))
         with self._meeting(job):
             return job.run(0, context.progress)
+
+    def check(self, processes: int) -> None:
+        """Refuse a step that wants another number of processes than there are.
+
+        Raises:
+            UsageError: names both numbers.
+        """
+        if processes != self.processes:
+            raise UsageError(
+                f"`processes` is {processes}, and torchrun started {self.processes}",
+                where="train",
+                hint=f"set it to {self.processes} (`--set steps.NAME.train.processes={self.processes}`), or to 1",
+            )
 
     def follow(self) -> None:
         """Run what is announced until the recipe is over; for the others."""

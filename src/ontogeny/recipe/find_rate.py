@@ -70,12 +70,12 @@ def find_step_rate(
     """
     import torch
 
-    from ontogeny.train.loop import Run, TrainState
+    from ontogeny.train.loop import TrainState
     from ontogeny.train.objective import next_token
     from ontogeny.train.optim import Optimizer
     from ontogeny.train.precision import resolve_dtype
     from ontogeny.train.pretrain import batches_of
-    from ontogeny.train.rate_finder import LEAST_STEPS, find_rate
+    from ontogeny.train.rate_finder import LEAST_STEPS, find_rate, ramp
     from ontogeny.train.step import prepare
 
     inputs = _inputs(recipe, nodes, node, workspace, device)
@@ -91,17 +91,16 @@ def find_step_rate(
                 f"a trial of {steps} steps shows nothing",
                 hint=f"give it, and the training, at least {LEAST_STEPS}",
             )
-        plan = Run(
-            feed=batches_of(ready.plan, ready.shards, config, device),
-            objective=partial(next_token, z_loss=config.z_loss),
-            steps=steps,
-            lr=lambda step: 1.0,
-            clip_grad_norm=config.clip_grad_norm,
-            dtype=resolve_dtype(config.dtype, device),
-        )
-        state = TrainState(ready.model, Optimizer(ready.model, config.optimizer))
         with torch.enable_grad():
-            found = find_rate(state, plan, low=low, high=high, progress=progress)
+            found = find_rate(
+                TrainState(ready.model, Optimizer(ready.model, config.optimizer)),
+                batches_of(ready.plan, ready.shards, config, device),
+                partial(next_token, z_loss=config.z_loss),
+                ramp(low, high, steps),
+                clip_grad_norm=config.clip_grad_norm,
+                dtype=resolve_dtype(config.dtype, device),
+                progress=progress,
+            )
         return found, _fields_of(node, config.optimizer, found.suggested)
 
 
@@ -123,7 +122,7 @@ def _inputs(
     recipe: Recipe, nodes: Sequence[Node], node: Node, workspace: Workspace, device: str
 ) -> dict[str, Artifact]:
     before = [each for each in with_ancestors(nodes, [node]) if each.name != node.name]
-    planned = make_plan(before, workspace, recipe=recipe.name, device=device)
+    planned = make_plan(before, workspace, device=device)
     made = {each.node.name: each.artifact for each in planned if each.artifact is not None}
     inputs = gather_inputs(node, made)
     if inputs is None:

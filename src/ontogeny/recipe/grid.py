@@ -99,7 +99,7 @@ def combinations(axes: Sequence[Axis]) -> list[dict[str, Any]]:
 
 
 def overrides_of(values: dict[str, Any]) -> list[str]:
-    """A combination as texts for `--set`; JSON is YAML."""
+    """A combination as `a.b.c=value` texts; JSON is YAML."""
     return [f"{path}={json.dumps(value, default=str)}" for path, value in values.items()]
 
 

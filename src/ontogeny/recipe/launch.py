@@ -76,6 +76,20 @@ def run_together(step: Step, config: StepConfig, inputs: Mapping[str, Artifact],
     return outputs
 
 
+def check_processes_there(processes: int, device: str, cluster: Cluster | None) -> None:
+    """Refuse a number of processes that is not to be had, before anything is computed.
+
+    Raises:
+        UsageError: names both numbers.
+    """
+    if processes == 1:
+        return
+    if cluster is not None:
+        cluster.check(processes)
+    else:
+        check_devices(processes, device)
+
+
 def check_devices(processes: int, device: str) -> None:
     """Refuse more processes than there are GPUs.
 

@@ -27,8 +27,16 @@ from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.cluster import Cluster
 from ontogeny.recipe.describe import Made, describe, now
 from ontogeny.recipe.launch import run_step
-from ontogeny.recipe.plan import Node, check_files, gather_inputs, node_fingerprint, with_ancestors
+from ontogeny.recipe.plan import (
+    Node,
+    check_files,
+    gather_inputs,
+    make_plan,
+    node_fingerprint,
+    with_ancestors,
+)
 from ontogeny.recipe.schema import Recipe
+from ontogeny.recipe.trainings import TRAININGS, check_here, check_trainings
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +125,9 @@ def run_recipe(
     `finished` is called after each step. The run itself becomes an entry of the ledger.
 
     Raises:
-        OntogenyError: a file that a selected step reads is missing; nothing has been computed then.
+        OntogenyError: as `check_before_run` says; nothing has been computed then.
     """
-    check_files(selected, recipe)
+    check_before_run(recipe, nodes, selected, workspace, options)
     workspace.prepare()
     runner = _Runner(recipe, workspace, options, progress or QuietProgress())
     result = RunResult(recipe.name)
@@ -133,6 +141,32 @@ def run_recipe(
     with workspace.ledger.write() as writer:
         writer.append("run", _run_body(recipe, result, started))
     return result
+
+
+def check_before_run(
+    recipe: Recipe,
+    nodes: Sequence[Node],
+    selected: Sequence[Node],
+    workspace: Workspace,
+    options: RunOptions,
+) -> None:
+    """Refuse what can be told to fail before anything is computed.
+
+    Raises:
+        OntogenyError: a file that a selected step reads is missing, or a training's settings do not fit its model, its
+            data or this machine.
+    """
+    check_files(selected, recipe)
+    chosen = {node.name for node in selected if isinstance(node.config, TRAININGS)}
+    if not chosen:
+        return
+    device = options.device
+    planned = make_plan(
+        with_ancestors(nodes, selected), workspace, device=device, limit=options.limit, rerun=options.rerun
+    )
+    to_run = [one for one in planned if one.node.name in chosen and one.status != "reused"]
+    check_trainings(to_run, recipe, workspace, device=device)
+    check_here(to_run, recipe, workspace, device=device, cluster=options.cluster)
 
 
 class _Runner:

@@ -42,8 +42,12 @@ class Recipe:
         return {"recipe": self.name, "seed": self.seed, "steps": steps}
 
 
-def load_recipe(path: Path, table: Mapping[str, Step], *, overrides: Iterable[str] = ()) -> Recipe:
+def load_recipe(
+    path: Path, table: Mapping[str, Step], *, overrides: Iterable[str] = (), grid: Iterable[str] = ()
+) -> Recipe:
     """Read and check a recipe; `overrides` are `a.b.c=value` texts applied before checking.
+
+    `grid` are more of them, one combination of a grid, where mistakes in them are then located.
 
     Raises:
         RecipeError: anything in it cannot be meant; file, line, what was expected, what to do.
@@ -53,6 +57,8 @@ def load_recipe(path: Path, table: Mapping[str, Step], *, overrides: Iterable[st
         raise RecipeError("a recipe is a mapping with `recipe:` and `steps:`", where=str(path))
     for assignment in overrides:
         source.override(assignment)
+    for assignment in grid:
+        source.override(assignment, option="--grid")
     data = source.data
     for key in data:
         if key not in ROOT_KEYS:

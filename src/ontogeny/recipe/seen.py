@@ -6,7 +6,7 @@ corpora and examples in the lineage.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ontogeny.core.errors import UsageError
@@ -14,10 +14,11 @@ from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.graph import lineage
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.train.packing import PACKING_FILE, PackingPlan
-from ontogeny.train.seen import SeenDocument, document_seen, documents_seen
+from ontogeny.train.seen import SeenDocument, document_seen, documents_seen, most_alike
 
 DOCUMENT_KINDS = ("corpus", "examples")
 DESCRIPTION_COLUMNS = ("doc_id", "source", "locator", "license")
+SHOWN_FITTING = 5  # of several documents that a name fits
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Reading:
     license: str
     steps: tuple[int, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The document as it is named everywhere: its source and its id."""
+        return named(self.source, self.document)
+
 
 def readings(
     workspace: Workspace, name: str, *, steps: str | None = None, document: str | None = None
@@ -44,10 +50,12 @@ def readings(
     """What the model `name` and its training ancestors read, in the order met, ancestors first.
 
     `steps` is `A:B`, both included, of the model's own training, or of the nearest ancestor's where it has none, as an
-    export; `document` asks for one document only.
+    export; `document` asks for one document only: `SOURCE:ID`, as notes and reports name it, `ID`, or as much of its
+    beginning as no other document has.
 
     Raises:
-        UsageError: not a trained model, steps that are not in its training, a document that it never read.
+        UsageError: not a trained model, steps that are not in its training, a document that it never read, or more than
+            one that begin so.
     """
     artifact = workspace.open(name)
     graph = lineage(workspace, [artifact.name], direction="up")
@@ -59,23 +67,21 @@ def readings(
         )
     if steps is not None:
         trained = trained[-1:]
+    plans = [(model.name, PackingPlan.load(model.path / PACKING_FILE)) for model in trained]
+    documents = [one for one in ancestors if one.kind in DOCUMENT_KINDS]
+    doc_id = None
+    if document is not None:
+        doc_id = _meant(document, [plan for _, plan in plans], documents, model=artifact.name)
     found: list[tuple[str, SeenDocument, tuple[int, ...]]] = []
-    for model in trained:
-        plan = PackingPlan.load(model.path / PACKING_FILE)
+    for model_name, plan in plans:
         first, last = _range(steps) if steps is not None else (1, plan.steps)
-        if document is None:
-            found += [(model.name, seen, ()) for seen in documents_seen(plan, first, last)]
-        elif (one := document_seen(plan, document, first, last)) is not None:
-            found.append((model.name, *one))
+        if doc_id is None:
+            found += [(model_name, seen, ()) for seen in documents_seen(plan, first, last)]
+        elif (one := document_seen(plan, doc_id, first, last)) is not None:
+            found.append((model_name, *one))
     if document is not None and not found:
-        within = "" if steps is None else f" in steps {steps}"
-        raise UsageError(
-            f"{artifact.name} never read a document {document!r}{within}",
-            hint=f"`ontogeny seen {artifact.name}` lists what it read",
-        )
-    described = _descriptions(
-        (one for one in ancestors if one.kind in DOCUMENT_KINDS), {seen.doc_id for _, seen, _ in found}
-    )
+        raise _never_read(artifact.name, document, "" if steps is None else f" in steps {steps}")
+    described = _descriptions(documents, {seen.doc_id for _, seen, _ in found})
     return [
         Reading(
             model,
@@ -90,6 +96,47 @@ def readings(
     ]
 
 
+def named(source: str, doc_id: str) -> str:
+    """`books:3f2a...`; the id alone where its source is not known."""
+    return f"{source}:{doc_id}" if source else doc_id
+
+
+def _meant(document: str, plans: Sequence[PackingPlan], documents: Sequence[Artifact], *, model: str) -> str:
+    """The id of the document that `document` names: `SOURCE:ID` or `ID`, of the latter only a beginning if need be.
+
+    Raises:
+        UsageError: none that was read begins so, or several do.
+    """
+    source, _, begun = document.rpartition(":")
+    doc_ids = [begun]
+    if not any(begun in plan.doc_ids for plan in plans):
+        doc_ids = list(dict.fromkeys(seen.doc_id for plan in plans for seen in documents_seen(plan)))
+    fitting = [each for each in doc_ids if each.startswith(begun)]
+    sources = {doc_id: told[0] for doc_id, told in _descriptions(documents, set(fitting)).items()}
+    of_source = [each for each in fitting if sources.get(each, source) == source] if source else fitting
+    if len(of_source) == 1:
+        return of_source[0]
+    if of_source:
+        some = ", ".join(named(sources.get(each, ""), each) for each in of_source[:SHOWN_FITTING])
+        raise UsageError(
+            f"{len(of_source):,} documents that {model} read begin as {document!r}: {some}"
+            + (", ..." if len(of_source) > SHOWN_FITTING else ""),
+            hint="give more of the id",
+        )
+    near = fitting[0] if fitting else most_alike(begun, doc_ids)
+    if near is None:
+        raise _never_read(model, document)
+    told = _descriptions(documents, {near}).get(near, ("",))
+    raise _never_read(model, document, f". Did you mean {named(told[0], near)!r}?")
+
+
+def _never_read(model: str, document: str, more: str = "") -> UsageError:
+    return UsageError(
+        f"{model} never read a document {document!r}{more}",
+        hint=f"`ontogeny seen {model}` lists what it read",
+    )
+
+
 def _range(steps: str) -> tuple[int, int]:
     first, colon, last = steps.partition(":")
     if not (colon and first.isdigit() and last.isdigit()):
@@ -102,6 +149,8 @@ def _descriptions(artifacts: Iterable[Artifact], wanted: set[str]) -> dict[str, 
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    if not wanted:
+        return {}
     of_wanted = pc.field("doc_id").isin(sorted(wanted))
     described: dict[str, tuple[str, str, str]] = {}
     for artifact in artifacts:

@@ -22,20 +22,22 @@ class Source:
     data: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
     overridden: dict[Place, str] = field(default_factory=dict)
-    """Places that an override set or made on its way, and the path that was written."""
+    """Places that an override set or made on its way, and the option and path that were written."""
 
     def where(self, place: Place) -> str:
         """`file:line` of the innermost known part of `place`, or the override that set it."""
         for length in range(len(place), -1, -1):
             part = place[:length]
             if part in self.overridden:
-                return f"--set {self.overridden[part]}"
+                return self.overridden[part]
             if part in self.lines:
                 return f"{self.path}:{self.lines[part]}"
         return str(self.path)
 
-    def override(self, assignment: str) -> None:
+    def override(self, assignment: str, *, option: str = "--set") -> None:
         """Apply one `a.b.c=value`, a path from the root with list positions as numbers, and a YAML value.
+
+        Mistakes in it are located in `option`, by which it was given.
 
         Raises:
             RecipeError: not of that form, or the path leads through something that is not there.
@@ -44,23 +46,24 @@ class Source:
         if not equals or not path:
             raise RecipeError(
                 f"{assignment!r} is not of the form a.b.c=value",
-                where="--set",
+                where=option,
                 hint="for example --set seed=3",
             )
         place: Place = tuple(int(part) if part.isdigit() else part for part in path.split("."))
-        value = _value(text, path)
-        self._check_step(place, path)
+        where = f"{option} {path}"
+        value = _value(text, where)
+        self._check_step(place, where)
         parent = self.data
         for depth, part in enumerate(place[:-1], start=1):
             if isinstance(parent, dict) and part not in parent:
-                self.overridden[place[:depth]] = path
-            parent = self._enter(parent, part, path)
-        self._enter(parent, place[-1], path, last=True)
+                self.overridden[place[:depth]] = where
+            parent = self._enter(parent, part, where)
+        self._enter(parent, place[-1], where, last=True)
         parent[place[-1]] = value
         self._forget_below(place)
-        self.overridden[place] = path
+        self.overridden[place] = where
 
-    def _check_step(self, place: Place, path: str) -> None:
+    def _check_step(self, place: Place, where: str) -> None:
         """A path may add keys to a step, but not to a step that is not there."""
         steps = self.data.get("steps") if isinstance(self.data, dict) else None
         if place[0] != "steps" or len(place) < 3 or place[2] == "step" or not isinstance(steps, dict):
@@ -69,7 +72,7 @@ class Source:
         if name not in steps:
             raise RecipeError(
                 f"there is no step {name!r}.{nearest(str(name), map(str, steps))}",
-                where=f"--set {path}",
+                where=where,
                 hint=f"steps of this recipe: {', '.join(map(str, steps))}; "
                 f"a new one begins with --set steps.{name}.step=KIND",
             )
@@ -81,28 +84,28 @@ class Source:
             return len(other) <= len(place) or other[: len(place)] != place
 
         self.lines = {other: line for other, line in self.lines.items() if kept(other)}
-        self.overridden = {other: path for other, path in self.overridden.items() if kept(other)}
+        self.overridden = {other: where for other, where in self.overridden.items() if kept(other)}
 
-    def _enter(self, parent: Any, part: str | int, path: str, *, last: bool = False) -> Any:
+    def _enter(self, parent: Any, part: str | int, where: str, *, last: bool = False) -> Any:
         if isinstance(parent, list) and isinstance(part, int) and part < len(parent):
             return parent[part]
         if isinstance(parent, dict):
             return parent.get(part) if last else parent.setdefault(part, {})
         raise RecipeError(
             f"there is no {part!r} to set in this recipe",
-            where=f"--set {path}",
+            where=where,
             hint="the path starts at the root",
         )
 
 
-def _value(text: str, path: str) -> Any:
+def _value(text: str, where: str) -> Any:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
         problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
         raise RecipeError(
             f"{text!r} is not a YAML value ({' '.join(str(problem).split())})",
-            where=f"--set {path}",
+            where=where,
             hint="close brackets and quotes, and quote text with special characters: --set 'a.b=\"x: y\"'",
         ) from error
 

@@ -48,7 +48,9 @@ def token_figures(payload: Path, *, packing: Packing) -> dict[str, Any]:
     used = usage(shards, entries)
     documents = shards.documents
     length = documents["length"].astype(np.int64)
-    figures: dict[str, Any] = fertility(read_index(payload, ["length", "source", "language", "bytes"]))
+    figures: dict[str, Any] = fertility(
+        read_index(payload, ["length", "source", "language", "bytes"]), ends=shards.ends.count
+    )
     _add_scraps(figures, documents, used)
     held_out = documents["split"] == HELD_OUT
     return figures | {
@@ -69,7 +71,7 @@ def _add_scraps(figures: dict[str, Any], documents: Mapping[str, npt.NDArray[Any
 
 
 def _lengths(length: npt.NDArray[np.int64], source: npt.NDArray[Any]) -> dict[str, Any]:
-    """Tokens of documents, the end-of-text included: quantiles by source, and documents by power of two."""
+    """Tokens of documents, those about the text included: quantiles by source, and documents by power of two."""
     names, group = np.unique(source.astype(str), return_inverse=True)
     by_source = {str(name): _quantiles(length[group == number]) for number, name in enumerate(names)}
     upper, count = np.unique(

@@ -1,8 +1,11 @@
 """Token shards: documents end to end, each closed by the end-of-text token, and an index that says where each lies.
 
 shard-00000.bin    uint16 where the vocabulary allows, else uint32; little-endian
-index.parquet      doc_id, shard, start, length (tokens, the end-of-text included), split, source, group,
+index.parquet      doc_id, shard, start, length (tokens, those about the text included), split, source, group,
                    language (null where nobody said), bytes, digest (of the content, as in the corpus)
+
+Where the tokenizer puts a begin-of-text token before a text, as Gemma's does, a document begins with it: prompts will
+too, and a model that was trained so is lost without. Neither token has bytes.
 
 A shard is closed by the first document that takes it to its limit. So where shards begin follows from the documents and
 their order alone, and the files are the same to the byte however the work is cut up.
@@ -12,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -125,14 +128,14 @@ def _write(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    dtype, end = shard_dtype(tokenizer.vocab_size), tokenizer.end_of_text_id
+    dtype, ends = shard_dtype(tokenizer.vocab_size), Ends.of(tokenizer)
     with (
         _ShardWriter(folder, dtype, shard_tokens) as shards,
         pq.ParquetWriter(folder / INDEX_FILE, _schema(), compression="zstd") as index,
     ):
         waiting = _schema().empty_table()
         for batch in batches:
-            tokens = closed(encoder.encode(batch.texts), end, dtype)
+            tokens = ends.put_about(encoder.encode(batch.texts), dtype)
             shard, start = shards.append(tokens)
             columns: dict[str, Any] = {"shard": shard, "start": start, "length": np.diff(tokens.offsets)}
             columns |= batch.labels | {"bytes": batch.texts.sizes}
@@ -146,38 +149,61 @@ def _write(
 
 
 @dataclass(frozen=True)
-class ClosedTokens:
-    """Tokens of n documents, each with its end-of-text token: document i is `ids[offsets[i]:offsets[i + 1]]`."""
+class WholeTokens:
+    """Tokens of n documents, those about their texts included: document i is `ids[offsets[i]:offsets[i + 1]]`."""
 
     ids: npt.NDArray[Any]
     offsets: npt.NDArray[np.int64]
 
 
-def closed(tokens: TokenBatch, end: int, dtype: np.dtype[Any]) -> ClosedTokens:
-    """The same tokens as `dtype`, with the token `end` after each text."""
-    count = len(tokens.offsets) - 1
-    offsets = tokens.offsets + np.arange(count + 1)
-    ids = np.empty(len(tokens.ids) + count, dtype=dtype)
-    inside = np.ones(len(ids), dtype=np.bool_)
-    inside[offsets[1:] - 1] = False
-    ids[inside] = tokens.ids
-    ids[offsets[1:] - 1] = end
-    return ClosedTokens(ids, offsets)
+@dataclass(frozen=True)
+class Ends:
+    """The tokens about the text of a document: `begin` before it, where there is one, and `end` after it."""
+
+    begin: int | None
+    end: int
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> Ends:
+        """As the default encoding of `tokenizer` has it; what begins with an end-of-text has that of the one before."""
+        start, end = tokenizer.start_id, tokenizer.end_of_text_id
+        return cls(None if start == end else start, end)
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return 1 if self.begin is None else 2
+
+    def put_about(self, tokens: TokenBatch, dtype: np.dtype[Any]) -> WholeTokens:
+        """The same tokens as `dtype`, with these about each text."""
+        texts = len(tokens.offsets) - 1
+        offsets = tokens.offsets + self.count * np.arange(texts + 1)
+        ids = np.empty(len(tokens.ids) + self.count * texts, dtype=dtype)
+        inside = np.ones(len(ids), dtype=np.bool_)
+        inside[offsets[1:] - 1] = False
+        ids[offsets[1:] - 1] = self.end
+        if self.begin is not None:
+            inside[offsets[:-1]] = False
+            ids[offsets[:-1]] = self.begin
+        ids[inside] = tokens.ids
+        return WholeTokens(ids, offsets)
 
 
 class TokenShards:
     """Memory-mapped shards and their index.
 
     `documents` has a column (numpy array) per name of the index but `digest`, which few read and which is long: see
-    `digests`.
+    `digests`. `ends` are the tokens about each text.
     """
 
     def __init__(self, folder: Path, documents: dict[str, npt.NDArray[Any]]) -> None:
         self._folder = folder
         self.documents = documents
-        vocab_size = Tokenizer.load(folder / "tokenizer").vocab_size
+        tokenizer = Tokenizer.load(folder / "tokenizer")
+        dtype = shard_dtype(tokenizer.vocab_size)
         count = int(documents["shard"].max()) + 1 if len(documents["shard"]) else 0
-        self._shards = [_map(folder / _name(number), shard_dtype(vocab_size)) for number in range(count)]
+        self._shards = [_map(folder / _name(number), dtype) for number in range(count)]
+        self.ends = self._ends(Ends.of(tokenizer))
 
     @classmethod
     def open(cls, folder: Path) -> TokenShards:
@@ -188,6 +214,12 @@ class TokenShards:
         """
         table = read_index(folder, [name for name in index_columns(folder) if name != DIGEST])
         return cls(folder, {name: table.column(name).to_numpy() for name in table.column_names})
+
+    def _ends(self, ends: Ends) -> Ends:
+        """`ends` as they are here: tokens of an older version have no begin-of-text."""
+        if not self._shards or self._shards[0][0] == ends.begin:
+            return ends
+        return replace(ends, begin=None)
 
     def read(self, shard: int, start: int, length: int) -> npt.NDArray[Any]:
         """Token ids (length,) of a shard."""
@@ -254,7 +286,7 @@ class _ShardWriter:
         if self._file is not None:
             self._file.close()
 
-    def append(self, tokens: ClosedTokens) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def append(self, tokens: WholeTokens) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The shard and the position at which each document now stands, (n,) each."""
         count = len(tokens.offsets) - 1
         shard, start = np.empty(count, np.int64), np.empty(count, np.int64)

@@ -144,7 +144,7 @@ def run_tokenize(config: TokenizeConfig, inputs: Mapping[str, Artifact], context
     from ontogeny.tokenizer.codec import Tokenizer
     from ontogeny.tokenizer.corpus import corpus_batches
     from ontogeny.tokenizer.fertility import fertility
-    from ontogeny.tokenizer.shards import read_index, write_batches
+    from ontogeny.tokenizer.shards import Ends, read_index, write_batches
 
     tokenizer = Tokenizer.load(inputs["tokenizer"].path)
     beside = context.payload / "tokenizer"
@@ -161,7 +161,7 @@ def run_tokenize(config: TokenizeConfig, inputs: Mapping[str, Artifact], context
         ):
             bar.advance(size)
     index = read_index(context.payload, ["length", "split", "source", "language", "bytes"])
-    figures = fertility(index)
+    figures = fertility(index, ends=Ends.of(tokenizer).count)
     write_atomic(context.payload / FIGURES_FILE, canonical_json(figures) + b"\n")
     held_out = index.filter(pc.equal(index.column("split"), pa.scalar(HELD_OUT)))
     return Outputs(
@@ -186,4 +186,4 @@ IMPORT_TOKENIZER = Step(
     external_files=import_tokenizer_files,
     summary=("vocab_size",),
 )
-TOKENIZE = Step("tokenize", 3, TokenizeConfig, "tokens", run_tokenize, summary=("tokens",))
+TOKENIZE = Step("tokenize", 4, TokenizeConfig, "tokens", run_tokenize, summary=("tokens",))

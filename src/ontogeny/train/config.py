@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ontogeny.core.errors import UsageError
 from ontogeny.lineage.step import Immaterial, Settings
 from ontogeny.train.config_optimizer import (
     AdamWConfig,
@@ -22,8 +23,8 @@ from ontogeny.train.config_optimizer import (
     check_schedule,
 )
 from ontogeny.train.config_phases import Phase, check_phases
-from ontogeny.train.config_ranks import check_processes
-from ontogeny.train.config_watching import EarlyStopping, Keep, Trackers
+from ontogeny.train.config_ranks import check_batches_of_groups, check_groups
+from ontogeny.train.config_watching import EarlyStopping, Keep, Trackers, check_keep, check_stopping
 
 
 class TrainBesideSize(Settings):
@@ -71,13 +72,33 @@ class TrainBesideSize(Settings):
     compile: Literal["auto"] | bool = "auto"
     """Whether layers go through torch.compile. auto: on CUDA."""
 
+    def compiles_on(self, device: str) -> bool:
+        """Whether layers go through torch.compile: where it pays, unless something else was asked for."""
+        return device == "cuda" if self.compile == "auto" else self.compile
+
     @model_validator(mode="after")
-    def _check_ending(self) -> Self:
+    def _check_alone(self) -> Self:
+        check_groups(self.processes, self.tensor_parallel)
         if self.average is not None and self.keep is not None and self.keep.best:
             raise ValueError(
                 "`average` and `keep.best` both say which weights become the model: leave one out"
             )
         return self
+
+
+def check_dtype(dtype: str, device: str) -> None:
+    """Refuse what a device can compute in, but only slowly.
+
+    Raises:
+        UsageError: bfloat16 on a CPU.
+    """
+    if dtype == "bfloat16" and device == "cpu":
+        raise UsageError(
+            "`train.dtype: bfloat16` is refused on a CPU: without native support it is about 50 times slower than "
+            "float32",
+            where="train.dtype",
+            hint="leave `train.dtype` out, or train with --device cuda",
+        )
 
 
 class TrainConfig(TrainBesideSize):
@@ -100,22 +121,25 @@ class TrainConfig(TrainBesideSize):
     def _check(self) -> TrainConfig:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("give either `steps` or `epochs`, one of the two")
-        if self.micro_batch_rows is not None and self.batch_rows % self.micro_batch_rows:
-            raise ValueError(
-                f"`micro_batch_rows` ({self.micro_batch_rows}) must divide `batch_rows` ({self.batch_rows})"
-            )
         if self.steps is not None:
             self._check_over(self.steps)
-        check_phases(self.phases, steps=self.steps, epochs=self.epochs)
-        check_processes(self.processes, self.tensor_parallel, batch_rows=self.batch_rows)
+        check_phases(self.phases, steps=self.steps, batch_rows=self.batch_rows, seq_len=self.seq_len)
+        self._check_micro_batches()
+        check_batches_of_groups(self.processes // self.tensor_parallel, self.batches)
         return self
+
+    @property
+    def batches(self) -> list[int]:
+        """Rows for one update in each phase; of a run without phases, in the whole of it."""
+        found = [self.batch_rows]
+        for phase in self.phases:
+            found.append(found[-1] if phase.batch_rows is None else phase.batch_rows)
+        return found[1:] or found
 
     @property
     def rows_at_once(self) -> int:
         """Rows of one forward and backward pass, at most; all of a batch where `micro_batch_rows` is not given."""
-        if self.micro_batch_rows is not None:
-            return self.micro_batch_rows
-        return max([self.batch_rows, *(phase.batch_rows or 1 for phase in self.phases)])
+        return max(self.batches) if self.micro_batch_rows is None else self.micro_batch_rows
 
     def steps_over(self, rows: int) -> int:
         """Updates in this run when an epoch has `rows` rows.
@@ -130,9 +154,27 @@ class TrainConfig(TrainBesideSize):
         self._check_over(steps)
         return steps
 
+    def _check_micro_batches(self) -> None:
+        """Refuse, with ValueError, micro-batches that no batch divides into; a smaller batch is computed at once."""
+        micro = self.micro_batch_rows
+        if micro is None:
+            return
+        if micro > max(self.batches):
+            raise ValueError(
+                f"`micro_batch_rows` ({micro}) has no effect, since no batch has more than {max(self.batches)} rows: "
+                "lower it, or leave it out"
+            )
+        for rows in self.batches:
+            if rows > micro and rows % micro:
+                raise ValueError(f"`micro_batch_rows` ({micro}) must divide `batch_rows` ({rows})")
+
     def _check_over(self, steps: int) -> None:
-        """Refuse, with ValueError, what does not fit into `steps`."""
+        """Refuse, with ValueError, what does not fit into `steps`, or would have no effect in them."""
         check_schedule(self.schedule, steps)
+        if self.early_stopping is not None:
+            check_stopping(self.early_stopping, eval_every=self.eval_every, steps=steps)
+        if self.keep is not None:
+            check_keep(self.keep, eval_every=self.eval_every, steps=steps)
         if self.skip_outliers is not None:
             check_outliers(self.skip_outliers, steps)
         if self.average is not None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from ontogeny.lineage.step import Ref, Settings
-from ontogeny.train.config import TrainConfig
+from ontogeny.train.config import TrainBesideSize, TrainConfig
+from ontogeny.train.config_mistakes import all_of, moved
 from ontogeny.train.config_optimizer import Positive
 
 Packing = Literal["end-to-end", "best-fit"]
@@ -37,24 +39,47 @@ class MixtureSource(Settings):
     """Weights of the corpus' sources within it; those not named are not read. None: all, as they come."""
 
 
-def check_mixture(parts: Sequence[MixtureSource], train: TrainConfig) -> None:
-    """Refuse phases that cannot be meant.
+def _name_or_mixture(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    """What a user wrote wrong in a mixture, without the remark that a mixture is no name."""
+    try:
+        return check(value)
+    except ValidationError as error:
+        raise all_of(
+            error.title,
+            (
+                moved(each, each["loc"][1:])
+                for each in error.errors()
+                if (each["loc"][0] != "str") == isinstance(value, (list, tuple))
+            ),
+        ) from None
+
+
+WhatIsRead = Annotated[
+    Annotated[str, Ref("tokens")] | Annotated[tuple[MixtureSource, ...], Field(min_length=1)],
+    WrapValidator(_name_or_mixture),
+]
+"""Tokens by their name, or the parts of a mixture."""
+
+
+def check_mixture(parts: Sequence[MixtureSource], train: TrainBesideSize) -> None:
+    """Refuse phases that cannot be meant. How many steps `size` will derive is not known here.
 
     Raises:
         ValueError: says which.
     """
-    if train.steps is None:
-        raise ValueError("a mixture needs `train.steps`: its sources have epochs of their own")
-    ends = [part.until if part.until is not None else train.steps for part in parts]
-    if max(ends) > train.steps:
-        raise ValueError(f"`until` ({max(ends)}) is after the last step ({train.steps})")
+    last: float = math.inf
+    if isinstance(train, TrainConfig):
+        if train.steps is None:
+            raise ValueError("a mixture needs `train.steps`: its sources have epochs of their own")
+        last = train.steps
+    ends = [last if part.until is None else part.until for part in parts]
+    if max(ends) > last:
+        raise ValueError(f"`until` ({max(ends)}) is after the last step ({last})")
     if ends != sorted(ends):
         raise ValueError("list the parts of a mixture by phase: `until` must not fall from one to the next")
-    if ends[-1] < train.steps:
-        raise ValueError(
-            f"nothing is read after step {ends[-1]}, but `train.steps` is {train.steps}: "
-            "leave `until` out of the last phase"
-        )
+    if ends[-1] < last:
+        known = f", but `train.steps` is {last}" if math.isfinite(last) else ""
+        raise ValueError(f"nothing is read after step {ends[-1]}{known}: leave `until` out of the last phase")
     seen = set()
     for part, end in zip(parts, ends, strict=True):
         for name in part.sources or [None]:

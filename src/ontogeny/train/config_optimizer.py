@@ -30,6 +30,12 @@ class AdamWConfig(Settings):
     decay_embeddings: bool = False
     """Whether the embedding and the output head decay as well."""
 
+    @model_validator(mode="after")
+    def _check(self) -> AdamWConfig:
+        if self.decay_embeddings and not self.weight_decay:
+            raise ValueError("`decay_embeddings` has no effect without `weight_decay`")
+        return self
+
 
 class MuonConfig(Settings):
     """Muon for the matrices inside the blocks, AdamW for embeddings, head and gains; see `train.optim.muon`."""
@@ -108,12 +114,21 @@ class Average(Settings):
 
 
 def check_schedule(schedule: ScheduleConfig, steps: int) -> None:
-    """Refuse a warmup that leaves no step of `steps` for the decay.
+    """Refuse a warmup that leaves no step of `steps` for the decay, and a kind of decay where there is none.
 
     Raises:
         ValueError: names the field.
     """
     decays = round(schedule.decay_fraction * steps) > 0
+    for name, asked in (
+        ("shape", schedule.shape != "linear"),
+        ("final_lr_fraction", schedule.final_lr_fraction > 0),
+    ):
+        if asked and not decays:
+            raise ValueError(
+                f"`schedule.{name}` has no effect, since `schedule.decay_fraction` ({schedule.decay_fraction:g}) "
+                f"leaves none of {steps} steps for a decay: raise that, or leave `{name}` out"
+            )
     if schedule.warmup_steps + decays > steps:
         raise ValueError(
             f"the {schedule.warmup_steps} of `schedule.warmup_steps`{' and a decay' if decays else ''} do not fit "

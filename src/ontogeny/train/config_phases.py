@@ -16,6 +16,9 @@ from ontogeny.lineage.step import Settings
 from ontogeny.model.config import RopeScaling
 from ontogeny.train.config_optimizer import Positive
 
+KEPT = ("batch_rows", "seq_len", "rope_base", "rope_scaling")
+"""Fields of a phase that hold until another phase changes them."""
+
 
 class Phase(Settings):
     """What a phase changes; what it leaves out stays as it was in the phase before, or as `train` has it."""
@@ -35,23 +38,36 @@ class Phase(Settings):
     batch has here as by the settings of `train` itself, the rule for Adam (arXiv 2205.10287; so used in 2505.23971)."""
 
 
-def check_phases(phases: Sequence[Phase], *, steps: int | None, epochs: float | None) -> None:
-    """Refuse phases that cannot be meant.
+def check_phases(phases: Sequence[Phase], *, steps: int | None, batch_rows: int, seq_len: int | None) -> None:
+    """Refuse phases that cannot be meant in a run of `steps` (None: of epochs) that is otherwise as given.
 
     Raises:
         ValueError: says which.
     """
     if not phases:
         return
-    if epochs is not None:
+    if steps is None:
         raise ValueError("`phases` need `steps` instead of `epochs`: they end after steps")
     if len(phases) == 1:
         raise ValueError(
             "one phase is the whole run: give what it sets to `train` itself, or say what comes after"
         )
-    for number, phase in enumerate(phases[1:], 2):
-        if not phase.model_fields_set - {"until"}:
+    _check_changes(phases, batch_rows=batch_rows, seq_len=seq_len)
+    _check_ends(phases, steps)
+
+
+def _check_changes(phases: Sequence[Phase], *, batch_rows: int, seq_len: int | None) -> None:
+    """Refuse a phase that leaves everything as it was in the one before."""
+    now: dict[str, object] = {"batch_rows": batch_rows, "seq_len": seq_len}
+    for number, phase in enumerate(phases, 1):
+        given = {name: value for name in KEPT if (value := getattr(phase, name)) is not None}
+        rate = {"lr_factor": phase.lr_factor}  # which does not stay
+        before, now = now, now | given | rate
+        if number > 1 and (now == before or not phase.model_fields_set - {"until"}):
             raise ValueError(f"phase {number} changes nothing: leave it out")
+
+
+def _check_ends(phases: Sequence[Phase], steps: int) -> None:
     *ends, last = [phase.until for phase in phases]
     if last is not None:
         raise ValueError(f"leave `until` ({last}) out of the last phase: it goes on to the end of training")
@@ -64,5 +80,5 @@ def check_phases(phases: Sequence[Phase], *, steps: int | None, epochs: float | 
         if end <= before:
             raise ValueError(f"phase {number} ends with step {end}, and the one before it with {before}")
         before = end
-    if steps is not None and before >= steps:
+    if before >= steps:
         raise ValueError(f"nothing is left for the last phase after step {before}: `steps` is {steps}")

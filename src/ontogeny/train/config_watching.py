@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from ontogeny.core.errors import UsageError
 from ontogeny.lineage.step import Settings
 
 
@@ -93,3 +96,70 @@ def _once_each(trackers: tuple[TrackerConfig, ...]) -> tuple[TrackerConfig, ...]
 
 Trackers = Annotated[tuple[TrackerConfig, ...], BeforeValidator(_from_name), AfterValidator(_once_each)]
 """Where metrics are told as they come, beside metrics.jsonl."""
+
+
+def check_stopping(stopping: EarlyStopping, *, eval_every: int, steps: int) -> None:
+    """Refuse a patience that no run of `steps` exhausts before its last step.
+
+    Raises:
+        ValueError: names both fields.
+    """
+    soonest = (stopping.patience + 1) * eval_every  # the first measurement is what others are held against
+    if soonest >= steps:
+        raise ValueError(
+            f"`early_stopping.patience` ({stopping.patience}) has no effect in {steps} steps: measured every "
+            f"{eval_every} steps (`eval_every`), a run ends after step {soonest} at the earliest: lower either of them"
+        )
+
+
+def check_keep(keep: Keep, *, eval_every: int, steps: int) -> None:
+    """Refuse snapshots of which `steps` leave none but the model at the end.
+
+    Raises:
+        ValueError: names the field.
+    """
+    if keep.every is not None and keep.every >= steps:
+        raise ValueError(
+            f"`keep.every` ({keep.every}) has no effect in {steps} steps: what is kept of the last step is the model "
+            "itself: lower it, or leave it out"
+        )
+    if keep.best and eval_every >= steps:
+        raise ValueError(
+            f"`keep.best` has no effect in {steps} steps: with `eval_every` {eval_every} only the last one is "
+            "measured: lower that"
+        )
+
+
+def check_measured(stopping: EarlyStopping | None, keep: Keep | None, *, measured: bool) -> None:
+    """Refuse what goes by the held-out loss where nothing is held out.
+
+    Raises:
+        UsageError: names the field.
+    """
+    wanting = {
+        "train.early_stopping": stopping is not None,
+        "train.keep.best": keep is not None and keep.best,
+    }
+    for name, wants in wanting.items():
+        if wants and not measured:
+            raise UsageError(
+                f"`{name}` goes by the held-out loss, and no document is held out",
+                where="train",
+                hint=f"raise `held_out_fraction` where the documents are made, or remove `{name}`",
+            )
+
+
+def check_trackers(trackers: Sequence[TrackerConfig]) -> None:
+    """Find the client of every tracker: a module that is called as the tracker is.
+
+    Raises:
+        UsageError: one is not installed; names the extra.
+    """
+    for each in trackers:
+        found = importlib.util.find_spec(each.type)
+        if found is None or found.origin is None:  # a folder of that name, such as the one that wandb writes
+            raise UsageError(
+                f"the tracker {each.type!r} needs a package that is not installed",
+                where="train.trackers",
+                hint=f"pip install 'ontogeny[{each.type}]', or remove it from `train.trackers`",
+            )

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ontogeny.core.errors import OntogenyError
 from ontogeny.model.transformer import Transformer
-from ontogeny.train.objective import BatchT, Objective
+from ontogeny.train.objective import BatchT, Objective, summed_loss
 
 SHOWN_DOCUMENTS = 8
 
@@ -50,8 +50,7 @@ def find_place(
     try:
         for batch in batches:
             with _watched(model, found):
-                with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
-                    loss = objective(model, batch) / max(1, batch.supervised)
+                loss = summed_loss(model, batch, objective, dtype) / max(1, batch.supervised)
                 if not found and not _finite(loss):
                     found.append("forward, in the head and the loss, behind the last norm")
                 if not found:

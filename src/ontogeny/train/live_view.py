@@ -20,7 +20,7 @@ import torch
 from ontogeny.core.hardware import peak_memory_bytes
 from ontogeny.report import numbers
 from ontogeny.train.loop import StepResult, TrainState
-from ontogeny.train.trackers import Rates
+from ontogeny.train.rates import Rates
 
 RATE_WINDOW_S = 20.0
 SMOOTHING = 0.9  # of the loss that is shown: about the last ten steps
@@ -165,7 +165,7 @@ class TrainingView:
         if now <= before:
             return []
         rate = (tokens - tokens_before) / (now - before)
-        share = rate * self._rates.flops_per_token / self._rates.peak_flops_per_second
+        share = self._rates.utilisation(rate)
         return [(f"{numbers.compact(rate)} tokens/s", "cyan"), (f"{share:.0%} of peak", "")]
 
     def _seconds_left(self) -> float | None:

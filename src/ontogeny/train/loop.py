@@ -18,7 +18,7 @@ import torch
 
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.diagnosis import find_place, not_finite
-from ontogeny.train.objective import BatchT, Counted, Objective
+from ontogeny.train.objective import BatchT, Counted, Objective, add_gradients
 from ontogeny.train.optim import Optimizer
 from ontogeny.train.ranks import ALONE, Ranks
 from ontogeny.train.sharded import local, total_norm
@@ -111,29 +111,29 @@ class Run(Generic[BatchT]):
     ranks: Ranks = ALONE
 
 
-def run(state: TrainState, plan: Run[BatchT], hooks: Sequence[Hook] = ()) -> None:
-    """Train from `state.step` to `plan.steps`, or until a hook ends the run.
+def run(state: TrainState, setup: Run[BatchT], hooks: Sequence[Hook] = ()) -> None:
+    """Train from `state.step` to `setup.steps`, or until a hook ends the run.
 
     Raises:
         OntogenyError: the loss or the gradient is no longer finite; names the step, its documents and the layer.
     """
-    while state.step < plan.steps and not state.ended:
+    while state.step < setup.steps and not state.ended:
         started = time.perf_counter()
-        batches = plan.feed.micro_batches(state.step)
-        state.optimizer.set_lr(plan.lr(state.step))
-        loss, grad_norm = gradients(state.model, state.optimizer, batches, plan)
+        batches = setup.feed.micro_batches(state.step)
+        state.optimizer.set_lr(setup.lr(state.step))
+        loss, grad_norm = gradients(state.model, state.optimizer, batches, setup)
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
             place = "in one of the processes"  # to look closer, they would have to go on in step
-            if plan.ranks.mesh is None:
-                place = find_place(state.model, batches, plan.objective, dtype=plan.dtype)
-            documents = plan.feed.documents(state.step)
+            if setup.ranks.mesh is None:
+                place = find_place(state.model, batches, setup.objective, dtype=setup.dtype)
+            documents = setup.feed.documents(state.step)
             raise not_finite(state.step, documents, loss=loss, grad_norm=grad_norm, place=place)
-        if plan.guard is None or plan.guard.admits(loss, grad_norm):
-            move(state.optimizer, grad_norm, plan)
+        if setup.guard is None or setup.guard.admits(loss, grad_norm):
+            move(state.optimizer, grad_norm, setup)
         else:
             state.optimizer.drop_gradients()
             state.skipped += 1
-        tokens, supervised = plan.ranks.count(
+        tokens, supervised = setup.ranks.count(
             [sum(batch.tokens for batch in batches), sum(batch.supervised for batch in batches)]
         )
         seconds = time.perf_counter() - started
@@ -150,32 +150,27 @@ def run(state: TrainState, plan: Run[BatchT], hooks: Sequence[Hook] = ()) -> Non
 
 
 def gradients(
-    model: Transformer, optimizer: Optimizer, batches: Sequence[BatchT], plan: Run[BatchT]
+    model: Transformer, optimizer: Optimizer, batches: Sequence[BatchT], setup: Run[BatchT]
 ) -> tuple[float, float]:
     """Gradients of the mean loss over a step, of which `batches` are this process's part; that loss, and their norm.
 
     Every process must have as many batches, or the others would wait for it. One that has none left goes through a
     batch again as one without supervised items, which adds nothing.
     """
-    count = plan.ranks.count([sum(batch.supervised for batch in batches)])[0]
-    total = torch.zeros((), device=model.device, dtype=model.dtype)
-    for batch in batches:
-        with torch.autocast(model.device.type, plan.dtype, enabled=plan.dtype != torch.float32):
-            loss = plan.objective(model, batch) / (count if batch.supervised else math.inf)
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.detach()
+    count = setup.ranks.count([sum(batch.supervised for batch in batches)])[0]
+    total = add_gradients(model, batches, setup.objective, count=count, dtype=setup.dtype)
     found = [parameter.grad for parameter in optimizer.parameters if parameter.grad is not None]
     loss_value, norm_value = torch.stack(
         [total, total_norm(found)]
     ).tolist()  # the step's only wait for the device
-    return plan.ranks.total([loss_value])[0], norm_value
+    return setup.ranks.total([loss_value])[0], norm_value
 
 
-def move(optimizer: Optimizer, grad_norm: float, plan: Run[BatchT]) -> None:
+def move(optimizer: Optimizer, grad_norm: float, setup: Run[BatchT]) -> None:
     """Clip the gradients, whose norm is `grad_norm`, and move the weights along them."""
-    if plan.clip_grad_norm is not None and grad_norm > plan.clip_grad_norm:
+    if setup.clip_grad_norm is not None and grad_norm > setup.clip_grad_norm:
         found = [local(weight.grad) for weight in optimizer.parameters if weight.grad is not None]
         norm = torch.tensor(grad_norm, dtype=found[0].dtype, device=found[0].device)
-        factor = torch.clamp(plan.clip_grad_norm / (norm + CLIP_EPS), max=1.0)
+        factor = torch.clamp(setup.clip_grad_norm / (norm + CLIP_EPS), max=1.0)
         torch._foreach_mul_(found, factor)
     optimizer.step()

@@ -24,7 +24,7 @@ from ontogeny.core.seeds import derive_seed
 from ontogeny.tokenizer.shards import TokenShards
 from ontogeny.train.config_mixture import MixtureSource, Packing
 from ontogeny.train.order import Int64s, PhasedOrder
-from ontogeny.train.packing import DocumentSpans, PackingPlan, closed_circle, cut_into_rows
+from ontogeny.train.packing import DocumentSpans, PackingPlan, TooFewTokens, closed_circle, cut_into_rows
 from ontogeny.train.phases import Stretch, batch_schedule, cut_at
 
 TRAIN = "train"
@@ -104,10 +104,21 @@ class Mixture:
 class JoinedShards:
     """The shards of several artifacts as one: shard numbers go on from one to the next.
 
-    `documents` has the columns of their indexes, training documents and held-out ones, the latter each once.
+    `documents` has the columns of their indexes, training documents and held-out ones, the latter each once; `ends` are
+    the tokens about each text.
+
+    Raises:
+        DataError: some begin their documents with a begin-of-text token, and some do not.
     """
 
     def __init__(self, artifacts: Sequence[TokenShards]) -> None:
+        self.ends = artifacts[0].ends
+        if any(one.ends != self.ends for one in artifacts):
+            raise DataError(
+                "only some of the tokens in the mixture have a begin-of-text token before each document",
+                hint="the others are of an older version or of another tokenizer: run their recipes again, with one"
+                " tokenizer for all",
+            )
         counts = [int(one.documents["shard"].max(initial=-1)) + 1 for one in artifacts]
         self.first_shard = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self._artifacts = artifacts
@@ -193,7 +204,7 @@ def take(mixture: Mixture, stretches: Sequence[Stretch]) -> Mixture:
     A phase of the result ends where one of the mixture or one of the run (`stretches`) does.
 
     Raises:
-        UsageError: a source would be read more often than its `max_epochs` allows.
+        TooFewTokens: a source would be read more often than its `max_epochs` allows.
     """
     stretches = cut_at(stretches, mixture.ends)
     phases = []
@@ -359,7 +370,7 @@ def _check_repetition(mixture: Mixture) -> None:
         if source.max_epochs is None or tokens <= source.max_epochs * unique:
             continue
         part = source.max_epochs * unique / tokens
-        raise UsageError(
+        raise TooFewTokens(
             f"{source.name} has {unique:,} tokens and would be read {tokens / unique:.3g} times to give"
             f" {tokens:,}, but its `max_epochs` is {source.max_epochs:g}",
             where="tokens",

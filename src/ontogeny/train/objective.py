@@ -1,11 +1,14 @@
-"""What training minimises: a sum over supervised items, which the loop divides by their count in the whole step.
+"""What training minimises, and the one way in which it is computed, with its gradients or without.
 
-Sums, not means: the mean over a step is then the same however the step is cut into micro-batches. Averaging the means
-of micro-batches with unequal counts is the commonest silent error in training code.
+A loss is a sum over supervised items, which is divided by their count in the whole step. Sums, not means: the mean over
+a step is then the same however the step is cut into micro-batches. Averaging the means of micro-batches with unequal
+counts is the commonest silent error in training code.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import torch
@@ -37,6 +40,34 @@ class Objective(Protocol[BatchT_contra]):
 
     def __call__(self, model: Transformer, batch: BatchT_contra) -> Tensor:
         """The scalar loss summed over the supervised items of `batch`."""
+
+
+def summed_loss(
+    model: Transformer, batch: BatchT, objective: Objective[BatchT], dtype: torch.dtype
+) -> Tensor:
+    """The loss of `batch`, summed, with products in `dtype`; weights, and so gradients, stay as they are."""
+    with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+        return objective(model, batch)
+
+
+def add_gradients(
+    model: Transformer,
+    batches: Sequence[BatchT],
+    objective: Objective[BatchT],
+    *,
+    count: int,
+    dtype: torch.dtype,
+) -> Tensor:
+    """Add to the weights' gradients those of the loss of all `batches` divided by `count`; that loss, a scalar.
+
+    A batch without supervised items is gone through like any other and adds nothing.
+    """
+    total = torch.zeros((), device=model.device, dtype=model.dtype)
+    for batch in batches:
+        loss = summed_loss(model, batch, objective, dtype) / (count if batch.supervised else math.inf)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    return total
 
 
 def next_token(model: Transformer, batch: Batch, *, z_loss: float = 0.0) -> Tensor:

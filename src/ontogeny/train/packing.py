@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ontogeny.core.errors import ArtifactError, DataError
+from ontogeny.core.errors import ArtifactError, UsageError
 from ontogeny.core.files import canonical_json, digest_bytes
 from ontogeny.core.seeds import derive_seed
 from ontogeny.train.config_mixture import Packing
@@ -29,6 +29,10 @@ from ontogeny.train.order import BatchSchedule, Int64s, PhasedOrder, RowOrder, o
 PACKING_FILE = "packing.parquet"
 METADATA_KEY = b"ontogeny"
 COLUMNS = ("row", "offset", "document", "shard", "start", "length")
+
+
+class TooFewTokens(UsageError):
+    """Settings that ask for more tokens than there are."""
 
 
 @dataclass(frozen=True)
@@ -213,12 +217,13 @@ def pack_text(
     `packing` decides the order of the documents in the circle.
 
     Raises:
-        DataError: the documents have fewer than `seq_len` tokens.
+        TooFewTokens: the documents have fewer than `seq_len` tokens.
     """
     tokens = documents.tokens
     if tokens < seq_len:
-        raise DataError(
-            f"`seq_len` is {seq_len:,}, but the training documents have only {tokens:,} tokens",
+        raise TooFewTokens(
+            f"a row has {seq_len:,} tokens, but the training documents have only {tokens:,}",
+            where="train",
             hint=f"lower `seq_len` to at most {max(tokens, 1):,}, or bring more text",
         )
     shuffled = documents.shuffled(derive_seed(seed, "documents"))

@@ -1,6 +1,6 @@
 """A model made ready for training: cut among processes, recomputing activations, compiled.
 
-    trained = prepare(model, config, ranks)     # shares the weights of `model`, or holds this process's parts of them
+    trained = made_ready(model, config, ranks)  # shares the weights of `model`, or holds this process's parts of them
     ...                                         # train it
     hand_back(trained, model, ranks)            # train.sharded: whole in `model` again, on the first process
 
@@ -8,6 +8,10 @@ The parts are FSDP2's (`fully_shard`: each layer is gathered when it is needed a
 weight is a DTensor whose rows lie spread over the processes. Gradients are summed, not averaged, over processes, since
 each loss is already divided by the count of the whole step. Under bfloat16 weights are gathered in bfloat16 and
 gradients summed in float32.
+
+A process has the whole model until it is cut, so a machine needs memory for as many models as it has processes: new
+weights could be drawn piece by piece with the same bits (`model.init`), but a model to go on with is read whole, and
+tuning measures it whole before it begins.
 """
 
 from __future__ import annotations
@@ -23,18 +27,17 @@ from torch.utils.checkpoint import checkpoint
 
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.config import TrainConfig
-from ontogeny.train.config_ranks import wants_compile
 from ontogeny.train.ranks import DATA, TENSOR, Ranks
 from ontogeny.train.tensor_parallel import cut_matrices
 
 
-def prepare(model: Transformer, config: TrainConfig, ranks: Ranks, *, dtype: torch.dtype) -> Transformer:
+def made_ready(model: Transformer, config: TrainConfig, ranks: Ranks, *, dtype: torch.dtype) -> Transformer:
     """`model` as it is to be trained. It shares the weights; with several processes those of `model` are let go.
 
     Raises:
         UsageError: the sizes of the model cannot be cut as `tensor_parallel` asks.
     """
-    compiled = wants_compile(config.compile, model.device.type)
+    compiled = config.compiles_on(model.device.type)
     weights = list(model.parameters())
     trained: Transformer = copy.deepcopy(model, {id(weight): weight for weight in weights})
     if ranks.mesh is not None and config.tensor_parallel > 1:

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from ontogeny.core.errors import UsageError
 from ontogeny.model.config import ModelConfig, RopeScaling
 from ontogeny.train.config import TrainConfig
+from ontogeny.train.config_phases import KEPT
 from ontogeny.train.order import BatchSchedule
 
 if TYPE_CHECKING:  # torch stands behind them, and a plan wants the numbers alone
@@ -46,11 +47,7 @@ def stretches_of(config: TrainConfig, *, seq_len: int, steps: int) -> tuple[Stre
     own_tokens = now.batch_rows * now.seq_len
     found = []
     for phase in config.phases:
-        given = {
-            name: value
-            for name in ("batch_rows", "seq_len", "rope_base", "rope_scaling")
-            if (value := getattr(phase, name)) is not None
-        }
+        given = {name: value for name in KEPT if (value := getattr(phase, name)) is not None}
         now = replace(now, end=steps if phase.until is None else phase.until, **given)
         factor = phase.lr_factor or math.sqrt(now.batch_rows * now.seq_len / own_tokens)
         found.append(replace(now, lr_factor=factor))

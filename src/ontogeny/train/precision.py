@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from ontogeny.core.errors import UsageError
+from ontogeny.train.config import check_dtype
 
 PROBE_SIZE = 1024  # large enough to reach a library's peak, small enough for a few hundredths of a second
 PROBE_REPEATS = 6
@@ -20,12 +20,7 @@ def resolve_dtype(wanted: str, device: str) -> torch.dtype:
     """
     if wanted == "auto":
         return torch.float32 if device == "cpu" else torch.bfloat16
-    if wanted == "bfloat16" and device == "cpu":
-        raise UsageError(
-            "`train.dtype: bfloat16` is refused on a CPU: "
-            "without native support it is about 50 times slower than float32",
-            hint="leave `train.dtype` out, or train with --device cuda",
-        )
+    check_dtype(wanted, device)
     return torch.float32 if wanted == "float32" else torch.bfloat16
 
 

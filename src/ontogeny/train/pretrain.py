@@ -15,18 +15,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ontogeny.core.errors import DataError, UsageError
+from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import Progress
 from ontogeny.core.seeds import derive_seed
 from ontogeny.inference.scoring import bits_per_byte
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
-from ontogeny.tokenizer.shards import TokenShards
+from ontogeny.tokenizer.shards import Ends, TokenShards
 from ontogeny.train.batches import Batches
 from ontogeny.train.config import TrainConfig
 from ontogeny.train.config_mixture import MixtureSource, Packing
 from ontogeny.train.mixture import JoinedShards, open_mixture, pack_mixture, single_source, take
-from ontogeny.train.packing import DocumentSpans, PackingPlan, pack_text
+from ontogeny.train.packing import DocumentSpans, PackingPlan, TooFewTokens, pack_text
 from ontogeny.train.phases import Stretch, batch_schedule, stretches_of
 from ontogeny.train.training import HeldOut, Trained, train
 
@@ -45,7 +45,7 @@ def plan_pretraining(
     source of a mixture is, and each phase reads its own stretch of it.
 
     Raises:
-        DataError: the training documents have fewer tokens than a row or a batch.
+        TooFewTokens: the training documents have fewer tokens than a row or a batch.
         UsageError: `epochs` comes to fewer steps than the schedule needs.
     """
     documents = documents_of(shards, TRAIN)
@@ -78,9 +78,9 @@ def plan_mixture(
     `artifacts` are the shards that the `from` of each part names.
 
     Raises:
-        DataError: a source without training documents; a document that one part trains on and another holds out; fewer
-            tokens in a phase than a batch has.
-        UsageError: a source that an artifact does not have, or that would be read too often.
+        DataError: a source without training documents; a document that one part trains on and another holds out.
+        TooFewTokens: fewer tokens in a phase than a batch has, or a source that would be read too often.
+        UsageError: a source that an artifact does not have.
     """
     assert config.steps is not None  # a mixture without steps is refused with the configuration
     mixture, shards = open_mixture(parts, artifacts, steps=config.steps)
@@ -94,13 +94,14 @@ def check_batches(stretches: Sequence[Stretch], tokens: int) -> None:
     """Refuse batches that would hold some of `tokens` twice.
 
     Raises:
-        DataError: says what would fit.
+        TooFewTokens: says what would fit.
     """
     for stretch in stretches:
         if stretch.batch_rows * stretch.seq_len > tokens:
-            raise DataError(
+            raise TooFewTokens(
                 f"a batch has {stretch.batch_rows:,} rows of {stretch.seq_len:,} tokens, but the training documents"
                 f" have only {tokens:,} tokens",
+                where="train",
                 hint=f"lower `batch_rows` to at most {max(tokens // stretch.seq_len, 1):,}, lower `seq_len`, or bring"
                 " more text",
             )
@@ -119,6 +120,11 @@ def pretrain(
     tokenizer: Tokenizer | None = None,
 ) -> Trained:
     """Train `model` in place on `plan`; resumes from `folder`. See `train.training.train` for the errors."""
+    if tokenizer is not None and shards.ends != Ends.of(tokenizer):
+        progress.note(
+            f"documents do not begin with {tokenizer.begin_of_text}, as the texts of this tokenizer do: the tokens are "
+            "of an older version, so make them again"
+        )
     batches = batches_of(plan, shards, config, model.device.type)
     return train(
         model,
@@ -151,8 +157,9 @@ def _held_out(
         return None
     part = documents.shuffled(derive_seed(seed, "held out")).first_tokens(config.eval_tokens)
     rows = pack_text(part, seq_len=min(plan.shortest_seq_len, part.tokens), batch_rows=1, seed=seed)
+    learnt = part.tokens - len(part) * (shards.ends.begin is not None)
     return HeldOut(
-        batches_of(rows, shards, config, device), tokens_per_byte=part.tokens / _text_bytes(shards, part)
+        batches_of(rows, shards, config, device), tokens_per_byte=learnt / _text_bytes(shards, part)
     )
 
 
@@ -165,6 +172,7 @@ def batches_of(plan: PackingPlan, shards: Shards, config: TrainConfig, device: s
         micro_batch_seq_len=None if config.micro_batch_rows is None else plan.shortest_seq_len,
         device=device,
         document_mask=config.document_mask,
+        begin=shards.ends.begin,
     )
 
 
@@ -193,6 +201,8 @@ def held_out_bits_per_byte(
 def texts_of(shards: Shards, tokenizer: Tokenizer, split: str) -> Iterator[str]:
     """The texts of a split that are not empty, decoded from their tokens (byte-level tokens decode exactly)."""
     documents = documents_of(shards, split)
+    before = shards.ends.count - 1
     for shard, start, length in zip(documents.shard, documents.start, documents.length, strict=True):
-        if length > 1:  # the last token is the end-of-text
-            yield tokenizer.decode(shards.read(int(shard), int(start), int(length) - 1).tolist())
+        if length > shards.ends.count:
+            ids = shards.read(int(shard), int(start) + before, int(length) - shards.ends.count)
+            yield tokenizer.decode(ids.tolist())

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from ontogeny.core.errors import OntogenyError
 from ontogeny.core.progress import Bar, Progress
-from ontogeny.train.loop import Run, StepResult, TrainState, run
-from ontogeny.train.objective import BatchT
+from ontogeny.train.loop import Feed, Run, StepResult, TrainState, run
+from ontogeny.train.objective import BatchT, Objective
 
 SMOOTHING = 0.9  # of the losses, with the correction for its beginning that Adam has
 BURST = 4.0  # the run ends where the smoothed loss is this many times the lowest: fastai, `LRFinder`
@@ -36,7 +37,7 @@ class Found:
     tenth_of_lowest: float | None
     """A tenth of the rate at which the smoothed loss is lowest."""
     ended: str
-    """Why the run ended before `high`; empty where it did not."""
+    """Why the run ended before the last rate; empty where it did not."""
 
 
 class _Ramp:
@@ -62,30 +63,38 @@ def ramp(low: float, high: float, steps: int) -> list[float]:
     return [low * (high / low) ** (step / (steps - 1)) for step in range(steps)]
 
 
-def find_rate(state: TrainState, plan: Run[BatchT], *, low: float, high: float, progress: Progress) -> Found:
-    """Train `state`'s model for `plan.steps` steps of the feed while the rate grows from `low` to `high`.
+def find_rate(
+    state: TrainState,
+    feed: Feed[BatchT],
+    objective: Objective[BatchT],
+    rates: Sequence[float],
+    *,
+    clip_grad_norm: float | None,
+    dtype: torch.dtype,
+    progress: Progress,
+) -> Found:
+    """Train `state`'s model with one of `rates` (rising, as `ramp` gives them) after another, a step each.
 
-    The model is not what it was afterwards. `plan.lr` is not used.
+    The model is not what it was afterwards.
     """
     state.optimizer.set_lr(1.0)
     peak = state.optimizer.lr
-    rates = ramp(low, high, plan.steps)
-    trying = Run(
-        feed=plan.feed,
-        objective=plan.objective,
-        steps=plan.steps,
+    setup = Run(
+        feed=feed,
+        objective=objective,
+        steps=len(rates),
         lr=lambda step: rates[step] / peak,
-        clip_grad_norm=plan.clip_grad_norm,
-        dtype=plan.dtype,
+        clip_grad_norm=clip_grad_norm,
+        dtype=dtype,
     )
-    with progress.bar("trying rates", total=plan.steps, unit="steps") as bar:
+    with progress.bar("trying rates", total=len(rates), unit="steps") as bar:
         looking, ended = _Ramp(bar), ""
         try:
-            run(state, trying, [looking])
+            run(state, setup, [looking])
             ended = state.ended
         except OntogenyError:  # no finite loss: as far up as this goes
             ended = "the loss was no longer finite"
-    tried = rates[: len(looking.losses)]
+    tried = list(rates[: len(looking.losses)])
     suggested, lowest = suggestion(tried, looking.smoothed)
     return Found(tried, looking.losses, looking.smoothed, suggested, lowest, ended)
 

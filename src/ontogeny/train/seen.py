@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from ontogeny.core.errors import UsageError, nearest
+from ontogeny.core.errors import UsageError
 from ontogeny.train.order import Int64s
 from ontogeny.train.packing import PackingPlan
+
+LEAST_BEGINNING = 4  # digits of an id, below which what is alike is so by chance
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ def steps_that_read(plan: PackingPlan, doc_id: str) -> list[int]:
     try:
         document = list(plan.doc_ids).index(doc_id)
     except ValueError:
+        near = most_alike(doc_id, plan.doc_ids)
         raise UsageError(
-            f"document {doc_id!r} is not in the packing plan: the model never read it.{nearest(doc_id, plan.doc_ids)}",
+            f"document {doc_id!r} is not in the packing plan: the model never read it."
+            + ("" if near is None else f" Did you mean {near!r}?"),
             hint="`ontogeny seen MODEL` lists what it read",
         ) from None
     rows = np.unique(plan.row[plan.document == document])
@@ -81,6 +86,19 @@ def document_seen(
         segments = segments[plan.document[segments] == document]
         tokens += int((plan.length[segments] - (plan.offset[segments] == 0)).sum())
     return SeenDocument(doc_id, steps[0], steps[-1], tokens), steps
+
+
+def most_alike(begun: str, doc_ids: Iterable[str]) -> str | None:
+    """The id that has most of the digits of `begun`, an id or its beginning, where that has them; at least half.
+
+    Digests have nothing else in common: of two that are unlike, two digits of 32 agree.
+    """
+
+    def alike(doc_id: str) -> int:
+        return sum(one == other for one, other in zip(begun, doc_id, strict=False))
+
+    found = max(doc_ids, key=alike, default="")
+    return found if found and 2 * alike(found) >= max(len(begun), LEAST_BEGINNING) else None
 
 
 def _last_step(plan: PackingPlan, first_step: int, last_step: int | None) -> int:

@@ -50,7 +50,7 @@ def gathered(tensor: Tensor) -> Tensor:
 
 
 def hand_back(trained: Transformer, model: Transformer, ranks: Ranks) -> None:
-    """Give `model`, of which `trained` was made (`train.parallel.prepare`), the weights and the context of that.
+    """Give `model`, of which `trained` was made (`train.parallel.made_ready`), the weights and the context of that.
 
     Raises:
         OnlyFirstGoesOn: in every process but the first, which has nothing more to do.

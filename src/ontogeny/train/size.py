@@ -21,6 +21,8 @@ from ontogeny.lineage.step import Settings
 from ontogeny.model.config import SWIGLU_RATIO, ModelShape
 from ontogeny.model.flops import matmul_weights
 from ontogeny.train.config import TrainBesideSize, TrainConfig
+from ontogeny.train.config_by_size import OVERRIDES
+from ontogeny.train.config_mistakes import reason_of
 from ontogeny.train.config_optimizer import Momentum, MuonConfig, Positive, ScheduleConfig
 from ontogeny.train.size_rules import (
     ADAM_LR,
@@ -119,15 +121,24 @@ def derive(size: Size, *, vocab_size: int, beside: TrainBesideSize | None = None
     Raises:
         UsageError: what was given does not fit together.
     """
-    beside = beside or TrainBesideSize()
     values: list[Derived] = []
+    model = _model(size, _Taking(values))
     try:
-        model = _model(size, _Taking(values))
-        train = _training(size, model, vocab_size, beside, _Taking(values))
+        train = _training(size, model, vocab_size, beside or TrainBesideSize(), _Taking(values))
     except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise UsageError(f"what `size` comes to does not fit: {message}", where="size") from error
+        raise UsageError(
+            f"what `size` comes to does not fit: {reason_of(error)}", where="size", hint=OVERRIDES
+        ) from error
     return Sized(model, train, tuple(values))
+
+
+def shape_of(size: Size) -> ModelShape:
+    """The model of `size` alone, which no vocabulary changes.
+
+    Raises:
+        UsageError: what was given does not fit together.
+    """
+    return _model(size, _Taking([]))
 
 
 class _Taking:
@@ -153,16 +164,23 @@ def _model(size: Size, take: _Taking) -> ModelShape:
             hint="choose a width that is, or give `size.head_dim`",
         )
     n_heads = take("n_heads", d_model // head_dim)
-    return ModelShape(
-        d_model=d_model,
-        n_layers=size.depth,
-        n_heads=n_heads,
-        n_kv_heads=take("n_kv_heads", n_heads, size.n_kv_heads),
-        head_dim=head_dim,
-        d_ff=take("d_ff", feed_forward_width(d_model), size.d_ff),
-        seq_len=take("seq_len", row_length(size.depth), size.seq_len),
-        tie_embeddings=take("tie_embeddings", False, size.tie_embeddings),
-    )
+    try:
+        return ModelShape(
+            d_model=d_model,
+            n_layers=size.depth,
+            n_heads=n_heads,
+            n_kv_heads=take("n_kv_heads", n_heads, size.n_kv_heads),
+            head_dim=head_dim,
+            d_ff=take("d_ff", feed_forward_width(d_model), size.d_ff),
+            seq_len=take("seq_len", row_length(size.depth), size.seq_len),
+            tie_embeddings=take("tie_embeddings", False, size.tie_embeddings),
+        )
+    except ValidationError as error:
+        raise UsageError(
+            f"what `size` comes to does not fit: {reason_of(error)}",
+            where="size",
+            hint=f"there are as many heads as `size.head_dim` ({head_dim}) goes into the width ({d_model})",
+        ) from error
 
 
 def _training(
@@ -179,6 +197,12 @@ def _training(
             hint="raise it, or lower `size.seq_len`",
         )
     rows = take("batch_rows", batch_tokens // model.seq_len)
+    if tokens < rows * model.seq_len:
+        raise UsageError(
+            f"`size.tokens` ({tokens:,}) is less than one batch of {rows * model.seq_len:,} tokens",
+            where="size",
+            hint="raise it, or lower `size.batch_tokens` or `size.seq_len`",
+        )
     steps = take("steps", max(1, round(tokens / (rows * model.seq_len))))
     # Rates are those of the batch that the rule says; another one takes the square root of the ratio.
     level = math.sqrt(LR_WIDTH / model.d_model) * math.sqrt(rows / usual_rows)

@@ -5,21 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NANOCHAT = "nanochat, scripts/base_train.py"
+LINGLE = "lucaslingle.substack.com, Scaling Laws for Optimal LR and Batch Size"
 
-WIDTH_PER_LAYER = 64
+WIDTH_PER_LAYER = 64  # nanochat
 K_QUANT_BLOCK = 256  # weights that share their scales in GGUF's K-quants; a row must be a multiple
-K_QUANTS_FROM_DEPTH = 8  # smaller models are too small to be worth quantising to four bits
-SMALL_HEAD, LARGE_HEAD, LARGE_HEADS_FROM = 64, 128, 768
-ROW_LIMITS = (256, 2048)
-TOKENS_PER_WEIGHT = 10.5
-BATCH_REFERENCE = (32_768, 128e6)  # tokens a batch, tokens of the run
-BATCH_EXPONENT = 0.383
+K_QUANTS_FROM_DEPTH = 8  # our choice: smaller models are too small to be worth quantising to four bits
+SMALL_HEAD, LARGE_HEAD, LARGE_HEADS_FROM = 64, 128, 768  # GPT-2's, nanochat's; from where on is our choice
+ROW_LIMITS = (256, 2048)  # our choice; nanochat's
+TOKENS_PER_WEIGHT = 10.5  # nanochat
+BATCH_REFERENCE = (32_768, 128e6)
+"""Tokens a batch, tokens of the run: the best of seven batches at 46M and 109M weights. It is the smallest that was
+tried there, so what is best may be smaller still."""
+BATCH_EXPONENT = 0.383  # arXiv 2505.13738
 LR, ADAM_LR, EMBEDDING_LR, LR_WIDTH = 0.005, 0.008, 0.05, 128  # measured at that width; decision 0016
-BETA2, BETA2_BATCH = 0.95, 524_288
+BETA2, BETA2_BATCH = 0.95, 524_288  # arXiv 2507.07101, section 3
 DECAY_TIMESCALE = 0.25  # of nanochat's 12 layers, whose decay is cautious and falls beside the rate
-WARMUP_STEPS = 40
-DECAY_FRACTION = 0.65
-MICRO_BATCH_TOKENS = 16_384
+WARMUP_STEPS = 40  # nanochat
+DECAY_FRACTION = 0.65  # nanochat
+MICRO_BATCH_TOKENS = 16_384  # our choice
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,14 @@ RULES = {
         f"the power of two nearest to {WIDTH_PER_LAYER} a layer, from {ROW_LIMITS[0]} to {ROW_LIMITS[1]}",
         "GPT-2's 1,024 at 12 layers, nanochat's 512 at 6 and 2,048",
     ),
-    "tie_embeddings": Rule("no", "nanochat and modded-nanogpt"),
+    "tie_embeddings": Rule("the head has weights of its own", "nanochat and modded-nanogpt"),
     "tokens": Rule(
         f"{TOKENS_PER_WEIGHT} for each weight of matrices and head", "nanochat, dev/LOG.md, 2026-01-27"
     ),
     "batch_tokens": Rule(
         f"{BATCH_REFERENCE[0]:,} at {BATCH_REFERENCE[1] / 1e6:.0f}M tokens, growing with tokens^{BATCH_EXPONENT}; "
         "rows down to a power of two",
-        "exponent: arXiv 2505.13738; small batches on one machine: 2507.07101",
+        f"level: {LINGLE}; exponent: arXiv 2505.13738; small batches on one machine: 2507.07101",
     ),
     "batch_rows": Rule("whole rows of the batch", "arithmetic"),
     "steps": Rule("tokens by batch", "arithmetic"),

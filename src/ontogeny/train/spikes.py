@@ -6,13 +6,11 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import torch
-
 from ontogeny.core.progress import Progress
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.diagnosis import listed
 from ontogeny.train.loop import Run, StepResult, TrainState
-from ontogeny.train.objective import BatchT
+from ontogeny.train.objective import BatchT, add_gradients
 
 WINDOW, LEAST = 64, 16  # losses that say what is usual, and how many of them it takes
 DEVIATIONS = 6.0  # as far above the mean as OLMo's skip-step has it (OLMo-core, `SkipStepOptimizer`)
@@ -24,17 +22,17 @@ class NoteSpikes:
     """A hook that notes a loss far above the recent mean. Changes nothing, and is in no checkpoint.
 
     What a gradient usually looks like is asked only then: the step's batch and the one before it are computed again
-    with the weights as they are now, and compared part by part.
+    with the weights as they are now, and compared part by part: by this process alone, so there must be no others.
     """
 
     def __init__(
         self,
-        plan: Run[BatchT],
+        setup: Run[BatchT],
         progress: Progress,
         *,
         describe: Callable[[Sequence[str]], list[str]] | None = None,
     ) -> None:
-        self._plan, self._progress = plan, progress
+        self._setup, self._progress = setup, progress
         self._describe = describe or list
         self._usual: deque[float] = deque(maxlen=WINDOW)
         self._told = 0
@@ -48,11 +46,9 @@ class NoteSpikes:
 
     def _note(self, state: TrainState, result: StepResult) -> None:
         step = result.step - 1
-        documents = self._describe(self._plan.feed.documents(step))
-        growth: dict[str, float] = {}
-        if self._plan.ranks.mesh is None:  # else all processes would have to compute
-            before, now = (gradient_norms(state.model, self._plan, each) for each in (step - 1, step))
-            growth = {part: now[part] / before[part] for part in now if before.get(part)}
+        documents = self._describe(self._setup.feed.documents(step))
+        before, now = (gradient_norms(state.model, self._setup, each) for each in (step - 1, step))
+        growth = {part: now[part] / before[part] for part in now if before.get(part)}
         part = max(growth, key=growth.__getitem__, default=None)
         grew = f"; the gradient grew most in {part}, {growth[part]:.3g}-fold" if part else ""
         usual = sum(self._usual) / len(self._usual)
@@ -72,14 +68,11 @@ def is_spike(loss: float, usual: Sequence[float]) -> bool:
     return loss - mean > max(DEVIATIONS * deviation, LEAST_RISE * abs(mean))
 
 
-def gradient_norms(model: Transformer, plan: Run[BatchT], step: int) -> dict[str, float]:
+def gradient_norms(model: Transformer, setup: Run[BatchT], step: int) -> dict[str, float]:
     """The norm of the gradient of a step's batch (from 0) in each part of the model: `layers.3.mlp`."""
-    batches = plan.feed.micro_batches(step)
+    batches = setup.feed.micro_batches(step)
     count = sum(batch.supervised for batch in batches)
-    for batch in batches:
-        with torch.autocast(model.device.type, plan.dtype, enabled=plan.dtype != torch.float32):
-            loss = plan.objective(model, batch) / count
-        loss.backward()  # type: ignore[no-untyped-call]
+    add_gradients(model, batches, setup.objective, count=count, dtype=setup.dtype)
     squares: dict[str, float] = {}
     for name, weight in model.named_parameters():
         if weight.grad is not None:

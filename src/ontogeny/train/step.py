@@ -7,24 +7,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import ValidationError, model_validator
 
 from ontogeny.core.errors import UsageError
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
-from ontogeny.model.config import ModelShape
+from ontogeny.model.config import ModelConfig, ModelShape
 from ontogeny.train.config import IMMATERIAL, TrainBesideSize, TrainConfig
-from ontogeny.train.config_mixture import MixtureSource, Packing, check_mixture
+from ontogeny.train.config_by_size import OVERRIDES, WholeOrBesideSize
+from ontogeny.train.config_mistakes import reason_of
+from ontogeny.train.config_mixture import Packing, WhatIsRead, check_mixture
+from ontogeny.train.config_model import check_model
 from ontogeny.train.config_optimizer import MuonConfig
+from ontogeny.train.out_of_memory import memory_is_a_setting
 from ontogeny.train.size import Derived, Size, derive
 
 if TYPE_CHECKING:
@@ -39,43 +34,7 @@ TOKENIZER_PARTS = (
     "normalizer",
     "pre_tokenizer",
 )  # of tokenizer.json: what decides the ids
-DERIVED_BY_SIZE = [name for name in TrainConfig.model_fields if name not in TrainBesideSize.model_fields]
 MANY_EPOCHS = 4  # beyond it, repeats teach visibly less than fresh text: arXiv 2305.16264, section 5
-
-
-def _name_or_mixture(value: object, check: ValidatorFunctionWrapHandler) -> object:
-    """What a user wrote wrong in a mixture, without the remark that a mixture is no name."""
-    try:
-        return check(value)
-    except ValidationError as error:
-        told = [
-            InitErrorDetails(
-                type=PydanticCustomError(
-                    each["type"], "{said}", {**each.get("ctx", {}), "said": each["msg"]}
-                ),
-                loc=each["loc"][1:],
-                input=each["input"],
-            )
-            for each in error.errors()
-            if (each["loc"][0] != "str") == isinstance(value, (list, tuple))
-        ]
-        raise ValidationError.from_exception_data(error.title, told) from None
-
-
-def _whole_or_beside_size(value: object, info: ValidationInfo) -> object:
-    """`train` as the settings that belong to it: fewer of them where `size` derives the rest."""
-    if isinstance(value, TrainBesideSize):
-        return value
-    if info.data.get("size", value) is None:  # absent where it is wrong itself
-        return TrainConfig.model_validate(value)
-    if isinstance(value, dict) and (
-        written := [f"`train.{name}`" for name in DERIVED_BY_SIZE if name in value]
-    ):
-        raise ValueError(
-            f"`size` derives {', '.join(written)}: leave it out. Inside `size`, `tokens`, `batch_tokens`, `seq_len`, "
-            "`lr` and others can be given"
-        )
-    return TrainBesideSize.model_validate(value)
 
 
 class PretrainConfig(StepConfig):
@@ -86,10 +45,7 @@ class PretrainConfig(StepConfig):
     """
 
     step: Literal["pretrain"] = "pretrain"
-    tokens: Annotated[
-        Annotated[str, Ref("tokens")] | Annotated[tuple[MixtureSource, ...], Field(min_length=1)],
-        WrapValidator(_name_or_mixture),
-    ]
+    tokens: WhatIsRead
     """What is read: tokens, or the parts of a mixture."""
     model: ModelShape | None = None
     """Sizes of a new model."""
@@ -99,9 +55,7 @@ class PretrainConfig(StepConfig):
     """A model to go on with; its tokenizer must be that of the tokens."""
     packing: Packing = "end-to-end"
     """How documents are laid into rows. best-fit: in an order in which hardly any that fits in a row is cut."""
-    train: Annotated[TrainConfig | TrainBesideSize, BeforeValidator(_whole_or_beside_size)] = (
-        TrainBesideSize()
-    )
+    train: WholeOrBesideSize = TrainBesideSize()
     """How it is trained; beside `size`, what that does not derive."""
 
     @property
@@ -119,6 +73,8 @@ class PretrainConfig(StepConfig):
         if self.size is not None:
             if isinstance(self.train, TrainConfig):
                 raise ValueError("`size` derives the whole of training: give `train` what stands beside it")
+            if not isinstance(self.tokens, str):
+                check_mixture(self.tokens, self.train)
             return self
         if not isinstance(self.train, TrainConfig):
             raise ValueError("`train` needs `steps` or `epochs`, one of the two")
@@ -161,8 +117,9 @@ class PretrainConfig(StepConfig):
         try:
             whole = PretrainConfig(**{**said, "model": found.model, "size": None, "train": found.train})
         except ValidationError as error:
-            message = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise UsageError(message, hint=f"`size` comes to {found.train.steps} steps") from error
+            raise UsageError(
+                f"what `size` comes to does not fit: {reason_of(error)}", where="size", hint=OVERRIDES
+            ) from error
         return whole, found.values
 
 
@@ -185,8 +142,8 @@ def prepare(config: PretrainConfig, inputs: Mapping[str, Artifact], context: Con
     """Read, plan and make the model; what only the data can tell is refused first.
 
     Raises:
-        UsageError: the inputs do not fit together, or not with the settings.
-        DataError: too few tokens.
+        UsageError: the inputs do not fit together, or not with the settings, or are too few tokens for them.
+        DataError: documents of a mixture that do not serve.
     """
     from ontogeny.core.seeds import derive_seed
     from ontogeny.tokenizer.codec import Tokenizer
@@ -199,16 +156,17 @@ def prepare(config: PretrainConfig, inputs: Mapping[str, Artifact], context: Con
         context.progress.note(value.line)
     seed = derive_seed(context.seed, "order")
     if config.model is not None:
-        seq_len = config.training.seq_len or config.model.seq_len
-        plan, shards, mixture = _plan(config, read, seq_len=seq_len, seed=seed)
+        shape = config.model.resolve(tokenizer.vocab_size)
+        check_model(config.training, shape)
+        plan, shards, mixture = _plan(config, read, model=shape, seed=seed, by_size=bool(derived))
         if derived and isinstance(config.tokens, str):
             _note_repeats(config.training, plan, context)
-        model = _new_model(config.model, tokenizer, context)
+        model = _new_model(shape, context)
     else:
         model = _model_to_go_on_with(inputs["init"], tokens, context)
-        seq_len = config.training.seq_len or model.config.seq_len
-        check_context(seq_len, model)
-        plan, shards, mixture = _plan(config, read, seq_len=seq_len, seed=seed)
+        check_model(config.training, model.config)
+        plan, shards, mixture = _plan(config, read, model=model.config, seed=seed)
+    _note_small_batches(config.training, context)
     origin = _origin(config, inputs, read, context)
     return Prepared(config, derived, tokenizer, model, plan, shards, mixture, seed, origin)
 
@@ -223,17 +181,18 @@ def run(config: PretrainConfig, inputs: Mapping[str, Artifact], context: Context
 
     ready = prepare(config, inputs, context)
     config, model, plan, tokenizer = ready.config, ready.model, ready.plan, ready.tokenizer
-    trained = pretrain(
-        model,
-        ready.shards,
-        plan,
-        config=config.training,
-        folder=context.scratch,
-        progress=context.progress,
-        seed=ready.seed,
-        origin=ready.origin,
-        tokenizer=tokenizer,
-    )
+    with memory_is_a_setting(config.training):
+        trained = pretrain(
+            model,
+            ready.shards,
+            plan,
+            config=config.training,
+            folder=context.scratch,
+            progress=context.progress,
+            seed=ready.seed,
+            origin=ready.origin,
+            tokenizer=tokenizer,
+        )
     bits = held_out_bits_per_byte(model, tokenizer, ready.shards, progress=context.progress)
     figures = {**trained.figures, "held_out_bits_per_byte": bits, **ready.mixture}
     if ready.derived:
@@ -261,6 +220,16 @@ def _note_repeats(train: TrainConfig, plan: PackingPlan, context: Context) -> No
             f"this reads the training documents {epochs:.1f} times; beyond {MANY_EPOCHS} repeats teach little "
             "(arXiv 2305.16264): lower `size.tokens` or `size.depth`, or bring more text"
         )
+
+
+def _note_small_batches(train: TrainConfig, context: Context) -> None:
+    """Say of phases which of them `micro_batch_rows` does not concern."""
+    for number, rows in enumerate(train.batches, 1):
+        if rows < (train.micro_batch_rows or 0):
+            context.progress.note(
+                f"phase {number} has {rows:,} rows a batch, fewer than `micro_batch_rows` "
+                f"({train.micro_batch_rows:,}): they are computed at once"
+            )
 
 
 def _origin(
@@ -291,9 +260,35 @@ def _what_is_read(config: PretrainConfig, inputs: Mapping[str, Artifact]) -> dic
 
 
 def _plan(
+    config: PretrainConfig,
+    read: Mapping[str, Artifact],
+    *,
+    model: ModelConfig,
+    seed: int,
+    by_size: bool = False,
+) -> tuple[PackingPlan, Shards, dict[str, Any]]:
+    """The packing plan, what it leads to, and the metrics of a mixture.
+
+    Raises:
+        UsageError: too few tokens; where `size` derived how many are asked for (`by_size`), in its words.
+    """
+    from ontogeny.train.packing import TooFewTokens
+
+    try:
+        return _planned(config, read, seq_len=config.training.seq_len or model.seq_len, seed=seed)
+    except TooFewTokens as error:
+        if not by_size:
+            raise
+        raise UsageError(
+            f"what `size` comes to does not fit: {error.message}",
+            where="size",
+            hint=f"{OVERRIDES}; or bring more text",
+        ) from error
+
+
+def _planned(
     config: PretrainConfig, read: Mapping[str, Artifact], *, seq_len: int, seed: int
 ) -> tuple[PackingPlan, Shards, dict[str, Any]]:
-    """The packing plan, what it leads to, and the metrics of a mixture."""
     from ontogeny.tokenizer.shards import TokenShards
     from ontogeny.train.pretrain import plan_mixture, plan_pretraining
 
@@ -315,25 +310,12 @@ def _plan(
     return plan, joined, {"mixture": mixture}
 
 
-def check_context(seq_len: int, model: Transformer) -> None:
-    """Refuse rows that the model cannot read.
-
-    Raises:
-        UsageError: names both lengths.
-    """
-    if seq_len > model.config.seq_len:
-        raise UsageError(
-            f"`train.seq_len` ({seq_len}) is longer than the model's context ({model.config.seq_len})",
-            hint=f"lower it to at most {model.config.seq_len}",
-        )
-
-
-def _new_model(shape: ModelShape, tokenizer: Tokenizer, context: Context) -> Transformer:
+def _new_model(shape: ModelConfig, context: Context) -> Transformer:
     from ontogeny.core.seeds import derive_seed
     from ontogeny.model.init import initialise
     from ontogeny.model.transformer import Transformer
 
-    model = Transformer(shape.resolve(tokenizer.vocab_size)).to(context.device)
+    model = Transformer(shape).to(context.device)
     initialise(model, derive_seed(context.seed, "weights"))
     return model
 

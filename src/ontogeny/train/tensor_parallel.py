@@ -23,11 +23,10 @@ from torch.distributed.tensor.parallel import (
     parallelize_module,
 )
 
-from ontogeny.core.errors import UsageError
 from ontogeny.model.attention import Attention
-from ontogeny.model.config import ModelConfig
 from ontogeny.model.norm import RMSNorm
 from ontogeny.model.transformer import Transformer
+from ontogeny.train.config_ranks import check_parts
 
 
 def cut_matrices(model: Transformer, mesh: DeviceMesh) -> None:
@@ -36,7 +35,7 @@ def cut_matrices(model: Transformer, mesh: DeviceMesh) -> None:
     Raises:
         UsageError: heads or the wide state cannot be cut into as many equal parts.
     """
-    check_sizes(model.config, mesh.size())
+    check_parts(model.config, mesh.size())
     plan: dict[str, ParallelStyle] = {
         **{f"self_attn.{name}_proj": ColwiseParallel() for name in "qkv"},
         "self_attn.o_proj": RowwiseParallel(),
@@ -54,22 +53,6 @@ def cut_matrices(model: Transformer, mesh: DeviceMesh) -> None:
             if norm is not None:
                 norm.__class__ = _HeadNorm
                 norm.group = group  # type: ignore[assignment]
-
-
-def check_sizes(config: ModelConfig, parts: int) -> None:
-    """Refuse a model that cannot be cut into `parts`.
-
-    Raises:
-        UsageError: names the size.
-    """
-    sizes = {"n_heads": config.n_heads, "n_kv_heads": config.n_kv_heads, "d_ff": config.d_ff}
-    for name, size in sizes.items():
-        if size % parts:
-            raise UsageError(
-                f"`tensor_parallel` ({parts}) does not divide the model's {name} ({size})",
-                where="train",
-                hint="choose a number that divides n_heads, n_kv_heads and d_ff",
-            )
 
 
 class _HeadNorm(RMSNorm):

@@ -1,12 +1,10 @@
 """The clients of TensorBoard, MLflow and Weights & Biases behind one protocol (`train.trackers.Tracker`).
 
-Each is an extra of this package: `check_trackers` says so before anything is computed. Numbers keep the names they have
-in metrics.jsonl.
+Each is an extra of this package (`config_watching.check_trackers`). Numbers keep the names they have in metrics.jsonl.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import time
@@ -14,28 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ontogeny.core.errors import UsageError
 from ontogeny.train.config_watching import MLflowConfig, TensorBoardConfig, TrackerConfig, WandbConfig
 from ontogeny.train.trackers import Line, Tracker
 
-MODULES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 LINES_AT_ONCE = 50  # MLflow takes 1,000 metrics and 100 parameters a request; a line has about ten metrics
 MLFLOW_TIMEOUT_S, MLFLOW_RETRIES = "10", "1"  # its own 120 s and 7 retries: ours are made by the thread
-
-
-def check_trackers(configs: Sequence[TrackerConfig]) -> None:
-    """Find the client of every tracker.
-
-    Raises:
-        UsageError: one is not installed; names the extra.
-    """
-    for config in configs:
-        if importlib.util.find_spec(MODULES[config.type]) is None:
-            raise UsageError(
-                f"the tracker {config.type!r} needs a package that is not installed",
-                where="train.trackers",
-                hint=f"pip install 'ontogeny[{config.type}]', or remove it from `train.trackers`",
-            )
 
 
 def make_tracker(config: TrackerConfig, *, label: str, digest: str, settings: Mapping[str, Any]) -> Tracker:

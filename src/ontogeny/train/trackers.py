@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -19,6 +18,7 @@ from torch import Tensor
 from ontogeny.core.progress import Progress
 from ontogeny.train.loop import StepResult, TrainState
 from ontogeny.train.metrics_log import MetricsLog
+from ontogeny.train.rates import Rates
 
 Line = dict[str, float]
 RETRY_S = (1.0, 5.0, 30.0, 60.0)  # waits after the first failures in a row; the last one goes on
@@ -37,14 +37,6 @@ class Tracker(Protocol):
 
     def close(self, *, finished: bool) -> None:
         """The end: all is to be sent. Not `finished`: the run goes on another time."""
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What turns counts into rates: the FLOPs of a token, and the machine's measured peak."""
-
-    flops_per_token: float
-    peak_flops_per_second: float
 
 
 class Tell:
@@ -106,8 +98,7 @@ class Tell:
         if before is None or state.train_seconds <= before[1]:
             return {}
         rate = (state.tokens - before[0]) / (state.train_seconds - before[1])
-        utilisation = rate * self._rates.flops_per_token / self._rates.peak_flops_per_second
-        return {"tokens_per_second": rate, "flops_utilisation": utilisation}
+        return {"tokens_per_second": rate, "flops_utilisation": self._rates.utilisation(rate)}
 
     def _work(self) -> None:
         failures = 0

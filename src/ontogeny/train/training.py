@@ -25,26 +25,21 @@ from ontogeny.train.average import AverageWeights
 from ontogeny.train.batches import Batch, Batches
 from ontogeny.train.checkpoint import Checkpoints
 from ontogeny.train.config import IMMATERIAL, TrainConfig
-from ontogeny.train.config_ranks import wants_compile
 from ontogeny.train.hooks import HeldOutLoss
 from ontogeny.train.loop import Hook, Run, TrainState, run
 from ontogeny.train.metrics_log import MetricsLog
-from ontogeny.train.objective import Objective, next_token
+from ontogeny.train.objective import Objective, next_token, summed_loss
 from ontogeny.train.optim import Optimizer
 from ontogeny.train.outliers import SkipOutlierSteps
 from ontogeny.train.phases import phases_of
 from ontogeny.train.precision import matmul_flops_per_second, resolve_dtype
 from ontogeny.train.ranks import ALONE, Ranks, current_ranks
+from ontogeny.train.rates import Rates
 from ontogeny.train.schedule import lr_multiplier
 from ontogeny.train.sharded import hand_back, let_go
-from ontogeny.train.snapshots import Snapshots
-from ontogeny.train.spikes import NoteSpikes
-from ontogeny.train.stopping import StopEarly
-from ontogeny.train.trackers import Rates
 from ontogeny.train.watching import Watching
 
 CHECKPOINTS_FOLDER = "checkpoints"
-EVERYWHERE = ("snapshots", "early_stopping")  # parts of `Watching` that every process has
 
 
 @dataclass(frozen=True)
@@ -100,9 +95,14 @@ def train(
         processes=config.processes, tensor_parallel=config.tensor_parallel, device=model.device.type
     )
     training = _Training(model, batches, config, ranks, held_out, _with_z_loss(objective, config.z_loss))
-    training.keep_in(folder, progress=progress, label=label, origin=origin, tokenizer=tokenizer)
-    training.run(describe, hooks)
-    return training.finish()
+    digest = _digest(config, model, batches.plan.digest, origin)
+    watching = training.watching(folder, digest, label=label, tokenizer=tokenizer, progress=progress)
+    checkpoints = training.checkpoints(folder, digest, watching)
+    if training.restore(checkpoints):
+        progress.note(f"{label}: going on after step {training.state.step} of {training.setup.steps}")
+    with watching.during(training.setup, describe=describe) as beside, checkpoints:
+        training.run(beside, hooks, checkpoints)
+    return training.finish(watching)
 
 
 class _Training:
@@ -119,20 +119,18 @@ class _Training:
     ) -> None:
         self._model, self._plan, self._config, self._ranks = model, batches.plan, config, ranks
         self._held_out = held_out
-        device, self._steps = model.device.type, batches.plan.order.steps
+        device, steps = model.device.type, batches.plan.order.steps
         dtype = resolve_dtype(config.dtype, device)
         self._rate = matmul_flops_per_second(device, dtype) * ranks.processes
-        trained = _prepared(model, config, ranks, dtype)
-        self._state = TrainState(trained, Optimizer(trained, config.optimizer))
+        trained = _made_ready(model, config, ranks, dtype)
+        self.state = TrainState(trained, Optimizer(trained, config.optimizer))
         self._guard = SkipOutlierSteps(config.skip_outliers) if config.skip_outliers is not None else None
-        self._average = (
-            AverageWeights(config.average, steps=self._steps) if config.average is not None else None
-        )
-        self._phases = phases_of(config, model.config, steps=self._steps)
-        self._run: Run[Batch] = Run(
+        self._average = AverageWeights(config.average, steps=steps) if config.average is not None else None
+        self._phases = phases_of(config, model.config, steps=steps)
+        self.setup: Run[Batch] = Run(
             feed=batches.part(ranks.data_rank, ranks.data_count),
             objective=objective,
-            steps=self._steps,
+            steps=steps,
             lr=self._lr,
             clip_grad_norm=config.clip_grad_norm,
             dtype=dtype,
@@ -141,68 +139,71 @@ class _Training:
         )
 
     def _lr(self, step: int) -> float:
-        multiplier = lr_multiplier(self._config.schedule, step=step, steps=self._steps)
+        multiplier = lr_multiplier(self._config.schedule, step=step, steps=self.setup.steps)
         return self._phases.lr_factor(step) * multiplier
 
-    def keep_in(
-        self, folder: Path, *, progress: Progress, label: str, origin: str, tokenizer: Tokenizer | None
-    ) -> None:
-        """Go on from what lies in `folder`, and keep there what comes."""
-        config, ranks = self._config, self._ranks
-        digest = _digest(config, self._model, self._plan.digest, origin)
-        self._watching = Watching(
-            config,
+    def watching(
+        self, folder: Path, digest: str, *, label: str, tokenizer: Tokenizer | None, progress: Progress
+    ) -> Watching:
+        """What stands beside this run."""
+        return Watching(
+            self._config,
             folder,
             label=label,
             digest=digest,
-            steps=self._steps,
+            steps=self.setup.steps,
             tokens=self._plan.tokens_after(0),
             rates=Rates(flops_per_token(self._model.config, round(self._plan.context)), self._rate),
             measured=self._held_out is not None,
             tokenizer=tokenizer,
+            ranks=self._ranks,
             progress=progress,
         )
-        watched = self._watching.parts
-        parts = {name: part for name, part in watched.items() if ranks.first or name in EVERYWHERE}
+
+    def checkpoints(self, folder: Path, digest: str, watching: Watching) -> Checkpoints:
+        """What `folder` keeps of this run over a kill."""
+        parts = watching.parts
         if self._guard is not None:
             parts["outliers"] = self._guard
         if self._average is not None:
             parts["average"] = self._average
-        self._checkpoints = Checkpoints(
+        return Checkpoints(
             folder / CHECKPOINTS_FOLDER,
             digest=digest,
             parts=parts,
-            steps=self._steps,
-            every_seconds=config.checkpoint_seconds,
-            ranks=ranks,
+            steps=self.setup.steps,
+            every_seconds=self._config.checkpoint_seconds,
+            ranks=self._ranks,
         )
-        if self._checkpoints.restore(self._state):
-            progress.note(f"{label}: going on after step {self._state.step} of {self._steps}")
-        self._state.note_processes(ranks.processes)
-        self._phases.enter(self._state.model, self._state.step)
 
-    def run(self, describe: Callable[[Sequence[str]], list[str]] | None, more_hooks: Sequence[Hook]) -> None:
-        """Train to the end, and have the weights whole in the model.
+    def restore(self, checkpoints: Checkpoints) -> bool:
+        """Go to the newest checkpoint; False where there is none, and the run begins."""
+        found = checkpoints.restore(self.state)
+        self.state.note_processes(self._ranks.processes)
+        self._phases.enter(self.state.model, self.state.step)
+        return found
+
+    def run(self, beside: Sequence[Hook], more_hooks: Sequence[Hook], checkpoints: Checkpoints) -> None:
+        """Train to the end."""
+        hooks: list[Hook] = []
+        if self._held_out is not None:
+            hooks.append(_measuring(self._held_out, self.setup, self._config))
+        hooks += beside
+        hooks += [self._average] if self._average is not None else []
+        run(self.state, self.setup, [*hooks, *more_hooks, checkpoints, self._phases])
+
+    def finish(self, watching: Watching) -> Trained:
+        """Have the weights whole in the model, as they are to be published, and tell of the run.
 
         Raises:
             OnlyFirstGoesOn: in every process but the first.
         """
-        hooks: list[Hook] = []
-        if self._held_out is not None:
-            hooks.append(_measuring(self._held_out, self._run, self._config, self._steps))
-        with self._watching.during(self._run, describe=describe) as watching, self._checkpoints:
-            hooks += _hooks_here(watching, self._ranks)
-            hooks += [self._average] if self._average is not None else []
-            run(self._state, self._run, [*hooks, *more_hooks, self._checkpoints, self._phases])
+        state = self.state
         if self._average is not None:
             self._average.gather()
-        if self._state.model is not self._model:
-            hand_back(self._state.model, self._model, self._ranks)
-            self._state.model = self._model
-
-    def finish(self) -> Trained:
-        """Bring the model to the weights that are published, and tell of the run."""
-        state, watching = self._state, self._watching
+        if state.model is not self._model:
+            hand_back(state.model, self._model, self._ranks)
+            state.model = self._model
         steps = watching.finish(state)
         figures, spent = _figures(
             state, watching.metrics, self._rate, steps=steps, context=self._plan.context
@@ -210,26 +211,18 @@ class _Training:
         if self._guard is not None:
             figures["skipped_steps"] = state.skipped
         if self._average is not None and self._average.count:
-            figures |= _put_average(self._average, self._model, self._held_out, self._run)
+            figures |= _put_average(self._average, self._model, self._held_out, self.setup)
         return Trained(watching.publish, figures | watching.figures(state), spent)
 
 
-def _prepared(model: Transformer, config: TrainConfig, ranks: Ranks, dtype: torch.dtype) -> Transformer:
+def _made_ready(model: Transformer, config: TrainConfig, ranks: Ranks, dtype: torch.dtype) -> Transformer:
     """What is trained: `model` itself, unless it is to be cut, compiled or to recompute."""
-    if ranks.mesh is None and not config.recompute and not wants_compile(config.compile, model.device.type):
+    if ranks.mesh is None and not config.recompute and not config.compiles_on(model.device.type):
         return model
-    from ontogeny.train.parallel import prepare  # its part of PyTorch takes longer to load than a small run
+    # Only here, since its part of PyTorch takes longer to load than a small run.
+    from ontogeny.train.parallel import made_ready
 
-    return prepare(model, config, ranks, dtype=dtype)
-
-
-def _hooks_here(hooks: Sequence[Hook], ranks: Ranks) -> list[Hook]:
-    """Those of `hooks` that this process has: what is written once is the first one's, and none computes alone."""
-    if ranks.mesh is None:
-        return list(hooks)
-    if ranks.first:
-        return [hook for hook in hooks if not isinstance(hook, NoteSpikes)]
-    return [hook for hook in hooks if isinstance(hook, (Snapshots, StopEarly))]
+    return made_ready(model, config, ranks, dtype=dtype)
 
 
 def _with_z_loss(objective: Objective[Batch] | None, z_loss: float) -> Objective[Batch]:
@@ -241,14 +234,14 @@ def _with_z_loss(objective: Objective[Batch] | None, z_loss: float) -> Objective
 
 
 def _put_average(
-    average: AverageWeights, model: Transformer, held_out: HeldOut | None, plan: Run[Batch]
+    average: AverageWeights, model: Transformer, held_out: HeldOut | None, setup: Run[Batch]
 ) -> dict[str, Any]:
     """Make the average the weights of `model`; how many it is of, and the held-out loss before and after."""
 
     def measured() -> float | None:
         if held_out is None:
             return None
-        return held_out_loss(model, held_out, objective=plan.objective, dtype=plan.dtype)
+        return held_out_loss(model, held_out, objective=setup.objective, dtype=setup.dtype)
 
     before = measured()
     average.put_into(model)
@@ -265,12 +258,12 @@ def _digest(config: TrainConfig, model: Transformer, plan_digest: str, origin: s
     return digest_json([settings, model.config.model_dump(mode="json"), plan_digest, origin])
 
 
-def _measuring(held_out: HeldOut, plan: Run[Batch], config: TrainConfig, steps: int) -> HeldOutLoss:
+def _measuring(held_out: HeldOut, setup: Run[Batch], config: TrainConfig) -> HeldOutLoss:
     def measure(model: Transformer) -> float:
-        return held_out_loss(model, held_out, objective=plan.objective, dtype=plan.dtype, ranks=plan.ranks)
+        return held_out_loss(model, held_out, objective=setup.objective, dtype=setup.dtype, ranks=setup.ranks)
 
     return HeldOutLoss(
-        measure, every=config.eval_every, steps=steps, tokens_per_byte=held_out.tokens_per_byte
+        measure, every=config.eval_every, steps=setup.steps, tokens_per_byte=held_out.tokens_per_byte
     )
 
 
@@ -284,9 +277,9 @@ def held_out_loss(
 ) -> float:
     """Mean loss, nats a supervised token, over every row; `ranks` share them."""
     total, count = 0.0, 0
-    with torch.no_grad(), torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+    with torch.no_grad():
         for batch in held_out.batches.part(ranks.data_rank, ranks.data_count).every_row():
-            loss = float(objective(model, batch))
+            loss = float(summed_loss(model, batch, objective, dtype))
             total += 0.0 if batch.spare else loss
             count += batch.supervised
     let_go(model)

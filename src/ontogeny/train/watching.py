@@ -2,10 +2,14 @@
 
 watching = Watching(config, folder, ...)
 checkpoints = Checkpoints(..., parts=watching.parts)
-with watching.during(plan) as hooks:
-    run(state, plan, [measure, *hooks, checkpoints])
+with watching.during(setup) as hooks:
+    run(state, setup, [measure, *hooks, checkpoints])
 step = watching.finish(state)
 watching.publish(payload)
+
+Of several processes the first writes what is written once: metrics, trackers, the view. An early end and snapshots are
+in every one, since all end together and a snapshot takes the weights of all. Notes about spikes are in none then: to
+write one, a process would have to compute alone.
 """
 
 from __future__ import annotations
@@ -16,20 +20,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import Progress
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train.checkpoint import Part
 from ontogeny.train.config import TrainConfig
+from ontogeny.train.config_watching import check_measured, check_trackers
 from ontogeny.train.live_view import TrainingView
 from ontogeny.train.loop import Hook, Run, TrainState
 from ontogeny.train.metrics_log import METRICS_FILE, MetricsLog
 from ontogeny.train.objective import BatchT
+from ontogeny.train.ranks import Ranks
+from ontogeny.train.rates import Rates
 from ontogeny.train.snapshots import Snapshots
 from ontogeny.train.spikes import NoteSpikes
 from ontogeny.train.stopping import StopEarly
-from ontogeny.train.tracker_clients import check_trackers, make_tracker
-from ontogeny.train.trackers import Rates, Tell
+from ontogeny.train.tracker_clients import make_tracker
+from ontogeny.train.trackers import Tell
 
 KEPT_FOLDER = "kept"
 
@@ -49,6 +55,7 @@ class Watching:
         rates: Rates,
         measured: bool,
         tokenizer: Tokenizer | None,
+        ranks: Ranks,
         progress: Progress,
     ) -> None:
         """`folder` survives a kill, `digest` names the run, `measured`: whether there is a held-out loss.
@@ -57,8 +64,8 @@ class Watching:
             UsageError: a tracker whose client is not installed, or what needs a held-out loss where there is none.
         """
         check_trackers(config.trackers)
-        _check_measured(config, measured=measured)
-        self._progress, self._label, self._folder = progress, label, folder
+        check_measured(config.early_stopping, config.keep, measured=measured)
+        self._progress, self._label, self._folder, self._ranks = progress, label, folder, ranks
         self._ended_at = self._model_step = 0
         self.metrics = MetricsLog(folder / METRICS_FILE, every=config.log_every, steps=steps)
         self._stopping = StopEarly(config.early_stopping) if config.early_stopping else None
@@ -76,14 +83,14 @@ class Watching:
                 rates=rates,
                 progress=progress,
             )
-            for each in config.trackers
+            for each in (config.trackers if ranks.first else ())
         ]
         self._view = TrainingView(label, steps=steps, tokens=tokens, rates=rates)
 
     @property
     def parts(self) -> dict[str, Part]:
-        """What checkpoints hold beside weights and optimizer."""
-        parts: dict[str, Part] = {"metrics": self.metrics}
+        """What checkpoints hold of this process beside weights and optimizer."""
+        parts: dict[str, Part] = {"metrics": self.metrics} if self._ranks.first else {}
         if self._stopping is not None:
             parts["early_stopping"] = self._stopping
         if self._snapshots is not None:
@@ -92,12 +99,14 @@ class Watching:
 
     @contextmanager
     def during(
-        self, plan: Run[BatchT], *, describe: Callable[[Sequence[str]], list[str]] | None = None
+        self, setup: Run[BatchT], *, describe: Callable[[Sequence[str]], list[str]] | None = None
     ) -> Iterator[list[Hook]]:
-        """The hooks in their order, with the view on the screen; `describe` names documents by their ids."""
+        """This process's hooks in their order, with the view on the screen; `describe` names documents by ids."""
         hooks: list[Hook] = [each for each in (self._stopping, self._snapshots) if each is not None]
-        hooks += [self.metrics, *self._tellers, self._view]
-        hooks.append(NoteSpikes(plan, self._progress, describe=describe))
+        if self._ranks.first:
+            hooks += [self.metrics, *self._tellers, self._view]
+        if self._ranks.mesh is None:
+            hooks.append(NoteSpikes(setup, self._progress, describe=describe))
         finished = False
         try:
             with self._progress.view(self._view):
@@ -136,17 +145,3 @@ class Watching:
         shutil.copyfile(self._folder / METRICS_FILE, payload / METRICS_FILE)
         if self._snapshots is not None:
             self._snapshots.publish(payload, model_step=self._model_step, last_step=self._ended_at)
-
-
-def _check_measured(config: TrainConfig, *, measured: bool) -> None:
-    wanting = {
-        "train.early_stopping": config.early_stopping is not None,
-        "train.keep.best": config.keep is not None and config.keep.best,
-    }
-    for name, wants in wanting.items():
-        if wants and not measured:
-            raise UsageError(
-                f"`{name}` goes by the held-out loss, and no document is held out",
-                where="train",
-                hint=f"raise `held_out_fraction` where the documents are made, or remove `{name}`",
-            )

@@ -48,7 +48,7 @@ class Optimizer:
     """One or two optimizers that together hold every weight of a model once."""
 
     def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
-        self._names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
+        self._names: dict[Parameter, str] = {parameter: name for name, parameter in model.named_parameters()}
         self._parts = _build(sort_weights(model), config)
         self._groups = [group for part in self._parts for group in part.groups]
         self._peaks = [group.lr for group in self._groups]
