@@ -33,13 +33,15 @@ Json = Value | list["Json"] | dict[str, "Json"]
 
 
 def summary(values: Sequence[float]) -> dict[str, Json]:
-    """Median, quartiles and extremes of `values`."""
+    """Median, quartiles and extremes of `values`; of fewer than three the extremes stand for the quartiles."""
     ordered = sorted(values)
-    quartiles = statistics.quantiles(ordered, n=4) if len(ordered) > 1 else [ordered[0]] * 3
+    low, high = ordered[0], ordered[-1]
+    if len(ordered) > 2:  # of two, `quantiles` would make up values beyond both
+        low, _, high = statistics.quantiles(ordered, n=4)
     return {
         "n": len(ordered),
         "median": statistics.median(ordered),
-        "quartiles": [quartiles[0], quartiles[2]],
+        "quartiles": [low, high],
         "min": ordered[0],
         "max": ordered[-1],
     }
@@ -110,7 +112,7 @@ def write_result(
         return
     record: dict[str, Json] = {
         "benchmark": name,
-        "command": f"python -m benchmarks.{name} {' '.join(sys.argv[1:])}".strip(),
+        "command": f"python -m benchmarks.{Path(sys.argv[0]).stem} {' '.join(sys.argv[1:])}".strip(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "hardware": dict(describe()),
         "versions": dict(package_versions()),
