@@ -7,9 +7,9 @@ budget: three learning rates by three batch sizes, and further where the best st
 taken to the larger size as it is, but for the rates, which fall with the root of the width for both.
 
 A run's length is a number of steps: its budget by the seconds that a step takes (see `race_runs`), measuring left out.
-The baseline gets the whole budget. We get half of it, and a third: a schedule that ends is part of how either learns,
-so a shorter run is planned as a shorter one. The time to the loss is where our curve, in a straight line between
-measurements, crosses the mean of what the baselines ended at.
+The baseline gets the whole budget. We get a third of it, and half where a third did not do: a schedule that ends is
+part of how either learns, so a shorter run is planned as a shorter one. The time to the loss is where our curve, in a
+straight line between measurements, crosses the mean of what the baselines ended at.
 
 Every finished run is kept in the result file at once: the same command goes on where it stopped.
 """
@@ -21,7 +21,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from benchmarks.race_texts import prepare
 VOCAB_SIZE, SEQ_LEN, THREADS = 4096, 256, 2
 MEASUREMENTS = 16  # of a run that counts; one that tunes is measured at its end
 TUNING_TURNS, RACE_TURNS = 3, 10  # that tell how long a step takes
-SHARES = (0.5, 1 / 3)  # of the baseline's budget that we get
+SHARES = (1 / 3, 0.5)  # of the baseline's budget that we get: the next where one was too little for some seed
 GOAL, STRETCH = 0.5, 0.33
 
 
@@ -72,10 +72,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with books/ and wikitext-2-valid/")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "race", help="tokens are kept here")
     parser.add_argument("--until", choices=["paces", "tuned", *SIZES], default="10m", help="where to stop")
+    parser.add_argument(
+        "--threads", type=int, default=THREADS, help="of a run; how long a step takes is told with 2"
+    )
     parser.add_argument("--budget-share", type=float, default=1.0, help="of all budgets, for a trial")
     wanted = parser.parse_args()
     prepare(wanted.data, wanted.folder, vocab_size=VOCAB_SIZE, seq_len=SEQ_LEN)
-    race = Race(wanted.folder.resolve(), share=wanted.budget_share)
+    race = Race(wanted.folder.resolve(), share=wanted.budget_share, threads=wanted.threads)
     race.pace(
         TUNED,
         [(name, Choice(GRIDS[name][0], rows)) for rows in PACED_BATCHES for name in (BASELINE, US)],
@@ -93,8 +96,8 @@ def main() -> None:
 class Race:
     """Runs what is not in the result file yet."""
 
-    def __init__(self, folder: Path, *, share: float) -> None:
-        self._folder, self._share = folder, share
+    def __init__(self, folder: Path, *, share: float, threads: int) -> None:
+        self._folder, self._share, self._threads = folder, share, threads
         self._path = RESULTS / "time_to_loss.json" if share == 1.0 else folder / "trial.json"
         made = json.loads(self._path.read_text())["runs"] if self._path.exists() else []
         self._runs = RaceRuns(made, lambda _: self._write({}))
@@ -127,10 +130,13 @@ class Race:
     def run(self, size: str, choices: dict[str, Choice]) -> None:
         """The runs that count."""
         self.pace(size, choices.items(), turns=RACE_TURNS)
-        for seed in range(1, SIZES[size].seeds + 1):
-            self._learn("race", BASELINE, size, choices[BASELINE], 1.0, seed)
-            for share in SHARES:
-                self._learn("race", US, size, choices[US], share, seed)
+        seeds = range(1, SIZES[size].seeds + 1)
+        baseline = [self._learn("race", BASELINE, size, choices[BASELINE], 1.0, seed) for seed in seeds]
+        target = statistics.mean(map(last, baseline))
+        for share in SHARES:
+            ours = [self._learn("race", US, size, choices[US], share, seed) for seed in seeds]
+            if all(_steps_to(target, run["curve"]) is not None for run in ours):
+                break
 
     def record(self, choices: dict[str, Choice]) -> None:
         """Write the result file with what there is."""
@@ -149,7 +155,7 @@ class Race:
         every = -(-steps // MEASUREMENTS) if stage == "race" else steps
         job = self._job(size, name, choice, steps=steps, seed=seed, measure_every=every)
         key = {"stage": stage, "name": name, "size": size, **asdict(choice), "share": share, "seed": seed}
-        return self._runs.learn(key, name, job)
+        return self._runs.learn(key, name, replace(job, threads=self._threads))
 
     def _job(
         self, size: str, name: str, choice: Choice, *, steps: int, seed: int, measure_every: int
