@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from docs import generate_commands, generate_settings
+from ontogeny.recipe.data_steps import add_data_steps
 from ontogeny.recipe.schema import load_recipe
+from ontogeny.recipe.source import Source
 from ontogeny.recipe.table import STEPS
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +85,8 @@ def recipe_snippets() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "block"), recipe_snippets())
 def test_snippets_of_recipes_are_valid_steps(page: str, block: str) -> None:
     written = yaml.safe_load(block)
-    for body in written.get("steps", written).values():
+    source = Source(Path(page), {"steps": written.get("steps", written)})
+    for body in add_data_steps(source).values():
         assert STEPS[body["step"]].config.model_validate(body).step == body["step"]
 
 

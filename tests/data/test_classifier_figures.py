@@ -5,11 +5,9 @@ import pytest
 
 from ontogeny.data.classifier_figures import (
     auc,
-    calibration_error,
     fit_scaling,
     measure,
     probability,
-    reliability,
 )
 
 
@@ -23,20 +21,6 @@ def test_auc_is_the_share_of_pairs_in_order() -> None:
 
 def test_probability_does_not_overflow() -> None:
     assert probability(np.array([-1e4, 0.0, 1e4])).tolist() == [0, 0.5, 1]
-
-
-def test_calibration_error_is_zero_where_frequencies_match() -> None:
-    chance, wanted = (
-        np.repeat([0.25, 0.75], 400),
-        np.tile([True, False, False, False, False, True, True, True], 100),
-    )
-    wanted = np.concatenate(
-        [np.tile([True, False, False, False], 100), np.tile([False, True, True, True], 100)]
-    )
-    bins = reliability(chance, wanted)
-    assert [each.count for each in bins] == [400, 400]
-    assert calibration_error(bins) == pytest.approx(0)
-    assert calibration_error(reliability(np.full(10, 1.0), np.zeros(10, bool))) == 1
 
 
 def test_scaling_finds_the_slope_and_offset_that_were_lost() -> None:

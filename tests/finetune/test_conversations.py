@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ontogeny.core.errors import DataError
-from ontogeny.finetune.conversations import Conversations, encode_conversations, read_examples
+from ontogeny.finetune.conversations import Account, Conversations, encode_conversations, read_examples
+from ontogeny.tokenizer.chat import encode_conversation
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train.batches import Batches
 from ontogeny.train.packing import pack_whole
@@ -25,7 +26,7 @@ def ids_of(found: Conversations, number: int) -> tuple[list[int], list[bool]]:
 
 def test_only_answers_are_learnt(tokenizer: Tokenizer, examples: Examples) -> None:
     found = encode_conversations(examples, tokenizer, seq_len=200)
-    assert (len(found), found.truncated, found.without_answer) == (30, 0, 0)
+    assert found.account == Account(read=30, kept=30, tokens_read=len(found.tokens))
     assert list(found.spans.doc_ids) == [doc_id for doc_id, _ in examples]
     for number, (_, messages) in enumerate(examples):
         ids, learnt = ids_of(found, number)
@@ -38,17 +39,84 @@ def test_what_is_too_long_is_cut_and_counted(tokenizer: Tokenizer, examples: Exa
     whole = encode_conversations(examples, tokenizer, seq_len=200)
     limit = int(np.median(whole.spans.length)) - 1  # a row has one token more than it has inputs
     found = encode_conversations(examples, tokenizer, seq_len=limit)
-    assert found.truncated == int((whole.spans.length > limit + 1).sum()) > 0
+    beyond = np.maximum(whole.spans.length - limit - 1, 0)
+    assert found.account.truncated == int((beyond > 0).sum()) > 0
+    assert found.account.tokens_cut == int(beyond.sum())
+    assert found.account.tokens_read == len(whole.tokens)
     assert int(found.spans.length.max()) == limit + 1
     assert ids_of(found, 3)[0] == ids_of(whole, 3)[0][: limit + 1]
 
 
-def test_no_answer_within_reach_is_left_out_and_counted(tokenizer: Tokenizer, examples: Examples) -> None:
+def test_what_is_too_long_is_dropped_and_counted(tokenizer: Tokenizer, examples: Examples) -> None:
+    whole = encode_conversations(examples, tokenizer, seq_len=200)
+    limit = int(np.median(whole.spans.length)) - 1
+    found = encode_conversations(examples, tokenizer, seq_len=limit, too_long="drop")
+    fits = whole.spans.length <= limit + 1
+    assert list(found.spans.doc_ids) == [
+        doc_id for doc_id, fit in zip(whole.spans.doc_ids, fits, strict=True) if fit
+    ]
+    assert found.account.dropped == found.account.truncated == int((~fits).sum()) > 0
+    assert found.account.tokens_cut == int(whole.spans.length[~fits].sum())
+
+
+def test_the_last_turns_are_kept_with_the_system_message(tokenizer: Tokenizer) -> None:
+    turns = [{"role": role, "content": f"{role} {n}"} for n in range(5) for role in ("user", "assistant")]
+    talk = [{"role": "system", "content": "one list"}, *turns]
+    for kept in range(1, 6):
+        ids, mask = encode_conversation(tokenizer, [talk[0], *turns[-2 * kept :]])
+        found = encode_conversations([("a", talk)], tokenizer, seq_len=len(ids) - 1, too_long="last-turns")
+        assert ids_of(found, 0) == (ids, [bool(on) for on in mask])
+        assert found.account.truncated == (kept < 5)
+    alone, _ = encode_conversation(tokenizer, [talk[0], *turns[-2:]])
+    found = encode_conversations([("a", talk)], tokenizer, seq_len=len(alone) - 3, too_long="last-turns")
+    assert ids_of(found, 0)[0] == alone[:-2]  # not even one turn fits: its end is cut off
+
+
+def test_what_cannot_be_learnt_from_is_left_out_and_counted(tokenizer: Tokenizer, examples: Examples) -> None:
     unanswered = ("f" * 32, [{"role": "user", "content": "what"}])
     found = encode_conversations([unanswered, *examples], tokenizer, seq_len=200)
-    assert (len(found), found.without_answer) == (30, 1)
-    nothing = encode_conversations(examples, tokenizer, seq_len=4)
-    assert (len(nothing), nothing.truncated, nothing.without_answer) == (0, 30, 30)
+    assert (len(found), found.account.without_answer, found.account.out_of_reach) == (30, 1, 0)
+    nothing = encode_conversations([unanswered, *examples], tokenizer, seq_len=4).account
+    assert (nothing.kept, nothing.truncated, nothing.without_answer, nothing.out_of_reach) == (0, 31, 1, 30)
+    assert nothing.tokens_cut == nothing.tokens_read
+    dropped = encode_conversations([unanswered, *examples], tokenizer, seq_len=4, too_long="drop").account
+    assert (dropped.kept, dropped.without_answer, dropped.dropped, dropped.out_of_reach) == (0, 1, 30, 0)
+
+
+def test_the_account_is_told(tokenizer: Tokenizer) -> None:
+    account = Account(31, 20, 1, 4, 6, 12, 5000, 321) + Account(read=1, kept=1, tokens_read=10)
+    assert account.read == account.kept + account.without_answer + account.out_of_reach + account.dropped
+    cut = (
+        "12 of 32 conversations are longer than `seq_len` (512 tokens): their ends are cut off, 321 of 5,010 tokens "
+        "(see `too_long`)"
+    )
+    assert list(account.notes(seq_len=512, too_long="cut")) == [
+        cut,
+        "1 of 32 conversations have no answer of the assistant and are left out",
+        "4 of 32 conversations answer only beyond `seq_len` and are left out",
+    ]
+    assert list(Account(read=3, kept=3).notes(seq_len=512, too_long="cut")) == []
+    assert account.figures() == {
+        "truncated": 12, "tokens_cut": 321, "without_answer": 1, "out_of_reach": 4, "dropped": 6
+    }  # fmt: skip
+
+
+def test_what_a_template_refuses_is_told_before_anything_else(
+    tokenizer: Tokenizer, examples: Examples
+) -> None:
+    choosy = tokenizer.with_chat_template(
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system messages') }}{% endif %}"
+        "{{ m.content }}{{ eos_token }}{% endfor %}"
+    )
+    strict = [(doc_id, [{"role": "system", "content": "x"}, *messages]) for doc_id, messages in examples[4:7]]
+    with pytest.raises(
+        DataError,
+        match="3 of 7 conversations do not go with the chat template; the first: the chat template refuses this "
+        "conversation: no system messages",
+    ) as caught:
+        encode_conversations([*examples[:4], *strict], choosy, seq_len=200)
+    assert caught.value.where == f"example {examples[4][0]}"
+    assert caught.value.hint == "choose another `template`, or mend these examples"
 
 
 def test_batches_hold_every_answer_once(tokenizer: Tokenizer, examples: Examples) -> None:

@@ -33,6 +33,12 @@ SETTINGS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this machine can compute is not measured here."""
+    monkeypatch.setattr(training, "matmul_flops_per_second", lambda device, dtype: 1e9)
+
+
 def make_model(tokenizer: Tokenizer) -> Transformer:
     shape = ModelShape(d_model=16, n_layers=1, n_heads=2, d_ff=32, seq_len=SEQ_LEN)
     model = Transformer(shape.resolve(tokenizer.vocab_size))
@@ -44,8 +50,9 @@ def make_tuning(tokenizer: Tokenizer, examples: Examples, *, seq_len: int = SEQ_
     answers, held_out = (
         encode_conversations(part, tokenizer, seq_len=seq_len) for part in (examples[:22], examples[22:])
     )
+    computed = {name: change.pop(name) for name in ("packing", "neftune_alpha") if name in change}
     config = TrainConfig.model_validate({**SETTINGS, **change})
-    return plan_tuning(answers, held_out, config=config, seq_len=seq_len, seed=1)
+    return plan_tuning(answers, held_out, config=config, seq_len=seq_len, seed=1, **computed)
 
 
 def test_the_plan_covers_the_epochs(tokenizer: Tokenizer, examples: Examples) -> None:
@@ -75,8 +82,83 @@ def test_it_learns_to_answer(tmp_path: Path, tokenizer: Tokenizer, examples: Exa
     assert trained.figures["supervised_tokens_per_second"] < trained.figures["tokens_per_second"]
 
 
+def tuned_in_float64(folder: Path, tokenizer: Tokenizer, examples: Examples, **change: Any) -> list[Tensor]:
+    """The weights after some steps."""
+    folder.mkdir(parents=True)
+    model = make_model(tokenizer).double()
+    tuning = make_tuning(tokenizer, examples, steps=4, epochs=None, **change)
+    tune(model, tuning, folder=folder, progress=QuietProgress())
+    return [parameter.detach() for parameter in model.parameters()]
+
+
+@pytest.mark.parametrize("neftune_alpha", [None, 5.0])
+def test_how_rows_are_computed_changes_nothing_but_rounding(
+    tmp_path: Path, tokenizer: Tokenizer, examples: Examples, neftune_alpha: float | None
+) -> None:
+    found = {
+        (packing, rows): tuned_in_float64(
+            tmp_path / f"{packing}{rows}",
+            tokenizer,
+            examples,
+            packing=packing,
+            micro_batch_rows=rows,
+            neftune_alpha=neftune_alpha,
+        )
+        for packing in (True, False)
+        for rows in (1, 2, 4)
+    }
+    expected = found[False, 1]
+    for weights in found.values():
+        for one, other in zip(weights, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_noise_is_on_what_is_trained_and_not_on_what_is_measured(
+    tmp_path: Path, tokenizer: Tokenizer, examples: Examples
+) -> None:
+    model = make_model(tokenizer)
+    plain, noisy = make_tuning(tokenizer, examples), make_tuning(tokenizer, examples, neftune_alpha=5.0)
+    assert noisy.held_out_loss(model) == plain.held_out_loss(model)
+    assert all(batch.noise is None for batch in noisy.some_held_out("cpu").batches.every_row())
+    assert all(batch.noise is not None for batch in noisy.batches(model).micro_batches(3))
+    calm, moved = (
+        tuned_in_float64(tmp_path / str(alpha), tokenizer, examples, neftune_alpha=alpha)
+        for alpha in (None, 5.0)
+    )
+    assert not all(torch.equal(one, other) for one, other in zip(calm, moved, strict=True))
+
+
+def test_logits_are_computed_where_a_label_stands_and_nowhere_else(
+    tokenizer: Tokenizer, examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[int] = []
+
+    def count(hidden: Tensor, *arguments: Any, plain: Any = objective.linear_cross_entropy) -> Tensor:
+        rows.append(len(hidden))
+        result: Tensor = plain(hidden, *arguments)
+        return result
+
+    monkeypatch.setattr(objective, "linear_cross_entropy", count)
+    model, tuning = make_model(tokenizer), make_tuning(tokenizer, examples)
+    batches = tuning.batches(model).micro_batches(0)
+    for batch in batches:
+        objective.next_token(model, batch)
+    first_rows = tuning.plan.order.rows_for_step(0)
+    spans = tuning.conversations.spans.take(first_rows)
+    learnt = [
+        int(tuning.conversations.read_mask(0, int(start), int(length))[1:].sum())
+        for start, length in zip(spans.start, spans.length, strict=True)
+    ]
+    assert sum(rows) == sum(learnt) < sum(batch.tokens for batch in batches)
+
+
+@pytest.mark.parametrize("computed", [{}, {"packing": False}, {"neftune_alpha": 5.0}])
 def test_stopped_and_resumed(
-    tmp_path: Path, tokenizer: Tokenizer, examples: Examples, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    tokenizer: Tokenizer,
+    examples: Examples,
+    monkeypatch: pytest.MonkeyPatch,
+    computed: dict[str, Any],
 ) -> None:
     class StoppedError(Exception):
         pass
@@ -84,10 +166,9 @@ def test_stopped_and_resumed(
     def weights(model: Transformer) -> list[Tensor]:
         return [parameter.detach() for parameter in model.parameters()]
 
-    monkeypatch.setattr(training, "matmul_flops_per_second", lambda device, dtype: 1e9)
     (tmp_path / "whole").mkdir()
     (tmp_path / "broken").mkdir()
-    tuning, whole = make_tuning(tokenizer, examples), make_model(tokenizer)
+    tuning, whole = make_tuning(tokenizer, examples, **computed), make_model(tokenizer)
     tune(whole, tuning, folder=tmp_path / "whole", progress=QuietProgress())
     for calls in (5, 13, 21):
         left = iter(range(calls))
@@ -109,7 +190,9 @@ def test_stopped_and_resumed(
 
 def test_no_answer_in_reach(tokenizer: Tokenizer, examples: Examples) -> None:
     with pytest.raises(
-        DataError, match=r"no example has an answer within `seq_len` \(4 tokens\): 22 were left out"
+        DataError,
+        match=r"no example has an answer within `seq_len` \(4 tokens\): of 22 to learn from, 0 have no answer, 22 are "
+        "too long",
     ):
         make_tuning(tokenizer, examples, seq_len=4)
 

@@ -307,3 +307,42 @@ def test_of_very_many_columns_the_first_are_listed(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"{','.join(names)}\n{','.join(names)}\n")
     (bad,) = read_rows(tmp_path / "a.csv", columns={"text": "words"})
     assert isinstance(bad, BadRow) and bad.detail.endswith(f"c{SHOWN_COLUMNS - 1} and 12 more.")
+
+
+@pytest.mark.parametrize(("name", "separator"), [("a.csv", ","), ("a.csv", ";"), ("a.tsv", "\t")])
+def test_a_header_may_be_given_where_the_file_has_none(tmp_path: Path, name: str, separator: str) -> None:
+    path = tmp_path / name
+    path.write_text("".join(f"ham{separator}hello {n}\n" for n in range(3)))
+    rows = list(read_rows(path, header=["label", "text"]))
+    assert [row.values for row in rows if isinstance(row, Row)] == [
+        {"label": "ham", "text": f"hello {n}"} for n in range(3)
+    ]
+    assert [row.number for row in rows] == [1, 2, 3]
+    assert list(read_rows(path, header=["label", "text"], skip=2)) == rows[2:]
+    (first, *_) = read_rows(path, header=["text"])
+    assert isinstance(first, BadRow)
+    assert first.detail == "2 fields where the header has 1"
+
+
+def test_quotes_in_a_file_of_tabs_may_be_letters(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text('label\ttext\nham\t"Gimme a few" was ages ago\nspam\twin\nspam\twin\n')
+    noted: list[str] = []
+    first, *_ = read_rows(tmp_path / "a.tsv", note=noted.append)
+    assert isinstance(first, Row)
+    assert first.values == {"label": "ham", "text": '"Gimme a few" was ages ago'}
+    assert noted == ["quotes are letters like any other"]
+
+
+def test_a_text_may_be_joined_from_columns(tmp_path: Path) -> None:
+    rows = [
+        {"title": "One", "body": "two"},
+        {"title": None, "body": "two"},
+        {"title": 1, "body": "x"},
+        {"body": "x"},
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first, second, third, last = read_rows(tmp_path / "a.jsonl", columns={"text": ["title", "body"]})
+    assert isinstance(first, Row) and first.values == {"text": "One\n\ntwo"}
+    assert isinstance(second, Row) and second.values == {"text": "two"}
+    assert isinstance(third, Row) and third.values == {"text": 1}
+    assert isinstance(last, BadRow) and last.detail.startswith("no column 'title'")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ontogeny.records.separator import SAMPLE_ROWS, SEPARATORS, separator_of
+from ontogeny.records.separator import SAMPLE_ROWS, SEPARATORS, quotes_are_letters, separator_of
 
 
 def lines_of(text: str) -> list[str]:
@@ -57,3 +57,32 @@ def test_a_row_that_is_cut_off_does_not_count() -> None:
     lines = lines_of('id;text\n1;a\n2;"b\nand')
     assert separator_of(lines, ",", complete=False) == ";"
     assert separator_of(lines[:1] + lines[2:], ",", complete=False) == ","
+
+
+LOOSE = 'ham\t"Gimme a few" was minutes ago\nham\t"hi"\n' + "spam\twin\n" * 5
+
+
+def test_quotes_that_hold_nothing_together_are_letters() -> None:
+    assert quotes_are_letters(lines_of(LOOSE))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ham\thi\nspam\twin\n",  # nothing speaks against quotes
+        LOOSE + "spam\n",  # a line of another number of fields: it may be a field with a line end
+        LOOSE + 'ham\t"he said ""hi"""\n',  # a program wrote this
+        'ham\t"a" b\n' + 'ham\t"hi"\n' * 5,  # most are quoted: one of them is wrong
+        "spam\twin\n" * 5 + 'ham\t"goes on\n',  # behind the sample
+    ],
+)
+def test_quotes_hold_fields_together_unless_they_cannot(text: str) -> None:
+    assert not quotes_are_letters(lines_of(text))
+
+
+@given(st.lists(st.tuples(*[st.text('abc"\t\n .', min_size=1)] * 2), min_size=1, max_size=30))
+def test_what_a_program_wrote_with_quotes_is_read_with_them(rows: list[tuple[str, ...]]) -> None:
+    file = io.StringIO()
+    csv.writer(file, delimiter="\t").writerows(rows)
+    assert not quotes_are_letters(lines_of(file.getvalue()))

@@ -107,5 +107,7 @@ def test_a_template_that_does_not_serve_is_refused(
 
 def test_a_template_that_rewrites_earlier_turns_cannot_be_masked(tokenizer: Tokenizer) -> None:
     template = "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}"
-    with pytest.raises(ModelFormatError, match="earlier turns differently"):
+    with pytest.raises(
+        DataError, match="writes what comes before turn 3 differently once that turn is there"
+    ):
         encode_conversation(with_template(tokenizer, template), TALK)

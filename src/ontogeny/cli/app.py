@@ -14,6 +14,7 @@ import typer
 
 from ontogeny.cli import (
     artifacts,
+    classify,
     data,
     estimate,
     evaluate,
@@ -50,7 +51,22 @@ def root(
         raise typer.Exit
 
 
-for module in (init, run, artifacts, registry, store, models, talk, evaluate, seen, data, estimate, find_lr):
+MODULES = (
+    init,
+    run,
+    artifacts,
+    registry,
+    store,
+    models,
+    talk,
+    classify,
+    evaluate,
+    seen,
+    data,
+    estimate,
+    find_lr,
+)
+for module in MODULES:
     module.register(app)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from ontogeny.cli.options import JsonOption, WorkspaceOption, open_workspace
 
-FORMATS = ("huggingface", "gguf")
+FORMATS = ("huggingface", "gguf", "peft")
 ModelArgument = Annotated[
     str,
     typer.Argument(
@@ -35,15 +35,19 @@ def import_model(
         ),
     ],
     name: Annotated[str, typer.Option(metavar="NAME", help="It becomes import/NAME.")],
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Of a PEFT folder: the model here that its adapters belong to."),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an outside model an artifact, with its source and digest."""
+    """Make an outside model, or adapters for a model that is here, an artifact with its source and digest."""
     from ontogeny.cli.show import print_json
     from ontogeny.core.progress import terminal_progress
     from ontogeny.recipe.single import import_model as import_as
 
-    artifact = import_as(open_workspace(workspace), model, name=name, progress=terminal_progress())
+    artifact = import_as(open_workspace(workspace), model, name=name, base=base, progress=terminal_progress())
     if as_json:
         print_json(artifact.manifest.model_dump(mode="json"))
     else:
@@ -71,7 +75,7 @@ def export(
     from ontogeny.cli.show import print_json
     from ontogeny.core.errors import UsageError, nearest
     from ontogeny.core.progress import terminal_progress
-    from ontogeny.model.formats.export import export_folder, export_gguf
+    from ontogeny.model.formats.export import export_folder, export_gguf, export_peft
     from ontogeny.model.formats.gguf_provenance import provenance_metadata
     from ontogeny.recipe.models import locate_model
 
@@ -85,6 +89,10 @@ def export(
         manifest = located.artifact.manifest.model_dump(mode="json") if located.artifact else {}
         export_gguf(located.folder, out, weight_type=type, provenance=provenance_metadata(manifest))
         files = [Path(out.name)]
+    elif format == "peft":
+        if type != "f32":
+            raise UsageError("--type has no effect on adapters, which are small", hint="leave it out")
+        files = export_peft(located.folder, out)
     else:
         files = export_folder(located.folder, out, weight_type=type)
     if as_json:

@@ -113,7 +113,7 @@ def serve(
     from ontogeny.core.errors import UsageError
     from ontogeny.core.hardware import resolve_device
     from ontogeny.core.progress import terminal_progress
-    from ontogeny.inference.loading import load_model
+    from ontogeny.finetune.classifier import load_with_labels
     from ontogeny.recipe.models import locate_model
     from ontogeny.serve.auth import add_key
     from ontogeny.serve.run import serve as run_server
@@ -126,7 +126,7 @@ def serve(
     if backend not in ("auto", "native"):
         raise UsageError(f"backend {backend!r} is not available", hint="this version has --backend native")
     located = locate_model(model, open_workspace(workspace), terminal_progress())
-    loaded = load_model(located.folder, resolve_device(device))
+    loaded, labels = load_with_labels(located.folder, resolve_device(device))
     run_server(
         loaded,
         name=located.name,
@@ -135,6 +135,7 @@ def serve(
         host=host,
         port=port,
         api_keys=api_keys,
+        classify=labels,
         announce=lambda url: typer.echo(f"serving {located.name} at {url} (Ctrl-C ends it)", err=True),
     )
 

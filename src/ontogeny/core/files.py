@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from blake3 import blake3
 
@@ -66,11 +66,17 @@ def read_json(path: Path) -> Any:
 
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write `path` so that a reader, or a crash, sees the old content or the new, never a part."""
-    payload = data.encode() if isinstance(data, str) else data
+    with writing_atomic(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def writing_atomic(path: Path) -> Iterator[BinaryIO]:
+    """A file to write piece by piece that becomes `path` when the context ends well, and is gone when it does not."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(payload)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)

@@ -14,10 +14,12 @@ from ontogeny.data.document import (
     Content,
     Conversation,
     Document,
+    LabelledText,
     MultipleChoice,
     Rejected,
     Shape,
     Text,
+    content_bytes,
     make_doc_id,
     side_of,
     to_row,
@@ -58,6 +60,7 @@ class Batch:
             self._add_text(record, record.content.text)
         else:
             content = _normalised(record.content, self._spelling)
+            self.size += content_bytes(content)
             self._rows.append(dict(to_row(replace(record, content=content))))
 
     def _add_text(self, document: Document, raw: str) -> None:
@@ -100,6 +103,8 @@ def _normalised(content: Content, config: Normalise) -> Content:
     match content:
         case Text(text):
             return Text(normalise(text, config))
+        case LabelledText(text):
+            return replace(content, text=normalise(text, config))
         case Conversation(messages):
             return Conversation(
                 tuple(replace(turn, content=normalise(turn.content, config)) for turn in messages)

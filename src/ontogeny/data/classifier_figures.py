@@ -8,25 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ontogeny.statistics.calibration import Bin, Floats, calibration_error, reliability
 from ontogeny.statistics.intervals import wilson
-
-BINS = 15
-"""Of equal width, as Guo et al. 2017 (arXiv:1706.04599, section 4) use for the expected calibration error."""
 
 NEWTON_STEPS = 100
 RIDGE = 1e-6
 """Keeps Newton's matrix regular where scores separate the classes."""
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Examples whose probability fell between two bounds: how many, their mean probability, the share wanted."""
-
-    count: int
-    probability: float
-    wanted: float
 
 
 @dataclass(frozen=True)
@@ -82,24 +69,6 @@ def auc(scores: Floats, wanted: npt.NDArray[np.bool_]) -> float:
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(counts) - (counts - 1) / 2
     return float((mean_rank[inverse][wanted].sum() - n_wanted * (n_wanted + 1) / 2) / (n_wanted * n_other))
-
-
-def reliability(chance: Floats, wanted: npt.NDArray[np.bool_]) -> tuple[Bin, ...]:
-    """Probability against frequency in BINS bins, those that are empty left out."""
-    place = np.minimum((chance * BINS).astype(np.int64), BINS - 1)
-    count = np.bincount(place, minlength=BINS)
-    total, hits = np.bincount(place, chance, BINS), np.bincount(place, wanted.astype(np.float64), BINS)
-    return tuple(
-        Bin(int(count[k]), float(total[k] / count[k]), float(hits[k] / count[k]))
-        for k in range(BINS)
-        if count[k]
-    )
-
-
-def calibration_error(bins: tuple[Bin, ...]) -> float:
-    """The expected calibration error: |probability - frequency|, weighted by how many examples a bin has."""
-    examples = sum(each.count for each in bins)
-    return sum(each.count * abs(each.probability - each.wanted) for each in bins) / max(examples, 1)
 
 
 def fit_scaling(raw: Floats, wanted: npt.NDArray[np.bool_]) -> tuple[float, float]:

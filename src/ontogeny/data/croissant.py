@@ -69,10 +69,11 @@ CONTEXT: Mapping[str, Any] = {
 MEANINGS = {
     "doc_id": "Identity of the document: it does not move when files are renamed or shuffled.",
     "group": "What the document belongs to, such as a book or a host; the split never divides a group.",
-    "split": "train, or held_out, which no training step reads.",
+    "split": "train; or held_out, which no training step learns from; or test, which only a test reads.",
     "source": "Name of the source.",
     "locator": "File and place that the document was read from.",
     "text": "The document, UTF-8.",
+    "label": "The class of the text; names with a bar between them, where it has several.",
     "digest": "BLAKE3 digest of the content.",
     "license": "Licence, as the source names it.",
     "date": "Date of the document, ISO 8601, to the day or coarser.",

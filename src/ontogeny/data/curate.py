@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ontogeny.core.compiled import start_numba
 from ontogeny.core.errors import DataError, RecipeError
@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from ontogeny.data.dedup.spans_corpus import Cutting
 
 
+Divide: TypeAlias = Callable[[Decisions, Progress], dict[str, Any]]
+
+
 @dataclass(frozen=True)
 class Treatment:
     """What happens to documents of one shape on their way."""
@@ -67,6 +70,8 @@ class Treatment:
     dedup: ExactDedup | NearDedup | None = field(default_factory=lambda: ExactDedup(max_source_loss=None))
     spans: RepeatedSpans | None = None
     held_out_fraction: float = HELD_OUT_FRACTION
+    divide: Divide | None = None
+    """Divides examples where the side of their group does not; tells what it found, for the figures."""
 
     @property
     def intake(self) -> Intake:
@@ -155,6 +160,7 @@ def curate(
     cutting, contaminations = _cut_spans(
         found, treatment, contaminations, scratch / "spans", workers, progress
     )
+    division = treatment.divide(found, progress) if treatment.divide and found.kept.any() else {}
     rename_repeated_ids(found)
     for number, contamination in enumerate(contaminations):
         _write_contamination(payload, number, contamination, found, treatment.held_out_fraction)
@@ -163,6 +169,7 @@ def curate(
         repeated_ids=int(found.renamed.sum()),
         edits=edit_figures(portions, [rule.type for rule in treatment.rules]),
         against=old_figures(found),
+        division=division,
     )
     if cutting is not None:
         from ontogeny.data.dedup.spans_table import SPANS_FILE, write_spans

@@ -76,6 +76,8 @@ class Decisions:
     keeper: npt.NDArray[np.int32]
     renamed: npt.NDArray[np.bool_]
     reasons: list[Reason] = field(default_factory=list)
+    split: npt.NDArray[np.int8] | None = None
+    """(n,) positions in `document.SPLITS` where examples are divided by more than the side of their group."""
     old: Sequence[OldCorpus] = ()
 
     def __len__(self) -> int:

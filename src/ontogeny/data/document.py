@@ -22,13 +22,19 @@ from ontogeny.records.row import Value
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Split: TypeAlias = Literal["train", "held_out"]
-Shape: TypeAlias = Literal["text", "instruct", "multiple-choice"]
+Split: TypeAlias = Literal["train", "held_out", "test"]
+Shape: TypeAlias = Literal["text", "instruct", "classify", "multiple-choice"]
+
+SPLITS: tuple[Split, ...] = ("train", "held_out", "test")
+"""What is learnt from, what guides learning without being learnt, and what is looked at once, after it."""
 
 HELD_OUT_FRACTION = 0.1
 """Default part of the groups kept out of training: enough to measure on, little enough to give away."""
 
 DOC_ID_BYTES = 16
+
+LABEL_SEPARATOR = "|"
+"""Between the names in the column `label`, where a text has several."""
 
 UNKNOWN = "unknown"
 """What counts say of a licence that no one named."""
@@ -62,7 +68,15 @@ class MultipleChoice:
     gold: int
 
 
-Content: TypeAlias = Text | Conversation | MultipleChoice
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """Something to sort: the names of its classes, one in most data, and any number, none included, in some."""
+
+    text: str
+    labels: tuple[str, ...]
+
+
+Content: TypeAlias = Text | Conversation | MultipleChoice | LabelledText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +151,7 @@ def digest_content(content: Content) -> str:
 def content_bytes(content: Content) -> int:
     """UTF-8 bytes of everything that `content` says."""
     match content:
-        case Text(text):
+        case Text(text) | LabelledText(text):
             strings: tuple[str, ...] = (text,)
         case Conversation(messages):
             strings = tuple(message.content for message in messages)
@@ -151,6 +165,8 @@ def shown(content: Content) -> str:
     match content:
         case Text(text):
             return text
+        case LabelledText(text, labels):
+            return f"[{', '.join(labels)}] {text}"
         case Conversation(messages):
             return "\n".join(f"{message.role}: {message.content}" for message in messages)
         case MultipleChoice(prompt, _, choices, gold):
@@ -184,6 +200,8 @@ def to_row(document: Document) -> dict[str, Value]:
 def content_of(row: Mapping[str, Value]) -> Content:
     """The content of a row as `to_row` wrote it."""
     match row:
+        case {"text": str(text), "labels": list(labels)}:
+            return LabelledText(text, tuple(labels))
         case {"text": str(text)}:
             return Text(text)
         case {"messages": list(messages)}:
@@ -197,6 +215,8 @@ def _content_columns(content: Content) -> Mapping[str, Value]:
     match content:
         case Text(text):
             return {"text": text}
+        case LabelledText(text, labels):
+            return {"text": text, "label": LABEL_SEPARATOR.join(labels), "labels": list(labels)}
         case Conversation(messages):
             return {"messages": [{"role": message.role, "content": message.content} for message in messages]}
         case MultipleChoice(prompt, context, choices, gold):
@@ -212,6 +232,7 @@ def schema_of(shape: Shape) -> pa.Schema:
     columns: dict[Shape, list[tuple[str, pa.DataType]]] = {
         "text": [("text", string)],
         "instruct": [("messages", pa.list_(pa.struct([("role", string), ("content", string)])))],
+        "classify": [("text", string), ("label", string), ("labels", pa.list_(string))],
         "multiple-choice": [
             ("prompt", string),
             ("context", string),

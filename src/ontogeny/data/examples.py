@@ -1,61 +1,121 @@
-"""Labelled rows as documents: what to answer (`instruct`) and what to choose (`multiple-choice`).
+"""Labelled rows as documents: what to answer (`instruct`), what to sort (`classify`), what to choose from.
 
-Rows come from files that people bring, in any of the forms of `records.conversations`, or from the Python
-documentation. Either way they get ids, groups, a split and licences, so that "which models learnt from this row" has an
-answer.
+Rows come from files that people bring (`examples_rows`), or from the Python documentation. Either way they get ids,
+groups, a split and licences, so that "which models learnt from this row" has an answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ontogeny.core.remote import AnyPath
-from ontogeny.data.document import Content, Conversation, Document, MultipleChoice, Rejected
+from ontogeny.core.errors import RecipeError
+from ontogeny.core.remote import AnyPath, url_path
+from ontogeny.data.corrections import corrected
+from ontogeny.data.document import Content, Document, Rejected
+from ontogeny.data.examples_rows import conversation_of, labelled_text_of, multiple_choice_of
 from ontogeny.data.python_docs_questions import PythonDocsQuestionsSource, read_python_docs_questions
-from ontogeny.data.sources import csv, jsonl, parquet
-from ontogeny.data.sources.files import (
-    FileSource,
-    Reading,
-    UnfitRowError,
-    Unit,
-    read_documents,
-    required_text,
-    units_of,
-)
+from ontogeny.data.sources import csv, jsonl, parquet, text
+from ontogeny.data.sources.files import FileSource, Reading, Unit, read_documents, units_of
 from ontogeny.data.sources.python_docs import python_docs_files, python_docs_unit
-from ontogeny.records.conversations import NEEDED, Form, NotAConversationError, detect_form, read_conversation
-from ontogeny.records.formats import Format
-from ontogeny.records.row import Fault, Row
+from ontogeny.records.formats import Format, detect_format
+from ontogeny.records.row import Row
 
-Task: TypeAlias = Literal["instruct", "multiple-choice"]
-
-LEAST_CHOICES = 2
-
-
-class LabelledFiles(FileSource):
-    """`{type: jsonl, path: ./questions.jsonl}`; the same for csv (and tsv) and parquet."""
-
-    contents: ClassVar[tuple[str, ...]] = (
-        *("messages", "conversations", "instruction", "input", "output", "prompt", "completion"),
-        *("context", "choices", "gold"),
-    )
-
-    type: Literal["jsonl", "csv", "parquet"]
-
-
-ExampleSource: TypeAlias = Annotated[LabelledFiles | PythonDocsQuestionsSource, Field(discriminator="type")]
-"""What a recipe may write as the `source` of an `examples` step."""
+Task: TypeAlias = Literal["instruct", "classify", "multiple-choice"]
+Part: TypeAlias = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
 FORMATS: dict[str, tuple[Format, ...]] = {
     "jsonl": jsonl.FORMATS,
     "csv": csv.FORMATS,
     "parquet": parquet.FORMATS,
+    "text": text.FORMATS,
 }
+
+
+class LabelledFiles(FileSource):
+    """`{type: jsonl, path: ./questions.jsonl}`; the same for csv (and tsv) and parquet.
+
+    `{type: text, path: ./mail/*/*.txt}` is a text a file, whose label is the name of its folder.
+    """
+
+    contents: ClassVar[tuple[str, ...]] = (
+        *("messages", "conversations", "instruction", "input", "output", "prompt", "completion"),
+        *("system", "history", "text", "label", "context", "choices", "gold"),
+    )
+
+    type: Literal["jsonl", "csv", "parquet", "text"]
+
+    header: tuple[str, ...] | None = Field(None, min_length=1)
+    """The names of the columns of a CSV or TSV file whose first line is a row already: `[label, text]`."""
+
+    part: Part = "train"
+    """What its rows are for. Where no source is for validation or for testing, those are taken from `train`."""
+
+    @model_validator(mode="after")
+    def _settings_have_an_effect(self) -> LabelledFiles:
+        if self.header is not None and self.type != "csv":
+            raise ValueError(f"`header` names the columns of CSV and TSV files, and `type` is {self.type}")
+        if self.columns and self.type == "text":
+            raise ValueError("a text file has no columns to name; leave `columns` out")
+        return self
+
+
+ExampleSource: TypeAlias = Annotated[LabelledFiles | PythonDocsQuestionsSource, Field(discriminator="type")]
+"""What a recipe may write as the `source` of an `examples` step."""
+
+
+def spelled_out(value: object) -> object:
+    """`source` as a list with all types, from the short forms in which it may be written.
+
+        {path: ./a.csv}                                 the type is told from the suffix
+        {train: ./a.csv, validation: ..., test: ...}    a source for each part, the rest being common to them
+        [{path: ./a.jsonl}, {path: ./b.json}]           several files
+
+    Raises:
+        ValueError: keys of two forms together.
+    """
+    if isinstance(value, Mapping) and any(part in value for part in PARTS):
+        value = _of_parts(value)
+    several = value if isinstance(value, list | tuple) else [value]
+    return [_typed(each) for each in several]
+
+
+def _of_parts(value: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rest = {key: each for key, each in value.items() if key not in PARTS}
+    for key in ("path", "part"):
+        if key in rest:
+            raise ValueError(f"write `{key}`, or a path for each of {', '.join(PARTS)}, not both")
+    if "train" not in value:
+        raise ValueError("`train: PATH` is missing: there is nothing to learn from")
+    name = rest.pop("name", None)
+    return [
+        {**rest, "path": value[part], "part": part, "name": f"{name}-{part}" if name else part}
+        for part in PARTS
+        if part in value
+    ]
+
+
+def _typed(source: object) -> object:
+    """`source` with the type that the suffix of its path names, where it gives none.
+
+    Raises:
+        ValueError: the suffix names none.
+    """
+    if not isinstance(source, Mapping) or "type" in source or not isinstance(path := source.get("path"), str):
+        return source
+    try:
+        found = detect_format(Path(url_path(path)))
+    except RecipeError as error:
+        raise ValueError(
+            f"{path!r} does not tell how it is read: write `type:` {', '.join(FORMATS)}"
+        ) from error
+    return {**source, "type": next(name for name, formats in FORMATS.items() if found in formats)}
 
 
 @dataclass(frozen=True)
@@ -65,6 +125,10 @@ class Asked:
     task: Task
     held_out_fraction: float
     seed: int
+    labels: tuple[str, ...] = ()
+    label_separator: str | None = None
+    corrections: tuple[tuple[str, str], ...] = ()
+    """Documents and the labels they have instead of their own."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +144,18 @@ def read_labelled_files(
     source: LabelledFiles, asked: Asked, unit: Unit, reading: Reading
 ) -> Iterator[Document | Rejected]:
     """One example a row. What form a conversation has is told from each row's columns and remembered."""
-    content_of = _conversation if asked.task == "instruct" else _multiple_choice
-    return read_documents(source, unit, FORMATS[source.type], reading, content_of=content_of)
+    folder = PurePosixPath(url_path(str(unit.path))).parent.name if source.type == "text" else None
+    content_of: dict[Task, Callable[[Row, Reading], Content]] = {
+        "instruct": conversation_of,
+        "classify": partial(
+            labelled_text_of, labels=asked.labels, separator=asked.label_separator, folder=folder
+        ),
+        "multiple-choice": multiple_choice_of,
+    }
+    formats = FORMATS[source.type]
+    return read_documents(
+        source, unit, formats, reading, content_of=content_of[asked.task], header=source.header
+    )
 
 
 def labelled_units(source: LabelledFiles) -> list[Unit]:
@@ -101,9 +175,7 @@ def read_questions(
 _LABELLED = ExampleSourceType(labelled_units, read_labelled_files)
 
 EXAMPLE_SOURCES: dict[str, ExampleSourceType] = {
-    "jsonl": _LABELLED,
-    "csv": _LABELLED,
-    "parquet": _LABELLED,
+    **dict.fromkeys(FORMATS, _LABELLED),
     "python-docs-questions": ExampleSourceType(
         lambda source: [python_docs_unit()], read_questions, python_docs_files
     ),
@@ -120,35 +192,5 @@ def read_examples(
     source: ExampleSource, asked: Asked, unit: Unit, reading: Reading
 ) -> Iterator[Document | Rejected]:
     """Every record of a unit of `source`; counted in `reading`."""
-    return EXAMPLE_SOURCES[source.type].read(source, asked, unit, reading)
-
-
-def _conversation(row: Row, reading: Reading) -> Content:
-    form = detect_form(row.values)
-    if form is None:
-        there = ", ".join(map(str, row.values)) or "none"
-        known = "; or ".join(", ".join(columns) for columns in NEEDED.values())
-        raise UnfitRowError(
-            Fault.MISSING_COLUMN, f"the columns {there} hold no conversation; needed are {known}"
-        )
-    reading.note_detected(f"form: {Form(form)}")
-    try:
-        return Conversation(read_conversation(row.values, form))
-    except NotAConversationError as error:
-        raise UnfitRowError(Fault.NOT_A_CONVERSATION, str(error)) from error
-
-
-def _multiple_choice(row: Row, reading: Reading) -> Content:
-    prompt = required_text(row, "prompt")
-    choices, gold, context = row.values.get("choices"), row.values.get("gold"), row.values.get("context")
-    if not isinstance(choices, list) or len(choices) < LEAST_CHOICES:
-        raise UnfitRowError(Fault.NOT_A_QUESTION, f"`choices` is not a list of {LEAST_CHOICES} or more texts")
-    texts = tuple(choice for choice in choices if isinstance(choice, str) and choice.strip())
-    if len(texts) != len(choices) or len(set(texts)) != len(texts):
-        raise UnfitRowError(Fault.NOT_A_QUESTION, "`choices` must be texts that differ, none of them empty")
-    if not isinstance(gold, int) or isinstance(gold, bool) or not 0 <= gold < len(texts):
-        raise UnfitRowError(
-            Fault.NOT_A_QUESTION,
-            f"`gold` is {gold!r}; it must be the position of a choice, 0 to {len(texts) - 1}",
-        )
-    return MultipleChoice(prompt, context if isinstance(context, str) else "", texts, gold)
+    found = EXAMPLE_SOURCES[source.type].read(source, asked, unit, reading)
+    return corrected(found, dict(asked.corrections)) if asked.corrections else found

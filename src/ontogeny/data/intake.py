@@ -37,7 +37,7 @@ PORTION_BYTES = 2 << 20
 PORTION_ROWS = 1 << 16
 REPORT_RECORDS = 256
 SUMMARY, LOCK = "unit.json", ".lock"
-VERSION = 5
+VERSION = 6
 """Raised whenever reading changes what portions hold."""
 
 BUNDLE_BYTES = 2 << 20

@@ -38,6 +38,8 @@ REMEDIES: dict[str, str] = {
     "repeated_description": _MAY_BE_LEFT_OUT,
     "also_in_training": "nothing is wrong with it: what is trained on must not be measured",
     "too_few_choices": "raise `held_out_fraction`, so that there are more to choose from",
+    "also_in_test": "nothing is wrong with it: what is tested on must not be trained on; `leaks: keep` keeps it",
+    "also_in_held_out": "nothing is wrong with it: what guides training must not be trained on; `leaks: keep` keeps it",
     # Rules.
     "too_short": "lower `min_chars` or `min_bytes` of the length rule",
     "too_long": "raise `max_chars` or `max_bytes` of the length rule",

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from ontogeny.core.errors import placed
+from ontogeny.core.errors import RecipeError, placed
 from ontogeny.core.files import canonical_json, digest_file
 from ontogeny.core.remote import AnyPath
 from ontogeny.data.dedup.near import Dedup, ExactDedup, NearDedup
 from ontogeny.data.dedup.repeated import RepeatedSpans
 from ontogeny.data.dedup.score import refuse_unknown_score
 from ontogeny.data.document import HELD_OUT_FRACTION, UNKNOWN
-from ontogeny.data.examples import EXAMPLE_SOURCES, ExampleSource, Task, example_files
+from ontogeny.data.examples import EXAMPLE_SOURCES, example_files
+from ontogeny.data.examples_settings import ExamplesConfig
 from ontogeny.data.normalise import Normalise
 from ontogeny.data.rules import Rule, files_read_by
 from ontogeny.data.rules.classifier import with_classifiers
@@ -28,7 +29,7 @@ from ontogeny.lineage.step import Context, Outputs, Step, StepConfig
 from ontogeny.records.accounting import MAX_BAD_FRACTION
 
 if TYPE_CHECKING:
-    from ontogeny.data.curate import Treatment
+    from ontogeny.data.curate import Divide, Treatment
     from ontogeny.data.intake import Intake, Read, UnitJob
     from ontogeny.data.tally import Tally
 
@@ -76,24 +77,6 @@ class CurateConfig(StepConfig):
         return self
 
 
-class ExamplesConfig(StepConfig):
-    """Settings of `examples`."""
-
-    step: Literal["examples"] = "examples"
-
-    source: ExampleSource
-    """Where the labelled rows come from."""
-
-    task: Task
-    """What is learnt from a row: to answer, or to choose."""
-
-    held_out_fraction: float = Field(HELD_OUT_FRACTION, ge=0, le=1)
-    """Part of the groups that is never trained on; that of the corpus, where both come from one place."""
-
-    max_bad_fraction: float = Field(MAX_BAD_FRACTION, ge=0, le=1)
-    """Part of the rows that may be unreadable before the step fails."""
-
-
 def curate_files(config: CurateConfig) -> list[AnyPath]:
     """The files that the sources open and that the rules decide with."""
     read = files_of_sources(config.sources)
@@ -105,9 +88,18 @@ def curate_files(config: CurateConfig) -> list[AnyPath]:
 
 
 def labelled_files(config: ExamplesConfig) -> list[AnyPath]:
-    """The files that the source of `examples` opens."""
-    with placed("source", "path"):
-        return example_files(config.source)
+    """The files that the sources of `examples` open."""
+    read: set[AnyPath] = set()
+    for number, source in enumerate(config.source):
+        with placed("source", *([number] if len(config.source) > 1 else []), "path"):
+            read |= set(example_files(source))
+    if config.corrections is not None:
+        if not config.corrections.is_file():
+            raise RecipeError(
+                f"there is no file {config.corrections}", hint="correct the path in `corrections`"
+            )
+        read.add(config.corrections)
+    return sorted(read)
 
 
 def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
@@ -128,17 +120,56 @@ def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Co
 
 
 def run_examples(config: ExamplesConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
-    """Read the labelled rows of one source."""
+    """Read labelled rows, and divide them."""
+    from ontogeny.data.corrections import check_corrected, read_corrections
     from ontogeny.data.curate import Treatment
     from ontogeny.data.examples import Asked, read_examples
 
-    asked = Asked(config.task, config.held_out_fraction, context.seed)
-    source = config.source
-    units = EXAMPLE_SOURCES[source.type].units(source)
-    read = partial(read_examples, source, asked)
-    inlet = Inlet(source.source_name, units, example_files(source), read, (source, asked))
+    corrections = {} if config.corrections is None else read_corrections(config.corrections)
+    asked = Asked(
+        config.task,
+        config.held_out_fraction,
+        context.seed,
+        config.labels or (),
+        config.label_separator,
+        tuple(sorted(corrections.items())),
+    )
+    inlets = [
+        Inlet(
+            source.source_name,
+            EXAMPLE_SOURCES[source.type].units(source),
+            example_files(source),
+            partial(read_examples, source, asked),
+            (source, asked),
+        )
+        for source in config.source
+    ]
     treatment = Treatment(shape=config.task, held_out_fraction=config.held_out_fraction)
-    return _run([inlet], treatment, config.max_bad_fraction, context, title=f"Examples: {config.task}")
+    if config.divided:
+        treatment = replace(treatment, dedup=None, divide=_division(config, context.seed))
+    outputs = _run(inlets, treatment, config.max_bad_fraction, context, title=f"Examples: {config.task}")
+    if config.corrections is not None:
+        for note in check_corrected(context.payload, corrections, config.corrections):
+            context.progress.note(note)
+    return outputs
+
+
+def _division(config: ExamplesConfig, seed: int) -> Divide:
+    from ontogeny.data.examples_division import HELD_OUT, TEST, TRAIN, Division, divide
+
+    number = {"train": TRAIN, "validation": HELD_OUT, "test": TEST}
+    return partial(
+        divide,
+        Division(
+            parts={name: number[part] for name, part in config.part_of_source.items()},
+            labelled=config.task == "classify",
+            held_out_fraction=config.held_out_fraction,
+            test_fraction=config.test_share,
+            labels=config.labels or (),
+            leaks=config.leaks,
+            seed=seed,
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -294,7 +325,7 @@ CURATE = Step(
 
 EXAMPLES = Step(
     name="examples",
-    version=2,
+    version=3,
     config=ExamplesConfig,
     output="examples",
     run=run_examples,

@@ -40,7 +40,8 @@ class Tally:
     of kept documents' dates, `languages` what is known of theirs; both count UNKNOWN. `extracted` are kept pages by
     what took their text out, in `union` the one that won, `extract_scores` the sums of their scores. `spans`
     are the figures of repeated passages, where they were cut; `edits` say what rules that edit took, by type, reason
-    and unit; `against` says what went for documents of each corpus made before (`dedup.against`).
+    and unit; `against` says what went for documents of each corpus made before (`dedup.against`), `division` how
+    examples were divided (`examples_division`).
     """
 
     dropped_by_source: Counter[str] = field(default_factory=Counter)
@@ -62,10 +63,13 @@ class Tally:
     against: dict[str, dict[str, Any]] = field(default_factory=dict)
     extracted: Counter[str] = field(default_factory=Counter)
     extract_scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    division: dict[str, Any] = field(default_factory=dict)
     repeated_ids: int = 0
     bytes_kept: int = 0
     held_out_documents: int = 0
     held_out_bytes: int = 0
+    test_documents: int = 0
+    test_bytes: int = 0
     latest_date: str | None = None
     earliest_date: str | None = None
 
@@ -120,9 +124,11 @@ class Tally:
             self._add_extractors(table)
         for date, count in _counted(table, "date").items():
             self.years[date if date == UNKNOWN else date[:YEAR_CHARS]] += count
-        held_out = np.array(table.column("split").to_pylist()) == "held_out"
-        self.held_out_documents += int(held_out.sum())
-        self.held_out_bytes += int(sizes[held_out].sum())
+        split = np.array(table.column("split").to_pylist())
+        self.held_out_documents += int((split == "held_out").sum())
+        self.held_out_bytes += int(sizes[split == "held_out"].sum())
+        self.test_documents += int((split == "test").sum())
+        self.test_bytes += int(sizes[split == "test"].sum())
         dates: Any = pc.min_max(table.column("date")).as_py()
         if dates["min"] is not None:
             self.earliest_date = min(self.earliest_date or dates["min"], dates["min"])
@@ -160,6 +166,7 @@ class Tally:
             "dropped": dict(sorted(self.dropped.items())),
             "held_out_documents": self.held_out_documents,
             "held_out_bytes": self.held_out_bytes,
+            **({"test_documents": self.test_documents} if self.test_documents else {}),
             **({"bytes_cut": self.spans["bytes_cut"]} if self.spans is not None else {}),
         }
 
@@ -174,6 +181,8 @@ class Tally:
         """Everything counted, for `figures.json`; `counts` are the sources' rows, `formats` what was detected."""
         return {
             **self.metrics(),
+            **self.division,
+            "test_bytes": self.test_bytes,
             **({"contamination": self.contamination} if self.contamination else {}),
             **({"spans": self.spans} if self.spans is not None else {}),
             **({"edits": self.edits} if self.edits else {}),

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ontogeny.data.decide import Decisions, Place
-from ontogeny.data.document import Shape, dropped_schema_of, schema_of
+from ontogeny.data.document import SPLITS, Shape, dropped_schema_of, schema_of
 from ontogeny.data.fetch import Rows, fetch, gather, with_ids
 from ontogeny.data.groups import in_groups
 from ontogeny.data.language_codes import language_names
@@ -62,7 +62,7 @@ def write_kept(
         ) as writer:
             while pending is not None and size < part_bytes:
                 places, table = pending
-                table = _with_split(_finished(table), held_out_fraction)
+                table = _with_split(_finished(table), held_out_fraction, found, places)
                 table = with_ids(table, found.renamed[places])
                 seen(table)
                 writer.write_table(table.select(schema.names).cast(schema))
@@ -90,7 +90,6 @@ def write_dropped(
     with pq.ParquetWriter(folder / DROPPED_FILE, schema, compression=COMPRESSION) as writer:
 
         def write(table: pa.Table) -> None:
-            table = _with_split(table, held_out_fraction)
             seen(table)
             for name in schema.names:
                 if name not in table.column_names:
@@ -102,11 +101,13 @@ def write_dropped(
         order = np.lexsort((places, names[found.reason[places]]))
         documents = partial(_documents, signals)
         for rows, table in in_groups(found, places[order], group_bytes, documents, scratch=scratch):
-            write(_explained(_finished(table), found, rows))
+            table = _with_split(_finished(table), held_out_fraction, found, rows)
+            write(_explained(table, found, rows))
         portion, row = _rejected_in_order(found)
         for start in range(0, len(row), GROUP_ROWS):
             here = slice(start, start + GROUP_ROWS)
-            write(gather(found.portions, portion[here], row[here], Portion.rejected))
+            rejected = gather(found.portions, portion[here], row[here], Portion.rejected)
+            write(rejected if found.split is not None else _by_side(rejected, held_out_fraction))
 
 
 def _documents(signals: Mapping[str, Place], portion: Portion) -> pa.Table:
@@ -173,7 +174,16 @@ def _rejected_in_order(found: Decisions) -> tuple[npt.NDArray[np.int32], npt.NDA
     return portion[order], row[order]
 
 
-def _with_split(table: pa.Table, held_out_fraction: float) -> pa.Table:
+def _with_split(table: pa.Table, held_out_fraction: float, found: Decisions, places: Rows) -> pa.Table:
+    """`table` of the documents at `places`, with their split."""
+    import pyarrow as pa
+
+    if found.split is None:
+        return _by_side(table, held_out_fraction)
+    return table.append_column("split", pa.array(np.array(SPLITS)[found.split[places]], pa.string()))
+
+
+def _by_side(table: pa.Table, held_out_fraction: float) -> pa.Table:
     import pyarrow as pa
 
     split = np.where(table.column("side").to_numpy() < held_out_fraction, "held_out", "train")

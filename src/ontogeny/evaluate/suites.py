@@ -156,9 +156,9 @@ class EvaluateConfig(StepConfig):
     """Score a model, and a baseline on the same items where one is given."""
 
     step: Literal["evaluate"] = "evaluate"
-    model: Annotated[str, Ref("model", "export")]
+    model: Annotated[str, Ref("model", "adapter", "export")]
     """What is scored."""
-    baseline: Annotated[str, Ref("model", "export")] | None = None
+    baseline: Annotated[str, Ref("model", "adapter", "export")] | None = None
     """What is scored on the same items, to compare with."""
     suites: tuple[Suite, ...] = Field(min_length=1)
     """What is measured."""

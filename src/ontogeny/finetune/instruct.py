@@ -1,8 +1,11 @@
 """Instruction tuning: the loss is on the answers only, through the same loop and checkpoints as pretraining.
 
-    tuned = tune(model, conversations, held_out, config=..., seq_len=..., folder=..., progress=..., seed=...)
+    tuning = plan_tuning(conversations, held_out, config=..., seq_len=..., seed=...)
+    trained = tune(model, tuning, folder=..., progress=...)
 
-All weights are trained.
+A step reads `batch_rows` conversations, chosen by (seed, step). How they are computed changes nothing but rounding:
+packed, the conversations of a micro-batch lie end to end and see themselves alone; else those of like lengths share a
+micro-batch and are padded to the longest.
 """
 
 from __future__ import annotations
@@ -15,11 +18,12 @@ from ontogeny.core.progress import Progress
 from ontogeny.core.seeds import derive_seed
 from ontogeny.finetune.conversations import Conversations
 from ontogeny.model.transformer import Transformer
-from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train.batches import Batches
 from ontogeny.train.config import TrainConfig
+from ontogeny.train.noise import EmbeddingNoise
 from ontogeny.train.packing import DocumentSpans, PackingPlan, pack_whole
 from ontogeny.train.precision import resolve_dtype
+from ontogeny.train.snapshots import Form
 from ontogeny.train.training import HeldOut, Trained, held_out_loss, train
 
 
@@ -32,6 +36,17 @@ class Tuning:
     plan: PackingPlan
     config: TrainConfig
     seed: int
+    packing: bool = True
+    neftune_alpha: float | None = None
+    """Size of the noise while training; None for none. Nothing is ever measured with it."""
+
+    def batches(self, model: Transformer) -> Batches:
+        """What is trained on."""
+        noise = None
+        if self.neftune_alpha is not None:
+            seed = derive_seed(self.seed, "neftune")
+            noise = EmbeddingNoise(self.neftune_alpha, model.config.d_model, seed)
+        return self._batches(self.plan, self.conversations, model.device.type, noise)
 
     def held_out_loss(self, model: Transformer) -> float:
         """Mean loss, nats a token, of all held-out answers."""
@@ -45,14 +60,31 @@ class Tuning:
 
     def _measured(self, spans: DocumentSpans, device: str) -> HeldOut:
         plan = pack_whole(spans, seq_len=self.plan.seq_len, batch_rows=1, seed=self.seed)
-        rows = self.config.rows_at_once
-        return HeldOut(
-            Batches(plan, self.held_out, micro_batch_rows=rows, device=device, masked=self.held_out)
+        return HeldOut(self._batches(plan, self.held_out, device, None))
+
+    def _batches(
+        self, plan: PackingPlan, source: Conversations, device: str, noise: EmbeddingNoise | None
+    ) -> Batches:
+        return Batches(
+            plan,
+            source,
+            micro_batch_rows=self.config.rows_at_once,
+            device=device,
+            masked=source,
+            end_to_end=self.packing,
+            noise=noise,
         )
 
 
 def plan_tuning(
-    conversations: Conversations, held_out: Conversations, *, config: TrainConfig, seq_len: int, seed: int
+    conversations: Conversations,
+    held_out: Conversations,
+    *,
+    config: TrainConfig,
+    seq_len: int,
+    seed: int,
+    packing: bool = True,
+    neftune_alpha: float | None = None,
 ) -> Tuning:
     """One row a conversation, in an order that depends on `seed` alone.
 
@@ -61,9 +93,10 @@ def plan_tuning(
         UsageError: `epochs` comes to fewer steps than the schedule needs.
     """
     if not len(conversations):
+        account = conversations.account
         raise DataError(
-            f"no example has an answer within `seq_len` ({seq_len} tokens): "
-            f"{conversations.without_answer} were left out",
+            f"no example has an answer within `seq_len` ({seq_len:,} tokens): of {account.read:,} to learn from, "
+            f"{account.without_answer:,} have no answer, {account.out_of_reach + account.dropped:,} are too long",
             hint="raise `train.seq_len`, or look at the examples",
         )
     if not len(held_out):
@@ -78,7 +111,7 @@ def plan_tuning(
     plan = pack_whole(
         conversations.spans, seq_len=seq_len, batch_rows=config.batch_rows, steps=steps, seed=seed
     )
-    return Tuning(conversations, held_out, plan, config, seed)
+    return Tuning(conversations, held_out, plan, config, seed, packing, neftune_alpha)
 
 
 def tune(
@@ -88,25 +121,18 @@ def tune(
     folder: Path,
     progress: Progress,
     origin: str = "",
-    tokenizer: Tokenizer | None = None,
+    form: Form | None = None,
 ) -> Trained:
     """Train `model` in place; resumes from `folder`. See `train.training.train` for the errors."""
-    device = model.device.type
-    batches = Batches(
-        tuning.plan,
-        tuning.conversations,
-        micro_batch_rows=tuning.config.rows_at_once,
-        device=device,
-        masked=tuning.conversations,
-    )
+    computed = f"packing={tuning.packing} neftune={tuning.neftune_alpha}"  # what a checkpoint must agree with
     return train(
         model,
-        batches,
+        tuning.batches(model),
         config=tuning.config,
         folder=folder,
         progress=progress,
         label="finetune",
-        held_out=tuning.some_held_out(device),
-        origin=origin,
-        tokenizer=tokenizer,
+        held_out=tuning.some_held_out(model.device.type),
+        origin=f"{origin} {computed}",
+        form=form,
     )

@@ -1,43 +1,45 @@
-"""The step `finetune`: a model and examples to a model that answers."""
+"""The step `finetune`: a model and examples to a model that answers, or that tells labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from ontogeny.core.errors import UsageError
-from ontogeny.core.progress import Progress
+from ontogeny.finetune.config_classify import ClassifySettings, check_training
+from ontogeny.finetune.config_conversations import ConversationSettings
+from ontogeny.finetune.methods import Method, check_method
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
-from ontogeny.train.config import IMMATERIAL, TrainConfig
-from ontogeny.train.config_model import check_model
-from ontogeny.train.out_of_memory import memory_is_a_setting
+from ontogeny.model.config_lora import Lora
+from ontogeny.train.config import TrainConfig
 
 if TYPE_CHECKING:
-    from ontogeny.finetune.instruct import Tuning
     from ontogeny.model.transformer import Transformer
-    from ontogeny.tokenizer.codec import Tokenizer
-
-BEFORE_FILE = "before.json"
 
 
-class FinetuneConfig(StepConfig):
-    """Settings of `finetune`. All weights are trained."""
+class FinetuneConfig(ConversationSettings, StepConfig):
+    """Settings of `finetune`."""
 
     step: Literal["finetune"] = "finetune"
-    model: Annotated[str, Ref("model")]
-    """What is tuned."""
-    task: Literal["instruct"]
-    """What it learns: to answer."""
+    model: Annotated[str, Ref("model", "adapter")]
+    """What is tuned; an adapter counts as the model that it makes of its base."""
+    task: Literal["instruct", "classify"]
+    """What it learns: to answer, or to tell labels."""
+    classify: ClassifySettings | None = None
+    """`classify`: which kind of labels, and how texts are read. None: the defaults of these."""
     data: Annotated[str, Ref("examples")]
-    """Conversations to learn from."""
+    """Conversations, or labelled texts, to learn from."""
     general: Annotated[str, Ref("tokens", "corpus")] | None = None
     """Held-out text on which forgetting is measured, before and after."""
     general_max_bytes: Annotated[int, Field(ge=1)] | None = None
     """Bytes of it, up to whole documents. None: all."""
+    method: Method = "full"
+    """What of it is trained: `full` (all weights), {type: last-blocks, blocks: N} or {type: lora, rank: R, ...}, whose
+    result is an adapter beside its base."""
     train: TrainConfig
     """How it is trained."""
 
@@ -46,8 +48,22 @@ class FinetuneConfig(StepConfig):
         """How many processes train together."""
         return self.train.processes
 
+    @property
+    def makes(self) -> str | None:
+        """Adapters stay beside their base; a classifier is one however it was trained."""
+        if self.task == "classify":
+            return "classifier"
+        return "adapter" if isinstance(self.method, Lora) else None
+
     @model_validator(mode="after")
     def _check(self) -> FinetuneConfig:
+        check_method(self.method, self.train)
+        if self.task == "classify":
+            check_training(self.train)
+            if changed := self.changed():
+                raise ValueError(f"`{changed[0]}` has no effect on `task: classify`: leave it out")
+        elif self.classify is not None:
+            raise ValueError(f"`classify` has no effect on `task: {self.task}`: leave it out")
         if self.general is None and self.general_max_bytes is not None:
             raise ValueError(
                 "`general_max_bytes` has no effect without `general`: name a corpus there, or leave both out"
@@ -60,111 +76,38 @@ class FinetuneConfig(StepConfig):
 
 
 def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
-    """Encode, plan, measure, tune, measure again, write a Hugging Face folder."""
-    import torch
+    """What the task asks for."""
+    if config.task == "classify":
+        from ontogeny.finetune.step_classify import run_classify
 
-    from ontogeny.core.seeds import derive_seed
-    from ontogeny.finetune.conversations import encode_conversations, read_examples
-    from ontogeny.finetune.instruct import plan_tuning, tune
-    from ontogeny.model.formats import huggingface
-    from ontogeny.tokenizer.codec import Tokenizer
-    from ontogeny.train.packing import PACKING_FILE
-    from ontogeny.train.report import write_training_report
-    from ontogeny.train.snapshot_folders import snapshots_in
+        return run_classify(config, inputs, context)
+    from ontogeny.finetune.step_instruct import run_instruct
 
-    model = huggingface.load(inputs["model"].path, context.device, dtype=torch.float32)
-    tokenizer = Tokenizer.load(inputs["model"].path)
-    check_model(config.train, model.config)
-    seq_len = config.train.seq_len or model.config.seq_len
-    examples = inputs["data"].path
-    answers, held_out = (
-        encode_conversations(read_examples(examples, split=split), tokenizer, seq_len=seq_len)
-        for split in ("train", "held_out")
-    )
-    tuning = plan_tuning(
-        answers, held_out, config=config.train, seq_len=seq_len, seed=derive_seed(context.seed, "order")
-    )
-    _check_batch(config.train, examples=len(answers))
-    measure = _measurements(config, inputs, tuning, model, tokenizer, context.progress)
-    before = _once(context.scratch / BEFORE_FILE, measure)
-    with memory_is_a_setting(config.train):
-        trained = tune(
-            model,
-            tuning,
-            folder=context.scratch,
-            progress=context.progress,
-            origin=inputs["model"].digest,
-            tokenizer=tokenizer,
-        )
-    after = measure()
-    huggingface.save(model, context.payload, tokenizer=tokenizer)
-    tuning.plan.until(trained.figures["steps"]).save(context.payload / PACKING_FILE)
-    trained.publish(context.payload)
-    figures = {
-        **trained.figures,
-        **{f"{name}_before": value for name, value in before.items()},
-        **after,
-        "examples": len(answers),
-        "held_out_examples": len(held_out),
-        "truncated": answers.truncated + held_out.truncated,
-        "without_answer": answers.without_answer + held_out.without_answer,
-        "packing_digest": tuning.plan.digest,
-    }
-    write_training_report(
-        context.payload,
-        title="Tuning",
-        settings=config.model_dump(mode="json", exclude={"train": IMMATERIAL}),
-        figures=figures | trained.spent,
-        plan=tuning.plan,
-        snapshots=snapshots_in(context.payload),
-    )
-    return Outputs(metrics=figures, spent=trained.spent)
+    return run_instruct(config, inputs, context)
 
 
-def _check_batch(train: TrainConfig, *, examples: int) -> None:
-    """Refuse a batch that would hold an example twice.
+def template_files(config: FinetuneConfig) -> list[Path]:
+    """The files outside the workspace that hold a chat template."""
+    return config.template_files()
+
+
+def model_to_tune(method: Method, base: Artifact, device: str) -> Transformer:
+    """The model in `base`, in float32, with adapters that it may have merged.
 
     Raises:
-        UsageError: says what would fit.
+        UsageError: adapters on adapters: the model in between would be in no folder.
     """
-    if train.batch_rows > examples:
+    import torch
+
+    from ontogeny.model.formats import stored
+
+    if isinstance(method, Lora) and base.kind == "adapter":
         raise UsageError(
-            f"a batch has {train.batch_rows:,} rows of one example each, but there are only {examples:,} to learn from",
-            where="train",
-            hint=f"lower `train.batch_rows` to at most {examples:,}, or bring more examples",
+            f"{base.name} is an adapter itself, and adapters need a whole model below them",
+            where="method",
+            hint="export it (`ontogeny export`, which merges) and import that, or train all weights of it",
         )
-
-
-def _measurements(
-    config: FinetuneConfig,
-    inputs: Mapping[str, Artifact],
-    tuning: Tuning,
-    model: Transformer,
-    tokenizer: Tokenizer,
-    progress: Progress,
-) -> Callable[[], dict[str, float | None]]:
-    """What is measured before and after: answers, and text the tuning does not aim at."""
-    from ontogeny.finetune.forgetting import general_texts
-    from ontogeny.inference.scoring import bits_per_byte
-
-    general = inputs.get("general")
-    texts = general_texts(general, max_bytes=config.general_max_bytes) if general is not None else []
-
-    def measure() -> dict[str, float | None]:
-        bits = bits_per_byte(model, tokenizer, texts, progress=progress).value if texts else None
-        return {"held_out_loss": tuning.held_out_loss(model), "general_bits_per_byte": bits}
-
-    return measure
-
-
-def _once(path: Path, measure: Callable[[], dict[str, float | None]]) -> dict[str, float | None]:
-    """What `measure` gives, kept in `path` so that a resumed step need not repeat it."""
-    from ontogeny.core.files import canonical_json, read_json, write_atomic
-
-    if not path.is_file():
-        write_atomic(path, canonical_json(measure()))
-    measured: dict[str, float | None] = read_json(path)
-    return measured
+    return stored.load(base.path, device, dtype=torch.float32)
 
 
 FINETUNE = Step(
@@ -173,5 +116,6 @@ FINETUNE = Step(
     config=FinetuneConfig,
     output="model",
     run=run,
-    summary=("held_out_loss",),
+    external_files=template_files,
+    summary=("accuracy", "held_out_loss"),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from ontogeny.inference.engine import Chunk, Completion, Engine
 from ontogeny.inference.sampling import SamplingOptions
 from ontogeny.inference.scoring import token_logprobs
-from ontogeny.model.formats import huggingface
+from ontogeny.model.formats import huggingface, stored
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.chat import encode_prompt
 from ontogeny.tokenizer.codec import Tokenizer
@@ -56,12 +56,12 @@ class LoadedModel:
 
 
 def load_model(folder: Path, device: str = "cpu") -> LoadedModel:
-    """Read weights and tokenizer of a Hugging Face folder.
+    """Read weights and tokenizer of a Hugging Face folder, or of adapters, which are merged into their base.
 
     Raises:
         ModelFormatError: the folder cannot be read as a model, or model and tokenizer do not belong together; names
             the file.
     """
-    model, tokenizer = huggingface.load(folder, device), Tokenizer.load(folder)
+    model, tokenizer = stored.load(folder, device), Tokenizer.load(folder)
     huggingface.check_tokenizer(tokenizer, model.config, where=str(folder))
     return LoadedModel(model, tokenizer, folder)

@@ -47,6 +47,11 @@ class StepConfig(Settings):
         """How many processes run the step together."""
         return 1
 
+    @property
+    def makes(self) -> str | None:
+        """The kind of the artifact where it depends on the settings. None: `Step.output`."""
+        return None
+
 
 class Ref:
     """Marks a field as the name of an artifact of one of `kinds`."""
@@ -142,7 +147,7 @@ def no_external_files(config: Any) -> list[AnyPath]:
 
 @dataclass(frozen=True)
 class Step:
-    """A kind of step. `output` is the kind of the artifact it makes.
+    """A kind of step. `output` is the kind of the artifact it makes, unless `config.makes` says another.
 
     `external_files(config)` lists the files outside the workspace that the step reads: their content is part of the
     fingerprint. `summary` names the metrics that a table may show; the first that was measured is shown. `limited`
@@ -157,6 +162,10 @@ class Step:
     external_files: Callable[[Any], Sequence[AnyPath]] = no_external_files
     summary: tuple[str, ...] = ()
     limited: bool = False
+
+    def kind_of(self, config: StepConfig) -> str:
+        """The kind of the artifact that it makes with `config`."""
+        return config.makes or self.output
 
     def key_metric(self, metrics: Mapping[str, Any]) -> tuple[str, float] | None:
         """The one metric that a table shows, in words, and its value; None where none was measured."""

@@ -5,6 +5,8 @@ B rows, T new tokens, S tokens read in all, H query heads, K key-value heads, D 
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,9 +15,10 @@ from ontogeny.model.causal import causal_attention, turned_causal_attention
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.kv_cache import KVCache
 from ontogeny.model.norm import RMSNorm, has_cpu_gradient
+from ontogeny.model.one_by_one import attention_one_by_one
 from ontogeny.model.packed import attention_within
 from ontogeny.model.places import Places
-from ontogeny.model.projections import are_plain, multiply, project
+from ontogeny.model.projections import are_plain, matrix_of, multiply, project
 from ontogeny.model.rope import interleaved, rotate
 
 
@@ -59,7 +62,8 @@ class Attention(nn.Module):
     def _mixed(self, q: Tensor, k: Tensor, v: Tensor, places: Places, *, alone: bool) -> Tensor:
         """Attention (B, H, T, D); `alone`: keys and values (B, K, S, D) are those of the same tokens as queries."""
         if places.bounds is not None:
-            return attention_within(q, k, v, places.bounds, scale=self.scale)
+            within = attention_one_by_one if q.device.type == "cpu" else attention_within
+            return within(q, k, v, places.bounds, scale=self.scale)
         if alone and places.visible is None:
             return causal_attention(q, k, v, scale=self.scale)
         return F.scaled_dot_product_attention(
@@ -105,8 +109,10 @@ class Attention(nn.Module):
         assert places.sin is not None
         B, T, _ = x.shape
         D = self.head_dim
-        weights = interleaved(self.q_proj.weight, D), interleaved(self.k_proj.weight, D), self.v_proj.weight
-        q, k, v = (each.view(B, T, -1, D) for each in multiply(x, norm, weights))
+        queries, keys, values = (matrix_of(layer) for layer in (self.q_proj, self.k_proj, self.v_proj))
+        reordered = partial(interleaved, head_dim=D)
+        matrices = queries.with_rows(reordered), keys.with_rows(reordered), values
+        q, k, v = (each.view(B, T, -1, D) for each in multiply(x, norm, matrices))
         turns = torch.complex(places.cos.to(x.dtype), places.sin.to(x.dtype)).unsqueeze(-2)  # (T, 1, D/2)
         gains = interleaved(self.q_norm.gain, D), interleaved(self.k_norm.gain, D)
         return turned_causal_attention(q, k, v, gains, turns, eps=self.q_norm.eps, scale=self.scale)

@@ -63,3 +63,15 @@ def attention_flops_per_token(config: ModelConfig, context: int) -> int:
 def flops_per_token(config: ModelConfig, seq_len: int) -> int:
     """Operations to train on one token in rows of `seq_len`, forward and backward."""
     return TRAINING_TO_FORWARD * forward_flops_per_token(config, seq_len)
+
+
+def tuning_flops_per_token(config: ModelConfig, seq_len: int, *, first_layer: int, trained: int) -> int:
+    """Operations where only `trained` weights of matrices are, none of them in tables or below layer `first_layer`.
+
+    The backward pass goes from the head to that layer; gradients of weights are computed for those alone.
+    """
+    layers = config.n_layers - first_layer
+    products = layers * layer_matmul_weights(config) + config.vocab_size * config.d_model
+    attention = attention_flops_per_token(config, seq_len) * layers // config.n_layers
+    backward = FORWARD_FLOPS_PER_WEIGHT * (products + trained) + (TRAINING_TO_FORWARD - 1) * attention
+    return forward_flops_per_token(config, seq_len) + backward

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from ontogeny.model.config import ModelConfig
+from ontogeny.model.matrix import matrices_of, parts_of, wanted_of
 from ontogeny.model.norm import RMSNorm, has_cpu_gradient, inverse_rms, rms_norm_gradient
-from ontogeny.model.projections import are_plain, project
+from ontogeny.model.projections import are_plain, matrix_of, project
 
 PIECE_STATES = 1 << 18  # a megabyte of float32: two or three pieces fit into a core's share of the cache
 
@@ -67,8 +68,8 @@ class MLP(nn.Module):
         layers = (self.gate_proj, self.up_proj, self.down_proj)
         plain = type(norm) is RMSNorm and has_cpu_gradient(x) and are_plain(layers)
         if plain and torch.is_grad_enabled():
-            weights = [layer.weight for layer in layers]
-            out = _Gated.apply(x, norm.gain, norm.eps, *weights, self.activation)  # type: ignore[no-untyped-call]
+            parts = parts_of([matrix_of(layer) for layer in layers])
+            out = _Gated.apply(x, norm.gain, norm.eps, self.activation, *parts)  # type: ignore[no-untyped-call]
         else:
             gate, up = project(x, norm, layers[:2])
             out = self.down_proj(self.activation.apply(gate) * up)
@@ -84,36 +85,37 @@ class _Gated(torch.autograd.Function):
         x: Tensor,
         gain: Tensor,
         eps: float,
-        gate: Tensor,
-        up: Tensor,
-        down: Tensor,
         activation: Activation,
+        *parts: Tensor | None,
     ) -> Tensor:
+        gate, up, down = matrices_of(parts)
         states = x.reshape(-1, x.shape[-1])
         # What stays is made before what goes, or holes would be left in memory: a tenth of the peak, as measured.
         inverse = inverse_rms(states, eps)
-        gated, raised = (states.new_empty(len(states), len(gate)) for _ in range(2))  # (N, F)
+        gated, raised = (states.new_empty(len(states), len(gate.weight)) for _ in range(2))  # (N, F)
         out = torch.empty_like(states)
         rows = (states * inverse).mul_(gain)
-        torch.mm(rows, gate.T, out=gated)
-        torch.mm(rows, up.T, out=raised)
+        torch.mm(rows, gate.whole().T, out=gated)
+        torch.mm(rows, up.whole().T, out=raised)
         del rows
         wide = torch.empty_like(gated)
         for piece in _pieces(gated):
             torch.mul(activation.apply(gated[piece]), raised[piece], out=wide[piece])
-        torch.mm(wide, down.T, out=out)
-        ctx.save_for_backward(x, gain, inverse, gated, raised, gate, up, down)
+        torch.mm(wide, down.whole().T, out=out)
+        ctx.save_for_backward(x, gain, inverse, gated, raised, *parts)  # type: ignore[arg-type]
         ctx.activation = activation  # type: ignore[attr-defined]
         return out.view(x.shape)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, d_out: Tensor) -> tuple[Tensor | None, ...]:
-        x, gain, inverse, gated, raised, gate, up, down = ctx.saved_tensors  # type: ignore[attr-defined]
+        x, gain, inverse, gated, raised, *parts = ctx.saved_tensors  # type: ignore[attr-defined]
         activation: Activation = ctx.activation  # type: ignore[attr-defined]
-        wants_x, wants_gain, _, wants_gate, wants_up, wants_down, _ = ctx.needs_input_grad  # type: ignore[attr-defined]
+        wants_x, wants_gain, _, _, *wants_parts = ctx.needs_input_grad  # type: ignore[attr-defined]
+        gate, up, down = matrices_of(parts)
+        wants_gate, wants_up, wants_down = wanted_of(wants_parts)
         states, d_rows = (each.reshape(-1, each.shape[-1]) for each in (x, d_out))
-        d_wide = d_rows @ down  # (N, F)
+        d_wide = d_rows @ down.whole()  # (N, F)
         for piece in _pieces(gated):
             active = activation.apply(gated[piece])
             d_active = d_wide[piece] * raised[piece]
@@ -121,16 +123,19 @@ class _Gated(torch.autograd.Function):
             raised[piece].mul_(active)
             gated[piece] = activation.gradient(d_active, gated[piece])
         wide, d_raised, d_gated = raised, d_wide, gated  # what their memory holds now
-        d_down = d_rows.T @ wide if wants_down else None
-        rows = (states * inverse).mul_(gain) if wants_gate or wants_up else states
-        d_gate = d_gated.T @ rows if wants_gate else None
-        d_up = d_raised.T @ rows if wants_up else None
+        d_down = down.gradients(d_rows, wide, wants_down)
+        rows = (states * inverse).mul_(gain) if any((*wants_gate, *wants_up)) else states
+        d_parts = (
+            *gate.gradients(d_gated, rows, wants_gate),
+            *up.gradients(d_raised, rows, wants_up),
+            *d_down,
+        )
         del rows
         if not (wants_x or wants_gain):
-            return None, None, None, d_gate, d_up, d_down, None
-        d_normed = (d_gated @ gate).addmm_(d_raised, up)
+            return None, None, None, None, *d_parts
+        d_normed = (d_gated @ gate.whole()).addmm_(d_raised, up.whole())
         d_x, d_gain = rms_norm_gradient(d_normed, states, gain, inverse)
-        return d_x.view(x.shape), d_gain, None, d_gate, d_up, d_down, None
+        return d_x.view(x.shape), d_gain, None, None, *d_parts
 
 
 def _pieces(wide: Tensor) -> Iterator[slice]:

@@ -1,7 +1,8 @@
 """Attention within the documents of packed rows on CUDA, by the flash kernel for sequences of several lengths.
 
 Rows are laid end to end and cut where documents begin, so that nothing is computed that a mask would throw away, and no
-mask is made. The kernel wants half precision; elsewhere, `places.visible_in_documents` is a mask for any kernel.
+mask is made. The kernel wants half precision; `model.one_by_one` does the same on a CPU, and elsewhere
+`places.visible_in_documents` is a mask for any kernel.
 """
 
 from __future__ import annotations

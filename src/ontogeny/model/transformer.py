@@ -91,6 +91,7 @@ class Transformer(nn.Module):
         cache: KVCache | None = None,
         mask: Tensor | None = None,
         documents: Tensor | None = None,
+        noise: Tensor | None = None,
     ) -> Tensor:
         """Final normalised states (B, T, C) of token ids `idx` (B, T).
 
@@ -102,7 +103,9 @@ class Transformer(nn.Module):
                 of rows without a cache needs no mask, nobody looks at it.
             documents: (B, T), a number for the document of each token; those of one document are neighbours. A token
                 sees its own document alone, and positions count from its beginning, so that the states are those of
-                the documents one by one. Not with a cache or a mask.
+                the documents one by one; a row may be longer than the context, a document not. Not with a cache or a
+                mask.
+            noise: (B, T, C), added to the vectors that enter the first layer.
 
         Raises:
             UsageError: the tokens do not fit into the context, or into the cache; a mask or numbers of documents of
@@ -111,28 +114,14 @@ class Transformer(nn.Module):
         B, T = idx.shape
         start = 0 if cache is None else cache.length
         limit = self.config.seq_len if cache is None else cache.capacity
-        if start + T > limit:
-            raise UsageError(
-                f"{start + T} tokens do not fit into a context of {limit}",
-                hint="shorten the text, or use a model with a longer seq_len",
-            )
-        for values, name in ((mask, "a mask"), (documents, "numbers of documents")):
-            if values is not None and values.shape != idx.shape:
-                raise UsageError(
-                    f"{name} of shape {list(values.shape)} for tokens of shape {list(idx.shape)}",
-                    hint="give one value for every token of this call; a cache remembers those before",
-                )
-        if documents is not None and (cache is not None or mask is not None):
-            raise UsageError(
-                "numbers of documents together with a cache or a mask", hint="they are for whole packed rows"
-            )
+        _check_call(idx, start, limit, cache=cache, mask=mask, documents=documents)
         mask = None if mask is None else mask.to(device=idx.device, dtype=torch.bool)
         real = mask if cache is None else cache.admit(mask, B, T)
         if documents is not None:
             positions: Tensor | slice = positions_in_documents(documents)
         else:
             positions = slice(start, start + T) if real is None else positions_of(real)[:, start:]
-        x = self._embed(idx, positions)
+        x = self._embed(idx, positions) if noise is None else self._embed(idx, positions) + noise
         everywhere, nearby = self._places(start, T, positions, real, documents)
         local = set(self.config.local_layers)
         for layer, block in enumerate(self.layers):
@@ -157,7 +146,7 @@ class Transformer(nn.Module):
         """What layers that see everything need to know of positions, and what local ones do."""
         read, window = start + T, self.config.window
         tables = dict(self.named_buffers(recurse=False))
-        without_mask = has_varlen_kernel(self.config, self.device, self.dtype)
+        without_mask = self.device.type == "cpu" or has_varlen_kernel(self.config, self.device, self.dtype)
 
         def places(kind: str, window: int | None) -> Places:
             cos, sin = tables.get(f"{kind}cos"), tables.get(f"{kind}sin")
@@ -181,3 +170,33 @@ class Transformer(nn.Module):
     def new_cache(self, *, batch: int = 1, capacity: int | None = None) -> KVCache:
         """An empty cache on this model's device."""
         return KVCache(self.config, batch=batch, capacity=capacity, device=self.device, dtype=self.dtype)
+
+
+def _check_call(
+    idx: Tensor,
+    start: int,
+    limit: int,
+    *,
+    cache: KVCache | None,
+    mask: Tensor | None,
+    documents: Tensor | None,
+) -> None:
+    """Raise UsageError for what `Transformer.hidden` does not take; `start` tokens of `limit` were read before."""
+    for values, name in ((mask, "a mask"), (documents, "numbers of documents")):
+        if values is not None and values.shape != idx.shape:
+            raise UsageError(
+                f"{name} of shape {list(values.shape)} for tokens of shape {list(idx.shape)}",
+                hint="give one value for every token of this call; a cache remembers those before",
+            )
+    if documents is not None and (cache is not None or mask is not None):
+        raise UsageError(
+            "numbers of documents together with a cache or a mask", hint="they are for whole packed rows"
+        )
+    longest = start + idx.shape[1]
+    if documents is not None and longest > limit:
+        longest = int(positions_in_documents(documents).max()) + 1
+    if longest > limit:
+        raise UsageError(
+            f"{longest} tokens do not fit into a context of {limit}",
+            hint="shorten the text, or use a model with a longer seq_len",
+        )

@@ -39,7 +39,7 @@ def describe(
 ) -> Manifest:
     """The manifest of `recipe/node@version`; memory and threads are those of this process."""
     return Manifest(
-        kind=node.step.output,
+        kind=node.step.kind_of(node.config),
         recipe=recipe.name,
         step=node.name,
         version=version,

@@ -64,7 +64,7 @@ class Here:
     @cached_property
     def models(self) -> list[Artifact]:
         """All models that are still there, oldest first."""
-        rows = self.workspace.rows(kind="model")
+        rows = [row for row in self.workspace.rows() if row.kind in ("model", "adapter")]
         folders = [self.workspace.folder(row.name) for row in rows]
         return [Artifact.open(folder) for folder in folders if folder.exists()]
 
@@ -248,5 +248,6 @@ def _work(sizes: Sizes) -> tuple[object, ...]:
         sizes.seq_len,
         sizes.steps,
         train.optimizer.type,
+        sizes.lora_rank,
         train.model_dump(exclude=WITHOUT_COST),
     )

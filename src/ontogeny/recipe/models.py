@@ -14,11 +14,11 @@ from ontogeny.core.progress import Progress
 from ontogeny.lineage.artifact import Artifact, record_files
 from ontogeny.lineage.manifest import content_digest
 from ontogeny.lineage.workspace import Workspace
-from ontogeny.model.formats.companions import GGUF_SUFFIX, gguf_files
+from ontogeny.model.formats.companions import BASE_FILE, GGUF_SUFFIX, gguf_files, is_adapter
 from ontogeny.model.outside.fetched import fetch, is_fetched
 from ontogeny.train.snapshot_folders import snapshots_in
 
-MODEL_KINDS = ("model", "export")
+MODEL_KINDS = ("model", "adapter", "classifier", "export")
 LONGEST_NAME = 100
 
 
@@ -64,7 +64,13 @@ def locate_model(text: str, workspace: Workspace, progress: Progress | None = No
         return _gguf(path, workspace, path.stem)
     if is_outside(text):
         folder = Path(text).expanduser()
-        if not (folder / "config.json").is_file():
+        if is_adapter(folder):
+            if not (folder / BASE_FILE).is_file():
+                raise UsageError(
+                    f"{text} holds an adapter, and nothing in it says where its base lies",
+                    hint=f"bring it in beside that: `ontogeny import {text} --base RECIPE/STEP --name NAME`",
+                )
+        elif not (folder / "config.json").is_file():
             raise UsageError(
                 f"{text} is not a model folder", hint="a model folder has config.json and model.safetensors"
             )

@@ -196,7 +196,8 @@ def _resolve_use(
     place = ("steps", name, *(int(part) if part.isdigit() else part for part in found.role.split(".")))
     where = recipe.where(*place)
     if found.name in recipe.steps:
-        kind = table[recipe.steps[found.name].step].output
+        config = recipe.steps[found.name]
+        kind = table[config.step].kind_of(config)
         use = Use(found, step=found.name)
     else:
         try:
@@ -212,7 +213,9 @@ def _resolve_use(
             ) from error
         kind, use = artifact.kind, Use(found, artifact=artifact)
     if kind not in found.kinds:
-        fitting = [step for step, config in recipe.steps.items() if table[config.step].output in found.kinds]
+        fitting = [
+            step for step, config in recipe.steps.items() if table[config.step].kind_of(config) in found.kinds
+        ]
         kinds = "an artifact of kind " + " or ".join(map(repr, found.kinds))
         raise RecipeError(
             f"{found.role} needs {kinds}, but {found.name!r} is of kind {kind!r}",
@@ -243,7 +246,7 @@ def _check_splits(recipe: Recipe) -> None:
     shares = {
         name: config.held_out_fraction
         for name, config in recipe.steps.items()
-        if hasattr(config, "held_out_fraction")
+        if hasattr(config, "held_out_fraction") and getattr(config, "shares_the_split", True)
     }
     if len(set(shares.values())) > 1:
         (first, share), *others = shares.items()

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from ontogeny.core.errors import RecipeError, nearest
 from ontogeny.lineage.step import Step, StepConfig
 from ontogeny.lineage.workspace import NAME_PATTERN
+from ontogeny.recipe.data_steps import add_data_steps
 from ontogeny.recipe.imports import with_imports
 from ontogeny.recipe.mistakes import Mistake, as_error, mistakes_in
 from ontogeny.recipe.source import Place, Source, read_source
@@ -78,7 +79,7 @@ def load_recipe(
         raise RecipeError(
             "`steps:` holds at least one `name: {step: KIND, ...}`", where=source.where(("steps",))
         )
-    return Recipe(name, seed, with_imports(_checked_steps(steps, source, table)), source)
+    return Recipe(name, seed, with_imports(_checked_steps(add_data_steps(source), source, table)), source)
 
 
 def _checked_steps(

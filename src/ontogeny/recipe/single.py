@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -53,11 +54,21 @@ def run_single(
     return step.artifact
 
 
-def import_model(workspace: Workspace, text: str, *, name: str, progress: Progress | None = None) -> Artifact:
-    """Bring in the model that `text` means, as `import/NAME`.
+def import_model(
+    workspace: Workspace,
+    text: str,
+    *,
+    name: str,
+    base: str | None = None,
+    progress: Progress | None = None,
+) -> Artifact:
+    """Bring in the model that `text` means, or the adapters for `base` in the folder `text`, as `import/NAME`.
 
     Raises:
         OntogenyError: as `run_single`.
     """
-    body = {"step": "import-model", "path": import_path(text, workspace)}
+    if base is None:
+        body = {"step": "import-model", "path": import_path(text, workspace)}
+    else:
+        body = {"step": "import-model", "path": str(Path(text).expanduser().absolute()), "base": base}
     return run_single(workspace, recipe="import", name=name, body=body, progress=progress)

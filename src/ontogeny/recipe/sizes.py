@@ -23,6 +23,7 @@ from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.manifest import Manifest
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.model.config import ModelConfig
+from ontogeny.model.config_lora import Lora
 from ontogeny.model.outside.at_hand import config_at_hand
 from ontogeny.recipe.schema import Recipe
 from ontogeny.train.config import TrainConfig
@@ -55,6 +56,8 @@ class Sizes:
     """How the number of tokens follows, in words."""
     tokens_source: str = ""
     """Where what it follows from stands."""
+    lora_rank: int | None = None
+    """Rank of adapters, all else frozen; None: every weight is trained."""
 
     def phases(self, device: Device) -> tuple[Phase, ...]:
         """As an estimate takes it; one phase where batches and rows never change."""
@@ -86,6 +89,7 @@ class Sizes:
             recompute=train.recompute,
             precision="bfloat16" if low else "float32",
             optimizer=train.optimizer.type,
+            lora_rank=self.lora_rank,
             document_mask=train.document_mask,
         )
 
@@ -124,7 +128,7 @@ def sizes_of(recipe: Recipe, name: str, workspace: Workspace) -> Sizes:
     if isinstance(config, FinetuneConfig):
         train, seq_len = config.train, config.train.seq_len or model.seq_len
         rule = "at most steps x full rows"
-        return Sizes("finetune", model, train, seq_len, train.steps, rule, "the recipe")
+        return Sizes("finetune", model, train, seq_len, train.steps, rule, "the recipe", _rank(config))
     assert isinstance(config, PretrainConfig)
     train = config.sized(model.vocab_size)[0].training
     seq_len = train.seq_len or model.seq_len
@@ -161,7 +165,15 @@ def sizes_of_run(manifest: Manifest, folder: Path) -> Sizes | None:
     steps = manifest.metrics.get("steps_run", manifest.metrics.get("steps"))
     if not isinstance(steps, int) or steps < 1:
         return None
-    return Sizes(manifest.step_type, begun, train, train.seq_len or begun.seq_len, steps)
+    return Sizes(
+        manifest.step_type, begun, train, train.seq_len or begun.seq_len, steps, lora_rank=_rank(config)
+    )
+
+
+def _rank(config: PretrainConfig | FinetuneConfig) -> int | None:
+    """Of adapters, where that is how a step trains."""
+    method = getattr(config, "method", None)
+    return method.rank if isinstance(method, Lora) else None
 
 
 def _as_it_was(config: PretrainConfig, metrics: Mapping[str, Any]) -> PretrainConfig:

@@ -72,9 +72,10 @@ class RowCount:
         if not self.bad or self.bad <= max_bad_fraction * self.total:
             return
         where = f"source {self.source}"
-        if self._all_are(Fault.MISSING_COLUMN):
+        first = next((row for row in self.first_bad if row.reason is Fault.MISSING_COLUMN), None)
+        if not self.good and first and self.reasons.most_common(1)[0][0] == Fault.MISSING_COLUMN:
             raise RecipeError(
-                f"none of the {self.bad:,} rows read has what is asked for: {self.first_bad[0].detail}",
+                f"none of the {self.bad:,} rows read has what is asked for: {first.detail}",
                 where=where,
                 hint=REMEDIES[Fault.MISSING_COLUMN],
             )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
 from ontogeny.core.remote import AnyPath
@@ -14,7 +15,7 @@ from ontogeny.records.encoding import open_utf8
 from ontogeny.records.formats import Note
 from ontogeny.records.lines import read_lines
 from ontogeny.records.row import MAX_RECORD_BYTES, BadRow, Fault, Row, record_locator, sample_of
-from ontogeny.records.separator import NAMES, separator_of
+from ontogeny.records.separator import NAMES, quotes_are_letters, separator_of
 
 SAMPLE_CHARS = 1 << 20
 """How much of a file is looked at for its separator; the header and some rows, or one row of a book."""
@@ -24,7 +25,13 @@ RowFault: TypeAlias = tuple[Fault, str]
 
 
 def read_delimited(
-    path: AnyPath, watch: Watch | None = None, *, delimiter: str, skip: int = 0, note: Note | None = None
+    path: AnyPath,
+    watch: Watch | None = None,
+    *,
+    delimiter: str,
+    header: Sequence[str] | None = None,
+    skip: int = 0,
+    note: Note | None = None,
 ) -> Iterator[Row | BadRow]:
     """The rows of a CSV or TSV file, values as strings, but for the first `skip`.
 
@@ -33,15 +40,22 @@ def read_delimited(
 
     Args:
         delimiter: what stands between fields, unless the rows show that it is something else.
+        header: the names of the columns, where the file has no line for them.
         note: told of another encoding, another separator, and of columns named apart.
     """
     csv.field_size_limit(MAX_RECORD_BYTES)  # a setting of the whole process; nothing else of ours reads CSV
     with open_utf8(path, watch, note) as (stream, _):
         beginning, rest = _beginning(stream)
-        found = separator_of([line for line, _ in beginning], delimiter, complete=rest is None)
+        sample = [line for line, _ in beginning]
+        found = separator_of(sample, delimiter, complete=rest is None)
+        letters = found == "\t" and quotes_are_letters(sample)
         if note is not None and found != delimiter:
             note(f"separator {NAMES[found]}")
-        yield from _rows(itertools.chain(beginning, rest or ()), path, found, skip=skip, note=note)
+        if note is not None and letters:
+            note("quotes are letters like any other")
+        lines = _Lines(itertools.chain(beginning, rest or ()), found, letters)
+        names = None if header is None else _column_names(list(header), note)
+        yield from _rows(lines, path, names, skip=skip, note=note)
 
 
 _Decoded: TypeAlias = tuple[str, RowFault | None]
@@ -83,19 +97,33 @@ def _decoded(stream: BinaryIO) -> Iterator[_Decoded]:
             yield line.data.decode("utf-8", errors="replace") + "\n", (Fault.INVALID_UTF8, detail)
 
 
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of a file, and how they are to be taken apart."""
+
+    lines: Iterable[_Decoded]
+    separator: str
+    quotes_are_letters: bool
+
+    def fields(self, faults: list[RowFault]) -> Iterator[list[str]]:
+        """The fields of each row; `faults` are told of what is wrong with its lines."""
+
+        def texts() -> Iterator[str]:
+            for line, fault in self.lines:
+                if fault is not None:
+                    faults.append(fault)
+                yield line
+
+        if self.quotes_are_letters:
+            return csv.reader(texts(), delimiter=self.separator, quoting=csv.QUOTE_NONE, strict=True)
+        return csv.reader(texts(), delimiter=self.separator, strict=True)
+
+
 def _rows(
-    lines: Iterable[_Decoded], path: AnyPath, delimiter: str, *, skip: int, note: Note | None
+    lines: _Lines, path: AnyPath, header: list[str] | None, *, skip: int, note: Note | None
 ) -> Iterator[Row | BadRow]:
     faults: list[RowFault] = []  # of the lines of the row that is being read
-
-    def texts() -> Iterator[str]:
-        for line, fault in lines:
-            if fault is not None:
-                faults.append(fault)
-            yield line
-
-    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
-    header: list[str] | None = None
+    reader = lines.fields(faults)
     number = seen = 0
     while True:
         faults.clear()

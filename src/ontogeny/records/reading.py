@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ontogeny.core.errors import nearest
@@ -14,7 +15,7 @@ from ontogeny.records.encoding import MARK_BYTES, wide_encoding
 from ontogeny.records.formats import Format, Note, detect_format
 from ontogeny.records.json_array import read_json
 from ontogeny.records.jsonl import read_jsonl
-from ontogeny.records.row import BadRow, Fault, Row, record_locator
+from ontogeny.records.row import BadRow, Fault, Row, Value, record_locator
 from ontogeny.records.whole import read_whole
 
 SHOWN_COLUMNS = 30
@@ -56,8 +57,9 @@ def _is_wide(path: AnyPath) -> bool:
 def read_rows(
     path: AnyPath,
     *,
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, str | Sequence[str]] | None = None,
     format: Format | None = None,
+    header: Sequence[str] | None = None,
     part: Part = WHOLE,
     watch: Watch | None = None,
     skip: int = 0,
@@ -66,8 +68,10 @@ def read_rows(
     """Every record of `path`, good or bad, in the order of the file, in bounded memory.
 
     Args:
-        columns: the file's own name for each column that we call otherwise, e.g. `{"text": "body"}`.
+        columns: the file's own name for each column that we call otherwise, e.g. `{"text": "body"}`; several names
+            for one of text that is to be joined from them, e.g. `{"text": ["title", "body"]}`.
         format: how to read the file; by default told from its name.
+        header: the names of the columns of a CSV or TSV file that has no line for them.
         part: what to read of it.
         watch: told of the file that is read, where it is read from its beginning to its end.
         skip: how many rows of the part, good or bad, are passed over.
@@ -80,7 +84,7 @@ def read_rows(
     passed = max(skip - 1, 0)  # the last one is read: it tells which number the next one has
     count, number = passed, 0
     try:
-        for row in _reader(path, format or detect_format(path), part, watch, passed, note):
+        for row in _reader(path, format or detect_format(path), part, watch, passed, note, header):
             count, number = count + 1, row.number
             if count > skip:
                 yield _rename(row, columns) if columns and isinstance(row, Row) else row
@@ -92,7 +96,13 @@ def read_rows(
 
 
 def _reader(
-    path: AnyPath, format: Format, part: Part, watch: Watch | None, skip: int, note: Note | None
+    path: AnyPath,
+    format: Format,
+    part: Part,
+    watch: Watch | None,
+    skip: int,
+    note: Note | None,
+    header: Sequence[str] | None,
 ) -> Iterator[Row | BadRow]:
     match format:
         case Format.JSONL:
@@ -100,25 +110,34 @@ def _reader(
         case Format.JSON:
             return read_json(path, watch, skip=skip, note=note)
         case Format.CSV:
-            return read_delimited(path, watch, delimiter=",", skip=skip, note=note)
+            return read_delimited(path, watch, delimiter=",", header=header, skip=skip, note=note)
         case Format.TSV:
-            return read_delimited(path, watch, delimiter="\t", skip=skip, note=note)
+            return read_delimited(path, watch, delimiter="\t", header=header, skip=skip, note=note)
         case Format.PARQUET:
             return read_parquet(path, start=part.start, end=part.end, skip=skip)
         case Format.TEXT:
             return read_whole(path, watch, note)
 
 
-def _rename(row: Row, columns: Mapping[str, str]) -> Row | BadRow:
+def _rename(row: Row, columns: Mapping[str, str | Sequence[str]]) -> Row | BadRow:
     """`row` with the wanted names; a mapped column that the row lacks makes it bad."""
     values = dict(row.values)
-    for theirs in columns.values():
+    named = {ours: [theirs] if isinstance(theirs, str) else theirs for ours, theirs in columns.items()}
+    for theirs in itertools.chain.from_iterable(named.values()):
         if theirs not in row.values:
             return missing_column(row, theirs)
-    for theirs in columns.values():
         values.pop(theirs, None)
-    values.update({ours: row.values[theirs] for ours, theirs in columns.items()})
+    values.update({ours: _joined([row.values[name] for name in theirs]) for ours, theirs in named.items()})
     return Row(values, row.number, row.locator)
+
+
+def _joined(values: Sequence[Value]) -> Value:
+    """Texts with an empty line between them, those that are empty or null left out; or the first that is no text."""
+    if len(values) == 1:
+        return values[0]
+    texts = [value for value in values if isinstance(value, str) and value.strip()]
+    others = (value for value in values if value is not None and not isinstance(value, str))
+    return next(others, "\n\n".join(texts))
 
 
 def missing_column(row: Row, name: str) -> BadRow:

@@ -1,7 +1,8 @@
-"""Which character stands between the fields of a file, told from its header and first rows.
+"""Which character stands between the fields of a file, told from its header and first rows, and what quotes mean.
 
 Files named `.csv` come with semicolons wherever the comma is the decimal sign. `csv.Sniffer` may take a letter of the
-text for a separator; here a few candidates are tried, and one counts only where the rows bear it out.
+text for a separator; here a few candidates are tried, and one counts only where the rows bear it out. Files of tabs
+come with quotes that quote nothing: a field may begin with one and go on after its end.
 """
 
 from __future__ import annotations
@@ -31,6 +32,26 @@ def separator_of(lines: Sequence[str], usual: str, *, complete: bool) -> str:
     shares = {candidate: _share(lines, candidate, complete=complete) for candidate in SEPARATORS}
     best = max(SEPARATORS, key=lambda candidate: (shares[candidate], candidate == usual))
     return best if shares[best] >= LEAST_SHARE else usual
+
+
+def quotes_are_letters(lines: Sequence[str]) -> bool:
+    """Whether quotes do not hold fields together in a file of tabs that begins with `lines`.
+
+    They do, unless reading them so fails somewhere, all lines have as many fields without that, and nothing speaks for
+    quotes that were put there by a program: doubled ones within, or most lines having them.
+    """
+    rows = [line.rstrip("\r\n").split("\t") for line in lines if line.strip()]
+    quoted = [[field for field in row if field.startswith('"')] for row in rows]
+    if len({len(row) for row in rows}) != 1 or sum(map(bool, quoted)) > len(rows) / 2:
+        return False
+    if any(field.endswith('"') and '""' in field[1:-1] for row in quoted for field in row):
+        return False
+    try:
+        for _ in csv.reader(lines, delimiter="\t", strict=True):
+            pass
+    except csv.Error as error:
+        return "unexpected end of data" not in str(error)  # the last row may go on behind the sample
+    return False
 
 
 def _share(lines: Sequence[str], separator: str, *, complete: bool) -> float:

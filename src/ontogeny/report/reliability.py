@@ -15,6 +15,7 @@ from ontogeny.statistics.intervals import wilson
 SIDE = 250.0
 GAP = 82.0
 TOP, LEFT, RIGHT = 26.0, 40.0, WIDTH - 6
+NAMED_PX = 16.0  # above and below the bars of the second chart, for what they count
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 WANTED, OTHER = series_colour(0), series_colour(1)
 
@@ -93,7 +94,7 @@ def _by_probability(
     parts = [text(left, 14, "How it tells the two apart", weight=600)]
     for each, above, below in zip(bins, wanted, others, strict=True):
         x = left + bar * min(int(each.probability * of), of - 1)
-        up, down = ((half - 6) * math.sqrt(count / most) for count in (above, below))
+        up, down = ((half - NAMED_PX) * math.sqrt(count / most) for count in (above, below))
         parts.append(rect(x, base - up, bar - 1.5, up, WANTED, opacity=0.85))
         parts.append(rect(x, base, bar - 1.5, down, OTHER, opacity=0.85))
     parts.append(line(f"M{left:.1f} {base:.1f}h{width:.1f}", MUTED, 0.8))

@@ -20,10 +20,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from ontogeny.core.errors import OntogenyError
 from ontogeny.inference.sampling import SamplingOptions
+from ontogeny.serve import classify as classify_route
 from ontogeny.serve import page, refusal
 from ontogeny.serve.answers import ChatForm, Form, ModelCard, ModelList, TextForm
 from ontogeny.serve.auth import ApiKeys
 from ontogeny.serve.backend import Backend
+from ontogeny.serve.classify import Classify
 from ontogeny.serve.guard import BodyLimit, HostGuard, Identity, KeyGuard
 from ontogeny.serve.metrics import ServingMetrics
 from ontogeny.serve.refusal import Refusal
@@ -78,6 +80,7 @@ def create_app(
     defaults: SamplingOptions = DEFAULT_SAMPLING,
     max_waiting: int = MAX_WAITING,
     max_body_bytes: int = MAX_BODY_BYTES,
+    classify: Classify | None = None,
 ) -> FastAPI:
     """The HTTP app over one model.
 
@@ -90,6 +93,7 @@ def create_app(
         defaults: sampling where a request says nothing; the length is the request's own matter.
         max_waiting: how many requests may wait behind the one being answered.
         max_body_bytes: largest accepted request body.
+        classify: tells the labels of texts, where the model is a classifier.
     """
     metrics = ServingMetrics()
     worker = Worker(backend, max_waiting=max_waiting, metrics=metrics)
@@ -108,6 +112,22 @@ def create_app(
         Middleware(KeyGuard, keys=keys) if keys else Middleware(HostGuard),
         Middleware(BodyLimit, max_bytes=max_body_bytes),
     ]
+    app = _empty_app(worker, guards)
+    _add_openai_routes(app, served)
+    classify_route.add_route(app, classify, name=name, require=served.require)
+    _add_health_routes(app, served, metrics)
+    page.add_route(
+        app,
+        name=name,
+        fingerprint=fingerprint,
+        context_tokens=backend.context_tokens,
+        needs_key=keys is not None,
+    )
+    return app
+
+
+def _empty_app(worker: Worker, guards: Sequence[Middleware]) -> FastAPI:
+    """An app without routes, in which errors have OpenAI's form."""
     # FastAPI's own documentation pages load scripts from elsewhere, so they stay off
     app = FastAPI(
         title="Ontogeny",
@@ -118,15 +138,6 @@ def create_app(
         redoc_url=None,
     )
     refusal.install(app)
-    _add_openai_routes(app, served)
-    _add_health_routes(app, served, metrics)
-    page.add_route(
-        app,
-        name=name,
-        fingerprint=fingerprint,
-        context_tokens=backend.context_tokens,
-        needs_key=keys is not None,
-    )
     return app
 
 

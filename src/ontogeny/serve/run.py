@@ -25,6 +25,7 @@ from ontogeny.inference.sampling import SamplingOptions
 from ontogeny.serve.api import DEFAULT_SAMPLING, create_app
 from ontogeny.serve.auth import load_keys
 from ontogeny.serve.backend import NativeBackend
+from ontogeny.serve.classify import Classify
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
@@ -46,6 +47,7 @@ def serve(
     port: int = DEFAULT_PORT,
     api_keys: Path | None = None,
     defaults: SamplingOptions = DEFAULT_SAMPLING,
+    classify: Classify | None = None,
     announce: Callable[[str], None],
 ) -> None:
     """Serve a model until a signal ends it.
@@ -59,6 +61,7 @@ def serve(
         port: 0 takes any free port.
         api_keys: a key file (`auth`).
         defaults: sampling where a request says nothing.
+        classify: tells the labels of texts, where the model is a classifier.
         announce: called once with the server's URL when it listens.
 
     Raises:
@@ -74,6 +77,7 @@ def serve(
         other_names=other_names,
         keys=keys,
         defaults=defaults,
+        classify=classify,
     )
     announce(url_of(listener))
     run_app(app, listener)

@@ -142,7 +142,18 @@ def _stop_list(value: object) -> object:
     return stops
 
 
+def _texts(value: object) -> object:
+    """`input` as a list, whichever way it was sent."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise PydanticCustomError("input_type", "expected a string, or a list of strings")
+    for text in texts:
+        _utf8(text)
+    return texts
+
+
 Text = Annotated[str, BeforeValidator(_text_of)]
+Texts = Annotated[list[str], BeforeValidator(_texts)]
 Prompt = Annotated[str | list[int], BeforeValidator(_one_prompt)]
 Stops = Annotated[list[str], BeforeValidator(_stop_list)]
 Name = Annotated[str, BeforeValidator(_utf8)]
@@ -226,3 +237,10 @@ class CompletionRequest(_Request):
 
     prompt: Prompt = ""
     max_tokens: Annotated[int, Field(ge=1)] = COMPLETION_MAX_TOKENS
+
+
+class ClassifyRequest(_Strict):
+    """`POST /v1/classify`, which is ours; `input` as OpenAI's `/v1/embeddings` and `/v1/moderations` take it."""
+
+    model: Name
+    input: Texts

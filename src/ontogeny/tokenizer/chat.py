@@ -9,8 +9,9 @@ parsed, and unveiled in the plain text between them. Messages without such look-
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jinja2 import TemplateError
 from jinja2.environment import Template
@@ -87,7 +88,12 @@ def encode_prompt(tokenizer: Tokenizer, messages: Messages) -> list[int]:
 
 
 def encode_conversation(tokenizer: Tokenizer, messages: Messages) -> tuple[list[int], list[int]]:
-    """Token ids of a conversation, and its loss mask: 1 on what an assistant said and the token that ends it."""
+    """Token ids of a conversation, and its loss mask: 1 on what an assistant said and the token that ends it.
+
+    Raises:
+        DataError: the template refuses the messages, or writes them so that answers cannot be told.
+        ModelFormatError: there is no template, or it fails.
+    """
     veiled, veil = _veil(tokenizer, messages)
     rendered = render(tokenizer, veiled)
     tokens = list(_tokens(tokenizer, rendered, veil))
@@ -100,8 +106,7 @@ def encode_conversation(tokenizer: Tokenizer, messages: Messages) -> tuple[list[
     return [token.id for token in tokens], mask
 
 
-@dataclass(frozen=True)
-class _Token:
+class _Token(NamedTuple):
     """A token and the characters [start, end) of the unveiled text that it came from."""
 
     id: int
@@ -139,25 +144,38 @@ def _tokens(tokenizer: Tokenizer, rendered: str, veil: str) -> Iterator[_Token]:
 
 
 def _answers(tokenizer: Tokenizer, messages: Messages, rendered: str) -> Iterator[tuple[int, int]]:
-    """Where in `rendered` an assistant speaks: from after its prompt to the end of the token that ends the turn."""
-    ends = [token for token, number in tokenizer.special_ids.items() if number in tokenizer.stop_ids]
+    """Where in `rendered` an assistant speaks: from after its prompt to the end of the token that ends the turn.
+
+    `messages` are veiled, so a special token found there is the template's.
+    """
     for position, message in enumerate(messages):
         if message["role"] != "assistant":
             continue
         before = render(tokenizer, messages[:position], add_generation_prompt=True)
         through = render(tokenizer, messages[: position + 1])
-        if not (rendered.startswith(before) and rendered.startswith(through)):
-            raise ModelFormatError(
-                "the chat template writes earlier turns differently once later ones follow, so answers cannot be told",
-                hint="use a template that only appends, such as ChatML",
+        if not (rendered.startswith(before) and rendered.startswith(through) and through.startswith(before)):
+            raise DataError(
+                f"the chat template writes what comes before turn {position + 1} differently once that turn is there, "
+                "so the answer cannot be told",
+                hint="use a template that only appends, such as chatml",
             )
-        answer_end = len(before) + len(message["content"].rstrip()) if message["content"] else len(before)
-        stops = [
-            found + len(token)
-            for token in ends
-            if (found := rendered.find(token, answer_end, len(through))) >= 0
-        ]
-        yield len(before), min(stops, default=len(through))
+        end = _first_stop(tokenizer, through, len(before))
+        yield len(before), len(through) if end is None else end.end()
+
+
+def _first_stop(tokenizer: Tokenizer, rendered: str, start: int) -> re.Match[str] | None:
+    """The first token from `start` on that ends an answer."""
+    stops = tokenizer.stop_ids
+    found = tokenizer.special_pattern.finditer(rendered, start)
+    return next((match for match in found if tokenizer.special_ids[match[0]] in stops), None)
+
+
+def turn_end(tokenizer: Tokenizer) -> str | None:
+    """The special token with which the chat template ends an answer; None where it writes none."""
+    asked, answer = {"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}
+    text = render(tokenizer, [asked, answer])
+    match = tokenizer.special_pattern.search(text, text.rfind("answer"))
+    return match[0] if match else None
 
 
 @functools.lru_cache(maxsize=16)

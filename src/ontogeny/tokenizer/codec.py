@@ -102,6 +102,17 @@ class Tokenizer:
         }
         write_atomic(folder / CONFIG_FILE, canonical_json(config))
 
+    def with_chat_template(self, source: str | None, *, stop: str | None = None) -> Tokenizer:
+        """The same tokenizer with another chat template, the token `stop` being one more that ends answers."""
+        stops = [*self._stop_tokens, *([] if stop is None else [stop])]
+        return Tokenizer(
+            self._bpe,
+            source,
+            end_of_text=self.end_of_text,
+            stop_tokens=list(dict.fromkeys(stops)),
+            begin_of_text=self.begin_of_text,
+        )
+
     def to_json(self) -> str:
         """The definition, as it stands in `tokenizer.json`."""
         return str(self._bpe.to_str())

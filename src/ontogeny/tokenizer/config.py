@@ -36,6 +36,11 @@ CHAT_TEMPLATE = (
 )
 
 
+TEMPLATES = ("chatml", "llama-3", "gemma", "smollm2", "alpaca")
+"""Chat templates that have a name; they stand in `templates`."""
+TEMPLATE_SUFFIX = ".jinja"
+
+
 def token_content(token: object) -> str | None:
     """A special token in a configuration is a string, or an object with its `content`."""
     content = token.get("content") if isinstance(token, dict) else token

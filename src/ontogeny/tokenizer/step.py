@@ -59,7 +59,7 @@ class TokenizeConfig(StepConfig):
     step: Literal["tokenize"] = "tokenize"
     corpus: Annotated[str, Ref("corpus")]
     """What is tokenized, held-out documents included."""
-    tokenizer: Annotated[str, Ref("tokenizer", "model")]
+    tokenizer: Annotated[str, Ref("tokenizer", "model", "adapter")]
     """A tokenizer, or a model for the one it has."""
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.config_optimizer import Average
 from ontogeny.train.loop import StepResult, TrainState
+from ontogeny.train.optim import trained_weights
 from ontogeny.train.sharded import gathered
 
 
@@ -32,7 +33,7 @@ class AverageWeights:
         if result.step < self._first or (self._steps - result.step) % self._every:
             return
         self.count += 1
-        for name, parameter in state.model.named_parameters():
+        for name, parameter in trained_weights(state.model).items():
             if name in self._mean:
                 self._mean[name].lerp_(parameter, 1 / self.count)
             else:

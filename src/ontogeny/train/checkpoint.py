@@ -1,6 +1,6 @@
 """Checkpoints: everything the next step depends on, in one folder that is whole or absent.
 
-    checkpoints/000000120/rank-0000.safetensors    weights `model/...`, optimizer `optimizer/...`, tensors `PART/...`
+    checkpoints/000000120/rank-0000.safetensors    trained weights `model/...`, `optimizer/...`, tensors `PART/...`
     checkpoints/000000120/state.json               step, counts, seconds, state of the parts, digest of the run
 
 Each process writes what it holds, and every piece says where in the whole tensor it belongs, as torch.distributed's
@@ -31,6 +31,7 @@ from torch import Tensor
 from ontogeny.core.errors import ArtifactError
 from ontogeny.core.files import canonical_json, disk_errors, sync_folder
 from ontogeny.train.loop import StepResult, TrainState
+from ontogeny.train.optim import trained_weights
 from ontogeny.train.pieces import PIECES_KEY, own_pieces, read_pieces
 from ontogeny.train.ranks import ALONE, Ranks
 
@@ -133,7 +134,7 @@ class Checkpoints:
         """Copy what is to be saved out of the way of the next step, and let a thread do the rest."""
         self._step = state.step
         groups: dict[str, Mapping[str, Tensor]] = {
-            "model": dict(state.model.named_parameters()),
+            "model": trained_weights(state.model),
             "optimizer": state.optimizer.state(),
             **{name: part.tensors() for name, part in self._parts.items()},
         }
@@ -224,7 +225,7 @@ class Checkpoints:
                     where=str(newest),
                     hint=remedy,
                 )
-            tensors = read_pieces(newest, dict(state.model.named_parameters()))
+            tensors = read_pieces(newest, trained_weights(state.model))
             state.optimizer.load_state(_within(tensors, "optimizer"))
             for name in COUNTERS:
                 setattr(state, name, saved[name])

@@ -76,7 +76,7 @@ def next_token(model: Transformer, batch: Batch, *, z_loss: float = 0.0) -> Tens
     The z-loss with factor `z_loss` (`model.loss`) is in the gradient of what is returned and not in its value, so that
     losses with and without it can be compared.
     """
-    hidden = model.hidden(batch.idx, documents=batch.documents).flatten(0, 1)  # (B * T, C)
+    hidden = model.hidden(batch.idx, documents=batch.documents, noise=batch.noise).flatten(0, 1)  # (B * T, C)
     if batch.positions is not None:
         hidden = hidden.index_select(0, batch.positions)  # (N, C)
     kind = hidden.device.type

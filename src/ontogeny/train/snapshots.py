@@ -1,4 +1,4 @@
-"""Snapshots of the model during training: complete Hugging Face folders, each whole or absent.
+"""Snapshots of the model during training: complete folders, of Hugging Face's form or another, each whole or absent.
 
     kept/000500/    config.json  model.safetensors  tokenizer.json ...
 
@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -31,11 +32,39 @@ from ontogeny.train.snapshot_folders import SNAPSHOTS_FOLDER, snapshot_name
 UNFINISHED = ".unfinished-"
 
 
+class Form(Protocol):
+    """How a model in training lies in a folder."""
+
+    def write(self, model: Transformer, folder: Path) -> None:
+        """Write `model` into `folder`, complete."""
+
+    def read_back(self, model: Transformer, folder: Path) -> None:
+        """Give `model` the weights that were written."""
+
+
+@dataclass(frozen=True)
+class WholeModel:
+    """A Hugging Face folder."""
+
+    tokenizer: Tokenizer | None
+
+    def write(self, model: Transformer, folder: Path) -> None:
+        """All weights, and the tokenizer where there is one."""
+        huggingface.save(model, folder, tokenizer=self.tokenizer)
+
+    @torch.no_grad()
+    def read_back(self, model: Transformer, folder: Path) -> None:
+        """All weights."""
+        stored = huggingface.load(folder, str(model.device)).state_dict()
+        for name, weight in model.state_dict().items():
+            weight.copy_(stored[name])
+
+
 class Snapshots:
     """A hook that keeps the model every `keep.every` steps, and the best so far; a part of checkpoints."""
 
-    def __init__(self, folder: Path, keep: Keep, *, tokenizer: Tokenizer | None, steps: int) -> None:
-        self._folder, self._keep, self._tokenizer, self._steps = folder, keep, tokenizer, steps
+    def __init__(self, folder: Path, keep: Keep, *, form: Form, steps: int) -> None:
+        self._folder, self._keep, self._form, self._steps = folder, keep, form, steps
         self._step = 0
         self._lowest = math.inf
         self.best_step = 0
@@ -61,10 +90,7 @@ class Snapshots:
         if not self.best_step or self.best_step == step:
             return step
         self._write(model, step)
-        best = huggingface.load(self._path(self.best_step), str(model.device)).state_dict()
-        with torch.no_grad():
-            for name, weight in model.state_dict().items():
-                weight.copy_(best[name])
+        self._form.read_back(model, self._path(self.best_step))
         return self.best_step
 
     def publish(self, payload: Path, *, model_step: int, last_step: int) -> None:
@@ -133,7 +159,7 @@ class Snapshots:
             try:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 try:
-                    huggingface.save(whole, unfinished, tokenizer=self._tokenizer)
+                    self._form.write(whole, unfinished)
                 except SafetensorError as error:
                     raise as_os_error(error) from error
                 sync_tree(unfinished)

@@ -51,7 +51,7 @@ class PretrainConfig(StepConfig):
     """Sizes of a new model."""
     size: Size | None = None
     """Depth of a new model, from which its other sizes, tokens, batch and rates are derived."""
-    init: Annotated[str, Ref("model")] | None = None
+    init: Annotated[str, Ref("model", "adapter")] | None = None
     """A model to go on with; its tokenizer must be that of the tokens."""
     packing: Packing = "end-to-end"
     """How documents are laid into rows. best-fit: in an order in which hardly any that fits in a row is cut."""
@@ -323,14 +323,14 @@ def _new_model(shape: ModelConfig, context: Context) -> Transformer:
 def _model_to_go_on_with(init: Artifact, tokens: Artifact, context: Context) -> Transformer:
     import torch
 
-    from ontogeny.model.formats import huggingface
+    from ontogeny.model.formats import stored
 
     if not _same_tokenizer(init.path, tokens.path / "tokenizer"):
         raise UsageError(
             f"{init.name} has another tokenizer than the tokens {tokens.name}",
             hint="make the tokens with `tokenizer:` set to that model",
         )
-    return huggingface.load(init.path, context.device, dtype=torch.float32)
+    return stored.load(init.path, context.device, dtype=torch.float32)
 
 
 def _same_tokenizer(one: Path, other: Path) -> bool:

@@ -18,7 +18,7 @@ from ontogeny.core.errors import UsageError
 from ontogeny.core.files import digest_json
 from ontogeny.core.hardware import peak_memory_bytes
 from ontogeny.core.progress import Progress
-from ontogeny.model.flops import flops_per_token
+from ontogeny.model.lora import dropout_of
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train.average import AverageWeights
@@ -34,9 +34,10 @@ from ontogeny.train.outliers import SkipOutlierSteps
 from ontogeny.train.phases import phases_of
 from ontogeny.train.precision import matmul_flops_per_second, resolve_dtype
 from ontogeny.train.ranks import ALONE, Ranks, current_ranks
-from ontogeny.train.rates import Rates
+from ontogeny.train.rates import Rates, training_flops_per_token
 from ontogeny.train.schedule import lr_multiplier
 from ontogeny.train.sharded import hand_back, let_go
+from ontogeny.train.snapshots import Form, WholeModel
 from ontogeny.train.watching import Watching
 
 CHECKPOINTS_FOLDER = "checkpoints"
@@ -73,6 +74,7 @@ def train(
     objective: Objective[Batch] | None = None,
     origin: str = "",
     tokenizer: Tokenizer | None = None,
+    form: Form | None = None,
     describe: Callable[[Sequence[str]], list[str]] | None = None,
     hooks: Sequence[Hook] = (),
 ) -> Trained:
@@ -83,6 +85,7 @@ def train(
         objective: None: the next token, with the z-loss of `config`.
         origin: names what the weights were before, e.g. a digest, so that a checkpoint of another run is refused.
         tokenizer: goes into the snapshots that `config.keep` asks for.
+        form: that of snapshots. None: whole models.
         describe: names documents by their ids in notes, with where they come from.
         hooks: called after each step, before a checkpoint may be written.
 
@@ -96,7 +99,8 @@ def train(
     )
     training = _Training(model, batches, config, ranks, held_out, _with_z_loss(objective, config.z_loss))
     digest = _digest(config, model, batches.plan.digest, origin)
-    watching = training.watching(folder, digest, label=label, tokenizer=tokenizer, progress=progress)
+    form = form or WholeModel(tokenizer)
+    watching = training.watching(folder, digest, label=label, form=form, progress=progress)
     checkpoints = training.checkpoints(folder, digest, watching)
     if training.restore(checkpoints):
         progress.note(f"{label}: going on after step {training.state.step} of {training.setup.steps}")
@@ -126,6 +130,7 @@ class _Training:
         self.state = TrainState(trained, Optimizer(trained, config.optimizer))
         self._guard = SkipOutlierSteps(config.skip_outliers) if config.skip_outliers is not None else None
         self._average = AverageWeights(config.average, steps=steps) if config.average is not None else None
+        self._dropout = dropout_of(trained)
         self._phases = phases_of(config, model.config, steps=steps)
         self.setup: Run[Batch] = Run(
             feed=batches.part(ranks.data_rank, ranks.data_count),
@@ -142,9 +147,7 @@ class _Training:
         multiplier = lr_multiplier(self._config.schedule, step=step, steps=self.setup.steps)
         return self._phases.lr_factor(step) * multiplier
 
-    def watching(
-        self, folder: Path, digest: str, *, label: str, tokenizer: Tokenizer | None, progress: Progress
-    ) -> Watching:
+    def watching(self, folder: Path, digest: str, *, label: str, form: Form, progress: Progress) -> Watching:
         """What stands beside this run."""
         return Watching(
             self._config,
@@ -153,9 +156,9 @@ class _Training:
             digest=digest,
             steps=self.setup.steps,
             tokens=self._plan.tokens_after(0),
-            rates=Rates(flops_per_token(self._model.config, round(self._plan.context)), self._rate),
+            rates=Rates(training_flops_per_token(self.state.model, round(self._plan.context)), self._rate),
             measured=self._held_out is not None,
-            tokenizer=tokenizer,
+            form=form,
             ranks=self._ranks,
             progress=progress,
         )
@@ -167,6 +170,8 @@ class _Training:
             parts["outliers"] = self._guard
         if self._average is not None:
             parts["average"] = self._average
+        if self._dropout is not None:
+            parts["dropout"] = self._dropout
         return Checkpoints(
             folder / CHECKPOINTS_FOLDER,
             digest=digest,
@@ -189,7 +194,7 @@ class _Training:
         if self._held_out is not None:
             hooks.append(_measuring(self._held_out, self.setup, self._config))
         hooks += beside
-        hooks += [self._average] if self._average is not None else []
+        hooks += [each for each in (self._average, self._dropout) if each is not None]
         run(self.state, self.setup, [*hooks, *more_hooks, checkpoints, self._phases])
 
     def finish(self, watching: Watching) -> Trained:
@@ -292,7 +297,7 @@ def _figures(
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Metrics of the manifest, and what was spent."""
     model = state.model
-    flops = flops_per_token(model.config, round(context)) * state.tokens
+    flops = training_flops_per_token(model, round(context)) * state.tokens
     on_gpu = model.device.type == "cuda"
     figures = {
         "steps": steps,

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from ontogeny.core.progress import Progress
-from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train.checkpoint import Part
 from ontogeny.train.config import TrainConfig
 from ontogeny.train.config_watching import check_measured, check_trackers
@@ -31,7 +30,7 @@ from ontogeny.train.metrics_log import METRICS_FILE, MetricsLog
 from ontogeny.train.objective import BatchT
 from ontogeny.train.ranks import Ranks
 from ontogeny.train.rates import Rates
-from ontogeny.train.snapshots import Snapshots
+from ontogeny.train.snapshots import Form, Snapshots
 from ontogeny.train.spikes import NoteSpikes
 from ontogeny.train.stopping import StopEarly
 from ontogeny.train.tracker_clients import make_tracker
@@ -54,11 +53,12 @@ class Watching:
         tokens: float,
         rates: Rates,
         measured: bool,
-        tokenizer: Tokenizer | None,
+        form: Form,
         ranks: Ranks,
         progress: Progress,
     ) -> None:
-        """`folder` survives a kill, `digest` names the run, `measured`: whether there is a held-out loss.
+        """`folder` survives a kill, `digest` names the run, `measured`: whether there is a held-out loss, `form`: how
+        snapshots lie in folders.
 
         Raises:
             UsageError: a tracker whose client is not installed, or what needs a held-out loss where there is none.
@@ -70,9 +70,7 @@ class Watching:
         self.metrics = MetricsLog(folder / METRICS_FILE, every=config.log_every, steps=steps)
         self._stopping = StopEarly(config.early_stopping) if config.early_stopping else None
         self._snapshots = (
-            Snapshots(folder / KEPT_FOLDER, config.keep, tokenizer=tokenizer, steps=steps)
-            if config.keep
-            else None
+            Snapshots(folder / KEPT_FOLDER, config.keep, form=form, steps=steps) if config.keep else None
         )
         settings = config.model_dump(mode="json", exclude={"trackers"}, exclude_none=True)
         self._tellers = [

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ontogeny.data.classifier_figures import BINS
 from ontogeny.data.rules import Rule
 from ontogeny.data.rules.classifier import ClassifierRule
 from ontogeny.report import numbers
 from ontogeny.report.page import Page, Section, Turn
 from ontogeny.report.reliability import Limit, ReliabilityBin, reliability_chart
+from ontogeny.statistics.calibration import BINS
 
 LABELS = ("like these", "like those")
 CAPTION = (

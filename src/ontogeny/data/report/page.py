@@ -16,6 +16,7 @@ from ontogeny.data.report.contamination import add_contamination
 from ontogeny.data.report.content import add_diversity, add_duplicates, add_relevance
 from ontogeny.data.report.drops import add_dropped, loss_groups
 from ontogeny.data.report.edits import add_edits
+from ontogeny.data.report.examples import add_examples
 from ontogeny.data.report.personal import add_personal
 from ontogeny.data.report.quality import add_quality
 from ontogeny.data.report.spans import add_spans
@@ -40,6 +41,7 @@ def write_page(path: Path, figures: Mapping[str, Any], *, title: str) -> None:
     if cutoff := figures["dates"]["latest"]:
         page.key_figure("knowledge cutoff", cutoff, note="the latest date of a document")
     _add_sources(page, figures)
+    add_examples(page, figures)
     add_edits(page, figures)
     add_personal(page, figures)
     add_quality(page, figures)
@@ -113,14 +115,19 @@ def _add_origin(page: Page, figures: Mapping[str, Any]) -> None:
         [[name, count, numbers.size(sizes.get(name, 0))] for name, count in _largest(figures["licenses"])],
     )
     held_out, size = figures["held_out_documents"], figures["held_out_bytes"]
-    section.table(
-        ["split", "documents", "text"],
-        [
-            ["train", figures["documents_kept"] - held_out, numbers.size(figures["bytes_kept"] - size)],
-            ["held out", held_out, numbers.size(size)],
-        ],
-        caption="A group is never divided between the two.",
+    test, test_size = figures.get("test_documents", 0), figures.get("test_bytes", 0)
+    learnt, learnt_size = (
+        figures["documents_kept"] - held_out - test,
+        figures["bytes_kept"] - size - test_size,
     )
+    rows: list[list[str | int]] = [
+        ["train", learnt, numbers.size(learnt_size)],
+        ["held out", held_out, numbers.size(size)],
+    ]
+    if test:
+        rows.append(["test", test, numbers.size(test_size)])
+    caption = "" if figures.get("groups_in_two_parts") else "A group is never divided between them."
+    section.table(["split", "documents", "text"], rows, caption=caption)
     _add_dates(section, figures)
 
 

@@ -38,6 +38,8 @@ READING = (
 )
 QUESTIONS = ("no_description", "repeated_description", "also_in_training", "too_few_choices")
 """Of the step `examples`, where it makes its own."""
+LEAKS = ("also_in_test", "also_in_held_out")
+"""Of the step `examples`, where it divides those that people bring."""
 CORPUS = (
     *("exact_duplicate", "near_duplicate", "exact_duplicate_of_old", "near_duplicate_of_old"),
     *("repeated_spans", "contaminated", "context_only"),
@@ -49,7 +51,7 @@ RULES = (
 FAMILIES = ("gopher_", "c4_", "fineweb_", "pii_")
 """What the reasons of the published rules and of `pii` begin with."""
 
-RESERVED = frozenset((*map(str, Fault), *READING, *QUESTIONS, *CORPUS, *RULES))
+RESERVED = frozenset((*map(str, Fault), *READING, *QUESTIONS, *LEAKS, *CORPUS, *RULES))
 
 
 def is_reserved(reason: str) -> bool:

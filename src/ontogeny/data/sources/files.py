@@ -7,7 +7,7 @@ known by its raw content, so that moving or splitting files does not change what
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import PurePosixPath
@@ -49,16 +49,20 @@ class FileSource(BaseModel):
     license: str | None = None
     """Licence of every document that has none of its own."""
 
-    columns: dict[str, str] = Field(default_factory=dict)
-    """The files' own names for our columns: `{text: body}`."""
+    columns: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    """The files' own names for our columns: `{text: body}`; `{text: [title, body]}` joins two."""
 
     @field_validator("columns")
     @classmethod
-    def _columns_are_known(cls, columns: dict[str, str]) -> dict[str, str]:
+    def _columns_are_known(
+        cls, columns: dict[str, str | tuple[str, ...]]
+    ) -> dict[str, str | tuple[str, ...]]:
         if columns and not cls.contents:
             raise ValueError("a text file has no columns to name; leave `columns` out")
         known = (*cls.contents, *ABOUT)
-        for name in columns:
+        for name, theirs in columns.items():
+            if not isinstance(theirs, str) and (name != "text" or not theirs):
+                raise ValueError(f"{name!r} is one column of the file: only `text` is joined from several")
             if name not in known:
                 raise ValueError(
                     f"{name!r} is no column of ours.{nearest(name, known)} Left of the colon stands one of"
@@ -187,10 +191,12 @@ def read_documents(
     reading: Reading,
     *,
     content_of: Callable[[Row, Reading], Content],
+    header: Sequence[str] | None = None,
 ) -> Iterator[Document | Rejected]:
     """Every row of `unit` as a document, or rejected with its reason; counted in `reading`.
 
     Args:
+        header: the names of the columns of a CSV or TSV file that has no line for them.
         content_of: makes the content from a row; raises UnfitRowError where it cannot.
     """
     path, format = unit.path, _format_of(unit.path, formats)
@@ -200,6 +206,7 @@ def read_documents(
         path,
         columns=source.columns,
         format=format,
+        header=header,
         part=unit.part,
         watch=reading.watch,
         skip=skip,

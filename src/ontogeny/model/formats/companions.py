@@ -10,6 +10,9 @@ CONFIG_FILE = "config.json"
 GENERATION_FILE = "generation_config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+ADAPTER_CONFIG_FILE = "adapter_config.json"
+ADAPTER_WEIGHTS_FILE = "adapter_model.safetensors"
+BASE_FILE = "base.json"  # beside adapters: what they belong to
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 GGUF_FILE = "model.gguf"  # what an export of that format holds
 GGUF_SUFFIX = ".gguf"
@@ -39,9 +42,14 @@ def copy_companions(source: Path, folder: Path) -> None:
             shutil.copyfile(source / name, folder / name)
 
 
+def is_adapter(folder: Path) -> bool:
+    """Whether `folder` holds adapters, not a whole model."""
+    return (folder / ADAPTER_CONFIG_FILE).is_file()
+
+
 def model_files(folder: Path) -> list[Path]:
-    """The files of `folder` that belong to a model, weights included, in the order of their names."""
-    names = {*COMPANIONS, INDEX_FILE}
+    """The files of `folder` that belong to a model or an adapter, weights included, in the order of their names."""
+    names = {*COMPANIONS, INDEX_FILE, ADAPTER_CONFIG_FILE, BASE_FILE}
     return sorted(path for path in folder.iterdir() if path.name in names or path.suffix == ".safetensors")
 
 

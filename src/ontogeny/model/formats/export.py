@@ -1,4 +1,4 @@
-"""A stored model in another number type or format, everything else as it was.
+"""A stored model in another number type or format, everything else as it was; adapters are merged before.
 
 A Hugging Face folder is rewritten tensor by tensor; configuration, tokenizer and template are copied, so that what was
 published with a model (token ids, template, licence) stays with it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -17,7 +17,14 @@ from safetensors.torch import save_file
 
 from ontogeny.core.errors import UsageError, nearest
 from ontogeny.core.files import disk_errors, payload_files, read_json, write_atomic
-from ontogeny.model.formats.companions import CONFIG_FILE, WEIGHTS_FILE, copy_companions
+from ontogeny.model.formats import peft
+from ontogeny.model.formats.companions import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    copy_companions,
+    is_adapter,
+    model_files,
+)
 from ontogeny.model.formats.gguf_export import GGUF_TYPES, write_gguf_export
 from ontogeny.model.formats.gguf_file import Value
 from ontogeny.model.formats.huggingface import (
@@ -28,6 +35,7 @@ from ontogeny.model.formats.huggingface import (
     read_config,
 )
 from ontogeny.model.formats.safetensors_folder import read_tensors, to_dtype
+from ontogeny.model.formats.stored import base_folder, whole_folder
 
 
 def export_folder(source: Path, out: Path, *, weight_type: str = "f32") -> list[Path]:
@@ -39,13 +47,27 @@ def export_folder(source: Path, out: Path, *, weight_type: str = "f32") -> list[
     """
     if weight_type not in DTYPES:
         raise _unknown_type(weight_type, get_args(FloatType))
+    return _export_whole(out, lambda folder: write_export(source, folder, weight_type=weight_type))
+
+
+def export_peft(source: Path, out: Path) -> list[Path]:
+    """Write the adapters in `source` to the new folder `out` that `peft` loads; returns its files, relative to it.
+
+    Raises:
+        UsageError: `out` exists, or `source` is a whole model.
+    """
+    return _export_whole(out, lambda folder: write_peft_export(source, folder))
+
+
+def _export_whole(out: Path, write: Callable[[Path], None]) -> list[Path]:
+    """Have `write` fill the new folder `out`, which is whole or absent."""
     if out.exists():
         raise UsageError(f"{out} exists already", hint="name a folder that does not exist yet")
     with disk_errors("exporting a model"):
         out.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         try:
-            write_export(source, unfinished, weight_type=weight_type)
+            write(unfinished)
             unfinished.chmod(0o755)
             unfinished.rename(out)
         except BaseException:
@@ -79,6 +101,11 @@ def export_gguf(
 
 def write_export(source: Path, folder: Path, *, weight_type: FloatType) -> None:
     """Write the model in `source` into the empty `folder`; see `export_folder`."""
+    with whole_folder(source, near=folder.parent) as whole:
+        _rewrite(whole, folder, weight_type=weight_type)
+
+
+def _rewrite(source: Path, folder: Path, *, weight_type: FloatType) -> None:
     config = read_config(source)
     tensors = {
         name: to_dtype(name, tensor, DTYPES[weight_type])
@@ -89,6 +116,24 @@ def write_export(source: Path, folder: Path, *, weight_type: FloatType) -> None:
     values = {key: value for key, value in read_json(source / CONFIG_FILE).items() if key != "torch_dtype"}
     values["dtype"] = str(DTYPES[weight_type]).removeprefix("torch.")
     write_atomic(folder / CONFIG_FILE, json.dumps(values, indent=2, sort_keys=True) + "\n")
+
+
+def write_peft_export(source: Path, folder: Path) -> None:
+    """Write the adapters in `source` into the empty `folder`, which names their base by its full path.
+
+    Raises:
+        UsageError: `source` is a whole model.
+    """
+    if not is_adapter(source):
+        raise UsageError(
+            "this is a whole model, without adapters to export",
+            where=str(source),
+            hint="--format huggingface, or --format gguf",
+        )
+    for path in model_files(source):
+        if path.name != CONFIG_FILE:  # of the base, whose weights are not here
+            shutil.copyfile(path, folder / path.name)
+    peft.name_base(folder, base_folder(source))
 
 
 def _unknown_type(given: str, known: tuple[str, ...]) -> UsageError:

@@ -37,6 +37,7 @@ from ontogeny.model.formats.gguf_writer import Stored, write_gguf
 from ontogeny.model.formats.huggingface import expected_shapes, ignorable_tensors, read_config
 from ontogeny.model.formats.huggingface_rope import rope_to_json
 from ontogeny.model.formats.safetensors_folder import read_tensors
+from ontogeny.model.formats.stored import whole_folder
 from ontogeny.tokenizer.formats.gguf_metadata import tokenizer_metadata
 
 GgufType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_k_m"]
@@ -51,7 +52,7 @@ FALLBACKS = {"Q4_K": "Q5_0", "Q6_K": "Q8_0", "Q5_0": "F16", "Q8_0": "F16", "Q4_0
 def write_gguf_export(
     source: Path, path: Path, *, weight_type: GgufType, provenance: Mapping[str, Value] | None = None
 ) -> None:
-    """Write the model in the folder `source` to the file `path`.
+    """Write the model in the folder `source`, adapters merged, to the file `path`.
 
     Args:
         weight_type: how matrices are stored; gains and biases stay F32, as llama.cpp wants them.
@@ -61,6 +62,11 @@ def write_gguf_export(
         ModelFormatError: a family, a setting or a tokenizer that GGUF has no form for, or numbers that the type
             cannot hold; names it.
     """
+    with whole_folder(source, near=path.parent) as whole:
+        _write(whole, path, weight_type, provenance or {})
+
+
+def _write(source: Path, path: Path, weight_type: GgufType, provenance: Mapping[str, Value]) -> None:
     config = read_config(source)
     values = {"rms_norm_eps": NORM_EPS, **read_json(source / CONFIG_FILE)}
     prefix = ARCHITECTURE_OF.get(str(values["model_type"]))
@@ -82,7 +88,7 @@ def write_gguf_export(
     metadata: dict[str, Value] = {
         "general.architecture": prefix,
         "general.type": "model",
-        **(provenance or {}),
+        **provenance,
         "general.file_type": FILE_TYPES[weight_type],
         "general.quantization_version": QUANTIZATION_VERSION,
         **metadata_values(values, prefix, where=str(source)),

@@ -47,7 +47,7 @@ def read_tensors(
         homes = {name if name in expected else f"{prefix}{name}": path for name, path in homes.items()}
     _check_names(folder, set(homes), set(expected), ignored)
     for path in sorted({homes[name] for name in expected}):
-        with _opened(path) as file:
+        with opened(path) as file:
             for name in sorted(name for name in expected if homes[name] == path):
                 stored = name.removeprefix(prefix)
                 view = file.get_slice(stored)
@@ -70,7 +70,7 @@ def _homes(folder: Path) -> dict[str, Path]:
     path = folder / WEIGHTS_FILE
     if not path.exists():
         _refuse_without_weights(folder)
-    with _opened(path) as file:
+    with opened(path) as file:
         return dict.fromkeys(file.keys(), path)
 
 
@@ -95,7 +95,7 @@ def _homes_by_index(folder: Path) -> dict[str, Path]:
             raise ModelFormatError(
                 "missing, though the index names it", where=str(path), hint="fetch the model again"
             )
-        with _opened(path) as file:
+        with opened(path) as file:
             names = set(file.keys())
         if twice := sorted(names & homes.keys()):
             raise ModelFormatError(
@@ -122,8 +122,8 @@ def _refuse_without_weights(folder: Path) -> NoReturn:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """`safe_open`, which has no types, with complaints that name the file."""
+def opened(path: Path) -> Iterator[Any]:
+    """`safe_open`, which has no types, with complaints that name the file: ModelFormatError."""
     try:
         with safe_open(str(path), framework="pt", device="cpu") as file:
             yield file

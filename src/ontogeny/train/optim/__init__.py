@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from ontogeny.core.errors import ArtifactError, UsageError
+from ontogeny.model.lora import adapters
 from ontogeny.train.config_optimizer import AdamWConfig, OptimizerConfig
 from ontogeny.train.optim.adamw import AdamW
 from ontogeny.train.optim.group import Group, Part
@@ -26,6 +27,13 @@ class Weights:
     """Those of them that are not the head."""
     gains: list[Parameter]
     """Gains of norms, biases."""
+    faster: dict[float, list[Parameter]]
+    """Matrices of adapters that move with so many times the rate (`model.lora`), which are not among `matrices`."""
+
+
+def trained_weights(model: nn.Module) -> dict[str, Parameter]:
+    """Those of `model` that have gradients, by name; the others are frozen."""
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 def sort_weights(model: nn.Module) -> Weights:
@@ -35,12 +43,18 @@ def sort_weights(model: nn.Module) -> Weights:
     if isinstance(head := getattr(model, "lm_head", None), nn.Linear):
         inputs = tables - {id(head.weight)}
         tables.add(id(head.weight))
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    trained = trained_weights(model).values()
+    faster: dict[float, list[Parameter]] = {}
+    for layer in adapters(model).values():
+        if layer.b_rate != 1.0:
+            faster.setdefault(layer.b_rate, []).append(layer.lora_B)
+    apart = tables | {id(weight) for weights in faster.values() for weight in weights}
     return Weights(
-        matrices=[p for p in trained if p.ndim == 2 and id(p) not in tables],
+        matrices=[p for p in trained if p.ndim == 2 and id(p) not in apart],
         embeddings=[p for p in trained if id(p) in tables],
         inputs=[p for p in trained if id(p) in inputs],
         gains=[p for p in trained if p.ndim != 2],
+        faster=faster,
     )
 
 
@@ -111,6 +125,10 @@ def _build(weights: Weights, config: OptimizerConfig) -> list[Part]:
         decayed = weights.matrices + (weights.embeddings if config.decay_embeddings else [])
         kept = weights.gains + ([] if config.decay_embeddings else weights.embeddings)
         groups = [Group(decayed, config.lr, config.weight_decay), Group(kept, config.lr)]
+        groups += [
+            Group(of_adapters, times * config.lr, config.weight_decay)
+            for times, of_adapters in weights.faster.items()
+        ]
         return [AdamW([group for group in groups if group.weights], betas=config.betas, eps=config.eps)]
     muon = Muon(
         Group(weights.matrices, config.lr, config.weight_decay),

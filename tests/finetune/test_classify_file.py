@@ -1,0 +1,131 @@
+"""Files of texts: every row that can be read comes back with its label, or nothing is written at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ontogeny.core.errors import DataError, UsageError
+from ontogeny.core.progress import QuietProgress
+from ontogeny.finetune import classify_file
+from ontogeny.finetune.classifier import Classified, Classifier
+from ontogeny.finetune.classify_file import check_output, count_rows, write_classified
+from ontogeny.tokenizer.codec import Tokenizer
+from tests.finetune.test_classifier import make_classifier
+
+TEXTS = ["the names", "a list", 'one, "two"\nlines', "", "größer"]
+
+
+@pytest.fixture
+def classifier(tokenizer: Tokenizer) -> Classifier:
+    return make_classifier(tokenizer)
+
+
+def write_csv(path: Path, header: list[str], rows: list[list[str]], *, bom: bool = False) -> Path:
+    with path.open("w", encoding="utf-8-sig" if bom else "utf-8", newline="") as file:
+        csv.writer(file, delimiter=";" if bom else ",").writerows([header, *rows])
+    return path
+
+
+def classified(classifier: Classifier, source: Path, target: Path, *, column: str = "text") -> list[str]:
+    rows = count_rows(source, column=column, note=lambda _: None)
+    write_classified(classifier, source, target, rows, column=column, progress=QuietProgress())
+    return list(rows.notes())
+
+
+@pytest.mark.parametrize("bom", [False, True])
+def test_csv_with_the_columns_added(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch, *, bom: bool
+) -> None:
+    monkeypatch.setattr(classify_file, "ROWS_AT_ONCE", 2)
+    source = write_csv(
+        tmp_path / "in.csv", ["id", "body"], [[str(n), text] for n, text in enumerate(TEXTS)], bom=bom
+    )
+    assert classified(classifier, source, tmp_path / "out.csv", column="body") == []
+    with (tmp_path / "out.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["body"] for row in found] == TEXTS
+    for row, said in zip(found, classifier.classify(TEXTS), strict=True):
+        assert row["label"] == said.label
+        assert float(row["probability"]) == pytest.approx(said.probability, abs=1e-5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_json_lines_keep_what_they_hold(tmp_path: Path, classifier: Classifier) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "the names", "more": {"a": [1, null]}}\n{"text": "a list"}\n')
+    classified(classifier, source, tmp_path / "out.jsonl")
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert found[0]["more"] == {"a": [1, None]}
+    assert set(found[1]) == {"text", "label", "probability", "probabilities"}
+    assert sum(found[1]["probabilities"].values()) == pytest.approx(1)
+    classified(classifier, source, tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert [row["more"] for row in csv.DictReader(file)] == ['{"a": [1, null]}', ""]
+
+
+def test_columns_of_the_input_are_never_overwritten(tmp_path: Path, classifier: Classifier) -> None:
+    source = write_csv(tmp_path / "in.csv", ["text", "label"], [["the names", "mine"]])
+    notes = classified(classifier, source, tmp_path / "out.jsonl")
+    assert "ours are predicted_label, predicted_probability, predicted_probabilities" in notes[0]
+    (row,) = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert row["label"] == "mine"
+    assert row["predicted_label"] in classifier.description.labels
+
+
+def test_rows_that_cannot_be_read_are_counted_and_told(tmp_path: Path, classifier: Classifier) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "the names"}\nnot json\n{"text": 5}\n{"txt": "a"}\n{"text": "a list"}\n')
+    (note,) = classified(classifier, source, tmp_path / "out.jsonl")
+    assert note.startswith("3 of 5 rows cannot be read and are left out; the first: ")
+    assert "not_json" in note
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+
+
+def test_an_interrupted_write_leaves_nothing(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_csv(tmp_path / "in.csv", ["text"], [[text] for text in TEXTS])
+    (tmp_path / "out.csv").write_text("before")
+    monkeypatch.setattr(classify_file, "ROWS_AT_ONCE", 2)
+    plain, calls = Classifier.classify, iter(range(1))
+
+    def interrupted(self: Classifier, texts: Any) -> list[Classified]:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return plain(self, texts)
+
+    monkeypatch.setattr(Classifier, "classify", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        classified(classifier, source, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_a_column_that_is_missing(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "in.csv", ["id", "texts"], [["1", "the names"]])
+    with pytest.raises(UsageError, match=r"no column 'text'.*Did you mean 'texts'") as caught:
+        count_rows(source, column="text", note=lambda _: None)
+    assert caught.value.hint == "say which column holds the texts: --column NAME"
+
+
+def test_files_without_rows(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no file"):
+        count_rows(tmp_path / "in.csv", column="text", note=lambda _: None)
+    (tmp_path / "in.jsonl").write_text("not json\n")
+    with pytest.raises(DataError, match=r"no row can be read; the first: .*not_json"):
+        count_rows(tmp_path / "in.jsonl", column="text", note=lambda _: None)
+
+
+def test_outputs_that_are_not_written(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "in.csv", ["text"], [["the names"]])
+    with pytest.raises(UsageError, match="it would replace the input"):
+        check_output(source, source)
+    with pytest.raises(UsageError, match=r"out.parquet is not written"):
+        check_output(source, tmp_path / "out.parquet")
+    with pytest.raises(UsageError, match="there is no folder"):
+        check_output(source, tmp_path / "away" / "out.csv")
