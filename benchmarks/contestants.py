@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import ROOT
+from ontogeny.cli.app import THREADS_THAT_WAIT
 
 PEERS = ROOT / "benchmarks" / "peers"
 
 # What `ontogeny` sets for itself (core/process.py, cli/app.py), given to the peers too, so that code is compared with
-# code: freed memory stays in the process, and waiting threads sleep. glibc and OpenMP read them when a process starts.
+# code: freed memory stays in the process, and waiting threads soon sleep. glibc and OpenMP read them when a process
+# starts.
 SETTINGS = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "-1",
     "MALLOC_ARENA_MAX": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
+    **THREADS_THAT_WAIT,
 }
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import shutil
@@ -46,6 +47,9 @@ RULES: list[dict[str, Any]] = [
 PIECE_CHARS = 3_000  # about a web page
 LEAST_MB, LEAST_PEER_MB = 100.0, 30.0
 """A run over less than this is a trial, and its result is not kept."""
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+"""Where it is set, a source tree is compiled anew at each start, and a package that pip installed is not: neither
+contestant gets it, so that the first run leaves the bytecode."""
 
 
 @dataclass(frozen=True)
@@ -264,9 +268,12 @@ def spend(command: list[str]) -> tuple[Spent, str]:
     Raises:
         SystemExit: it did not end well.
     """
+    environment = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors, text=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=errors, text=True
+        )
         resident = proportional = 0
         while True:
             try:

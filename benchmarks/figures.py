@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks import figures_curation as curation
+from benchmarks import figures_documents as documents
 from benchmarks import figures_life as life
 from benchmarks import figures_pretraining as pretraining
 from benchmarks import figures_tokenizers as tokenizers
@@ -37,6 +38,10 @@ TABLES: dict[str, dict[str, RowsOf]] = {
     "Curation": {
         "rules_datatrove": curation.rules,
         "curate_end_to_end": curation.end_to_end,
+        "extraction": documents.extraction,
+        "language_quality": documents.languages,
+        "classifier_quality": documents.classifiers,
+        "pii_quality": documents.personal_data,
         "dedup_quality": curation.copies,
         "dedup_speed": curation.speed_over_copies,
         "decontamination": curation.decontamination,

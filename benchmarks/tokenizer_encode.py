@@ -7,7 +7,6 @@ clock. All use the same pattern and 16,384 entries; rustbpe can only use what it
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from typing import Any
 
 from benchmarks.contestants import Contestant, peer_python
 from benchmarks.measure import Json, Neighbours, bootstrap_median, summary, write_result
-from benchmarks.tokenizer_texts import write_texts
+from benchmarks.tokenizer_texts import arguments, write_texts
 from ontogeny.core.seeds import numpy_generator
 
 US, PEERS = "ontogeny", ("tokenizers", "tiktoken", "rustbpe")
@@ -24,7 +23,7 @@ VOCAB_SIZE = 16_384
 
 
 def main() -> None:
-    wanted = arguments()
+    wanted = arguments(__doc__, rounds=5)
     with tempfile.TemporaryDirectory() as folder:
         texts, tokenizer = Path(folder) / "texts.jsonl", Path(folder) / "tokenizer.json"
         size = write_texts(wanted.data, texts, wanted.megabytes)
@@ -44,17 +43,6 @@ def main() -> None:
         other_cores=neighbours.cores,
         disturbed=neighbours.disturbed,
     )
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="a folder with python-docs and linux-docs")
-    parser.add_argument("--megabytes", type=float, default=32)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--trial", action="store_true", help="write no result file")
-    return parser.parse_args()
 
 
 def write_tokenizer(texts: Path, path: Path) -> None:

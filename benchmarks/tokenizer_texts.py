@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
 import re
@@ -10,6 +11,16 @@ from pathlib import Path
 SOURCES = ("python-docs/python-docs.jsonl.gz", "linux-docs/linux-docs.jsonl.gz")
 PIECE_BYTES = 500
 BLANK_LINE = re.compile(r"\n\s*\n")
+
+
+def arguments(about: str | None, *, rounds: int) -> argparse.Namespace:
+    """What a benchmark over these texts is told: where they are, how many megabytes, how many rounds."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a folder with python-docs and linux-docs")
+    parser.add_argument("--megabytes", type=float, default=32)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--trial", action="store_true", help="write no result file")
+    return parser.parse_args()
 
 
 def write_texts(data: Path, path: Path, megabytes: float) -> dict[str, int]:

@@ -7,7 +7,6 @@ code stays on disk.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -18,7 +17,7 @@ from typing import Any
 
 from benchmarks.contestants import SETTINGS, peer_python
 from benchmarks.measure import ROOT, Json, Neighbours, bootstrap_median, summary, write_result
-from benchmarks.tokenizer_texts import write_texts
+from benchmarks.tokenizer_texts import arguments, write_texts
 from ontogeny.core.seeds import numpy_generator
 
 US, PEERS = "ontogeny", ("rustbpe", "tokenizers")
@@ -26,7 +25,7 @@ VOCAB_SIZE = 16_384
 
 
 def main() -> None:
-    wanted = arguments()
+    wanted = arguments(__doc__, rounds=3)
     pythons = {US: Path(sys.executable), **{peer: peer_python(peer) for peer in PEERS}}
     with tempfile.TemporaryDirectory() as folder:
         texts = Path(folder) / "texts.jsonl"
@@ -44,17 +43,6 @@ def main() -> None:
         other_cores=neighbours.cores,
         disturbed=neighbours.disturbed,
     )
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="a folder with python-docs and linux-docs")
-    parser.add_argument("--megabytes", type=float, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--trial", action="store_true", help="write no result file")
-    return parser.parse_args()
 
 
 def one_round(pythons: dict[str, Path], texts: Path, number: int) -> dict[str, Any]:

@@ -16,3 +16,12 @@ def randomise(model: nn.Module, seed: int, *, std: float = 0.05) -> None:
             parameter.copy_(noise * std)
         else:
             parameter.copy_(noise * 0.2 + float(name.endswith("norm.weight")))
+
+
+@torch.no_grad()
+def disturb(model: nn.Module) -> None:
+    """Noise on top of every weight, so that every part matters: gains away from one, biases from zero."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        parameter.add_(noise * (0.3 if parameter.ndim == 1 else 0.1))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from docs import generate_commands, generate_settings
 from ontogeny.recipe.data_steps import add_data_steps
@@ -102,6 +103,19 @@ def test_the_pages_of_settings_are_what_the_models_say() -> None:
 def test_every_step_has_its_settings_on_a_page() -> None:
     steps = [step for page in generate_settings.PAGES.values() for step in page.steps]
     assert sorted(steps) == sorted(STEPS)
+
+
+def models_of_settings() -> list[type[BaseModel]]:
+    steps = [STEPS[step].config for page in generate_settings.PAGES.values() for step in page.steps]
+    return [*steps, *generate_settings.places()]
+
+
+@pytest.mark.parametrize("model", models_of_settings(), ids=lambda model: model.__name__)
+def test_every_key_is_described(model: type[BaseModel]) -> None:
+    """By what stands below it, or by name in what the model says of itself."""
+    about, said = generate_settings.about_model(model), generate_settings.said_of_fields(model)
+    keys = model.model_fields.keys() - set(generate_settings.LEFT_OUT)
+    assert [key for key in keys if key not in said and not re.search(rf"`{key}\b", about)] == []
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/settings*/*.md")), ids=page_name)

@@ -118,6 +118,35 @@ def test_memory_stands_beside_that_of_the_peer_over_the_same_input(tmp_path: Pat
     assert row[1:] == ["600 MB", "datatrove 900 MB", "0.67 of it", "30 MB", "at most 0.5: **missed**"]
 
 
+def test_a_row_over_web_archives_says_of_what_they_are_and_that_the_extractors_differ(tmp_path: Path) -> None:
+    figures = {
+        "CPU seconds a MB, WARC to shards": {"ours": middle(0.4), "datatrove": middle(2.2)},
+        "times fewer, WARC to shards (goal 5)": {"median": 5.5},
+        "input bytes": {"warc": 30_000_000},
+    }
+    (tmp_path / "curate_end_to_end.json").write_text(record(figures, settings={"warc_copies": "80"}))
+    (row,) = rows_of(tmp_path)
+    assert row[0] == "WARC to shards, pages by resiliparse, CPU seconds a MB"
+    assert row[2].startswith("datatrove, pages by trafilatura, 2.2")
+    assert row[4:] == ["30 MB: a few archives, 80 copies of each", "at least 5 times: met"]
+
+
+def test_what_is_found_in_documents_stands_beside_what_others_find(tmp_path: Path) -> None:
+    pages = {"ontogeny fast": {"f_score": 0.93, "mb_per_second": 87.0}}
+    pages["resiliparse"] = {"f_score": 0.9, "mb_per_second": 127.0}
+    task = {"accuracy": 0.951, "calibration_error": 0.0145, "examples": 2490, "like": 20620, "unlike": 4163}
+    learnt = {"toxic tweets": task, "toxic tweets by word list": {"accuracy": 0.838}}
+    kinds = {"email": {"marked": 49, "precision": 1.0, "recall": 0.5}, "secret": {"marked": 0, "wrong": 0}}
+    (tmp_path / "extraction.json").write_text(record(pages, settings={"pages": 181}))
+    (tmp_path / "classifier_quality.json").write_text(record(learnt))
+    (tmp_path / "pii_quality.json").write_text(record({"by kind": kinds, "marked sentences": 1500}))
+    extraction, classifier, personal = rows_of(tmp_path)
+    assert extraction[1:5] == ["0.930, 87", "resiliparse 0.900, 127", "", "181 pages with marked articles"]
+    assert classifier[1:3] == ["95.1%, 0.015", "the list of toxic words 83.8%"]
+    assert classifier[4] == "2,490 held out of 24,783"
+    assert personal[1] == "email 1.0000 and 0.5000"
+
+
 def contestant(rate: float, peak_bytes: int) -> dict[str, Any]:
     return {
         "tokens_per_second": middle(rate),

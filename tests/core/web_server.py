@@ -31,19 +31,40 @@ class Site:
         return [asked for method, _, asked in self.requests if method == "GET"]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    site: Site
+class Answering(BaseHTTPRequestHandler):
+    """Answers HEAD and GET alike, but for the body, and writes no log."""
 
     def do_HEAD(self) -> None:
-        self._answer(with_body=False)
+        self.answer(with_body=False)
 
     def do_GET(self) -> None:
-        self._answer(with_body=True)
+        self.answer(with_body=True)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
 
-    def _answer(self, *, with_body: bool) -> None:
+    def answer(self, *, with_body: bool) -> None:
+        """Answer what `self.path` asks for."""
+        raise NotImplementedError
+
+
+@contextmanager
+def at_its_address(handler: type[Answering]) -> Iterator[str]:
+    """The address, without a slash at its end, where `handler` answers until the end."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+class _Handler(Answering):
+    site: Site
+
+    def answer(self, *, with_body: bool) -> None:
         site, name = self.site, self.path.partition("?")[0].lstrip("/")
         asked = self.headers.get("Range", "")
         site.requests.append((self.command, name, asked))
@@ -73,13 +94,6 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(site: Site) -> Iterator[Site]:
     """`site`, served until the end."""
-    handler = type("Handler", (_Handler,), {"site": site})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        site.address = f"http://127.0.0.1:{running.server_port}/"
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield site
-        finally:
-            running.shutdown()
-            thread.join()
+    with at_its_address(type("Handler", (_Handler,), {"site": site})) as address:
+        site.address = f"{address}/"
+        yield site

@@ -14,6 +14,7 @@ from ontogeny.data.step import CURATE, EXAMPLES
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Step
 from ontogeny.records.parts import Stored, read_parts
+from tests.notes import Notes
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,13 @@ class Made:
         return [row for row in read_parts(self.payload) if split is None or row["split"] == split]
 
 
-class Noted(QuietProgress):
-    """Silent, but remembers its notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-
 def run_step(
     step: Step,
     settings: Mapping[str, object],
     folder: Path,
     *,
     seed: int = 7,
-    noted: Noted | None = None,
+    noted: Notes | None = None,
     workers: int | None = None,
     executor: Executor = "local",
     exist_ok: bool = False,

@@ -19,7 +19,8 @@ from ontogeny.core.errors import DataError, RecipeError
 from ontogeny.core.files import read_json
 from ontogeny.data.step import CURATE
 from ontogeny.records import compressed
-from tests.data.conftest import Made, Noted, run_step
+from tests.data.conftest import Made, run_step
+from tests.notes import Notes
 
 NEAR = {"dedup": {"type": "near"}}
 
@@ -129,11 +130,11 @@ def test_empty_files_are_noted_and_nothing_but_empty_files_is_refused(tmp_path: 
         curated(tmp_path, source, max_bad_fraction=0.01)
     assert "narrow `path`" in str(caught.value.hint)
     write_lines(tmp_path / "c.jsonl", [{"text": prose(1)}])
-    noted = Noted()
+    noted = Notes()
     config = {"sources": [{"name": "s", **source}], "held_out_fraction": 0, "max_bad_fraction": 1}
     made = run_step(CURATE, config, tmp_path / "again", noted=noted)
     assert told(made) == (3, 1, {"empty_file": 2})
-    assert noted.notes[0].startswith(
+    assert noted.said[0].startswith(
         f"s: there is nothing in 2 files, the first {tmp_path / 'a.jsonl'}; narrow"
     )
 

@@ -13,8 +13,9 @@ from ontogeny.data.classifier import load_classifier
 from ontogeny.data.classifier_step import TRAIN_CLASSIFIER, TrainClassifierConfig, classifier_sources
 from ontogeny.data.texts import Texts
 from ontogeny.lineage.step import references
-from tests.data.conftest import Made, Noted, run_step
+from tests.data.conftest import Made, run_step
 from tests.data.test_classifier import COOKING, SAILING, written
+from tests.notes import Notes
 
 
 def write(path: Path, texts: list[str], **more: str) -> dict[str, object]:
@@ -24,14 +25,14 @@ def write(path: Path, texts: list[str], **more: str) -> dict[str, object]:
 
 
 def train(
-    folder: Path, like: list[str], unlike: list[str], noted: Noted | None = None, **more: object
+    folder: Path, like: list[str], unlike: list[str], noted: Notes | None = None, **more: object
 ) -> Made:
     sources = [write(folder / "like.jsonl", like, license="CC0-1.0")]
     return train_from(folder, sources, unlike, noted, **more)
 
 
 def train_from(
-    folder: Path, like: list[dict[str, object]], unlike: list[str], noted: Noted | None = None, **more: object
+    folder: Path, like: list[dict[str, object]], unlike: list[str], noted: Notes | None = None, **more: object
 ) -> Made:
     settings: dict[str, object] = {
         "like": {"sources": like},
@@ -82,21 +83,21 @@ def test_neither_order_nor_division_of_the_input_matters(tmp_path: Path) -> None
 
 
 def test_texts_in_both_sets_count_as_like(tmp_path: Path) -> None:
-    noted = Noted()
+    noted = Notes()
     like, unlike = written(COOKING, 400, 1), written(SAILING, 400, 2)
     made = train(tmp_path, like, [*unlike, *like[:50]], noted=noted)
     assert made.outputs.metrics["examples"] == 800
-    assert "50 texts are in both sets: they count as `like` only" in noted.notes
+    assert "50 texts are in both sets: they count as `like` only" in noted.said
     assert "50 texts in both sets count as like these." in (made.payload / "report.html").read_text()
 
 
 def test_bad_rows_are_told(tmp_path: Path) -> None:
-    noted = Noted()
+    noted = Notes()
     path = tmp_path / "x" / "like.jsonl"
     source = write(path, written(COOKING, 400, 1))
     path.write_text(path.read_text() + "{no json\n")
     train_from(tmp_path, [source], written(SAILING, 400, 2), noted, max_bad_fraction=0.1)
-    assert "like: 1 unreadable rows were left out" in noted.notes
+    assert "like: 1 unreadable rows were left out" in noted.said
 
 
 def test_too_few_examples_are_refused(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from ontogeny.core.errors import DataError, RecipeError
-from ontogeny.core.workers import Executor
 from ontogeny.data import groups, intake
 from ontogeny.data.sources import files
 from ontogeny.data.step import CURATE
-from tests.data.conftest import Made, Noted, run_step
+from tests.data.conftest import Made, run_step
+from tests.notes import Notes
 
 WORDS = (
     *("time", "year", "people", "way", "day", "man", "thing", "woman", "life", "child"),
@@ -43,15 +43,12 @@ def curate(
     texts: list[str],
     *,
     rules: list[dict[str, object]],
-    executor: Executor = "local",
     **settings: object,
 ) -> Made:
     folder.mkdir(exist_ok=True)
     source = {"type": "jsonl", "path": write(folder / "texts.jsonl", texts), "name": "texts"}
     whole: Mapping[str, object] = {"sources": [source], "rules": rules, "held_out_fraction": 0.0, **settings}
-    return run_step(
-        CURATE, whole, folder, exist_ok=True, workers=2 if executor == "ray" else None, executor=executor
-    )
+    return run_step(CURATE, whole, folder, exist_ok=True)
 
 
 def dropped(made: Made) -> list[dict[str, object]]:
@@ -115,11 +112,11 @@ def test_exact_copies_count_for_what_a_source_loses(tmp_path: Path, dedup: str) 
     settings: dict[str, object] = {"sources": sources, "dedup": dedup}
     with pytest.raises(DataError, match=r"3[01] of them are exact copies|of the 40 documents of source"):
         run_step(CURATE, settings, tmp_path / "stopped")
-    noted = Noted()
+    noted = Notes()
     settings["dedup"] = {"type": dedup, "on_alarm": "report"}
     made = run_step(CURATE, settings, tmp_path / "reported", noted=noted)
     assert made.outputs.metrics["dropped"] == {"exact_duplicate": 120}
-    assert sum("removing copies would take" in note for note in noted.notes) >= 3
+    assert sum("removing copies would take" in note for note in noted.said) >= 3
     settings["dedup"] = {"type": dedup, "max_source_loss": None}
     again = run_step(CURATE, settings, tmp_path / "allowed")
     assert again.outputs == made.outputs
@@ -193,18 +190,32 @@ def test_ray_makes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ray = pytest.importorskip("ray", reason="the extra ontogeny[ray] is not installed")
     monkeypatch.setattr(files, "UNIT_BYTES", 20_000)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    texts = [essay(number % 50) for number in range(60)]
-    rules: list[dict[str, object]] = [{"type": "gopher-quality", "min_words": 20}]
-    local = curate(tmp_path / "local", texts, rules=rules)
+    copy = essay(3).replace("people", "person") + "\nOne sentence more."
+    texts = [*(essay(number % 50) for number in range(60)), copy, "too short"]
+    settings: dict[str, object] = {
+        "sources": [{"type": "jsonl", "path": write(tmp_path / "texts.jsonl", texts)}],
+        "rules": [{"type": "mask-pii"}, {"type": "gopher-quality", "min_words": 20}],
+        "dedup": "near",
+    }
+    local = run_step(CURATE, settings, tmp_path / "local")
     try:
-        there = curate(tmp_path / "ray", texts, rules=rules, executor="ray")
+        there = run_step(CURATE, settings, tmp_path / "ray", workers=2, executor="ray")
     finally:
         ray.shutdown()
     assert local.outputs == there.outputs
-    names = ["digest", "text", "words", "doc_id"]
-    assert pq.read_table(local.payload / "part-00000.parquet", columns=names).equals(
-        pq.read_table(there.payload / "part-00000.parquet", columns=names)
-    )
+    assert local.outputs.metrics["dropped"].keys() == {
+        "exact_duplicate",
+        "near_duplicate",
+        "gopher_too_short",
+    }
+    assert files_in(local.payload) == files_in(there.payload)
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """What every file holds, by its path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_many_portions_are_written_as_few_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

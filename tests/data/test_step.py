@@ -19,7 +19,8 @@ from ontogeny.data import intake
 from ontogeny.data.document import dropped_schema_of, schema_of
 from ontogeny.data.sources import SOURCES, files
 from ontogeny.data.step import CURATE, EXAMPLES
-from tests.data.conftest import Noted, run_step
+from tests.data.conftest import run_step
+from tests.notes import Notes
 
 if TYPE_CHECKING:
     from tests.data.conftest import Made
@@ -173,14 +174,14 @@ def test_bad_rows_are_noted_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     write_jsonl(path, [{"text": f"text {n}"} for n in range(9)])
     path.write_bytes(path.read_bytes() + b'{"text": "trunc')
-    noted = Noted()
+    noted = Notes()
     settings: dict[str, object] = {"sources": [{"type": "jsonl", "path": str(path)}], "max_bad_fraction": 0.2}
     made = run_step(CURATE, settings, tmp_path / "run", noted=noted)
     assert made.outputs.metrics["dropped"] == {"not_json": 1}
     (row,) = pq.read_table(made.payload / "dropped.parquet").to_pylist()
     assert row["text"] == '{"text": "trunc'
     said = "a: 1 unreadable rows (not_json 1), kept in dropped.parquet; the first: "
-    assert noted.notes[0].startswith(said)
+    assert noted.said[0].startswith(said)
     with pytest.raises(DataError, match="1 of 10 rows cannot be read"):
         run_step(CURATE, {"sources": settings["sources"]}, tmp_path / "again")
 
@@ -190,18 +191,18 @@ def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
     lines = [json.dumps({"text": f"{n} {random.Random(n).random()}"}) for n in range(5000)]
     data = gzip.compress("\n".join(lines).encode())
     path.write_bytes(data[: len(data) // 2])
-    noted = Noted()
+    noted = Notes()
     run_step(CURATE, {"sources": [{"type": "jsonl", "path": str(path)}]}, tmp_path / "run", noted=noted)
-    assert "damaged_compression 1" in noted.notes[0]
-    assert noted.notes[1].startswith(f"{path} is damaged behind row ")
-    assert noted.notes[1].endswith("is lost")
+    assert "damaged_compression 1" in noted.said[0]
+    assert noted.said[1].startswith(f"{path} is damaged behind row ")
+    assert noted.said[1].endswith("is lost")
 
 
 def test_an_empty_held_out_split_is_noted(tmp_path: Path) -> None:
-    noted = Noted()
+    noted = Notes()
     path = write_jsonl(tmp_path / "a.jsonl", [{"text": "x", "group": "json"}])
     run_step(CURATE, {"sources": [{"type": "jsonl", "path": path}]}, tmp_path / "run", noted=noted)
-    assert noted.notes == ["no document fell into the held-out split: nothing can be measured on unseen text"]
+    assert noted.said == ["no document fell into the held-out split: nothing can be measured on unseen text"]
 
 
 def test_examples_from_a_file(tmp_path: Path) -> None:

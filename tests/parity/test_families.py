@@ -29,7 +29,7 @@ from transformers import (
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.formats import huggingface
 from ontogeny.model.transformer import Transformer
-from tests.random_weights import randomise
+from tests.random_weights import disturb, randomise
 
 MAX_DIFFERENCE = 1e-4
 VOCAB_SIZE, SEQ_LEN, WINDOW = 200, 96, 9
@@ -144,15 +144,6 @@ class Pair:
             positions = (mask.long().cumsum(1) - 1).clamp(min=0)[:, -idx.shape[1] :]
             more |= {"attention_mask": mask.long(), "position_ids": positions}
         return self.theirs(idx, **more)
-
-
-@torch.no_grad()
-def disturb(model: torch.nn.Module) -> None:
-    """Weights at which every part matters: larger than at birth, gains away from one, biases from zero."""
-    generator = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
-        parameter.add_(noise * (0.3 if parameter.ndim == 1 else 0.1))
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -21,7 +21,7 @@ from transformers import (
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.formats import huggingface
 from ontogeny.model.transformer import Transformer
-from tests.random_weights import randomise
+from tests.random_weights import disturb, randomise
 
 MAX_DIFFERENCE = 1e-4
 VOCAB_SIZE, SEQ_LEN = 500, 300
@@ -44,15 +44,6 @@ THEIRS: dict[str, tuple[type[Any], type[Any]]] = {
 @pytest.fixture
 def idx() -> torch.Tensor:
     return torch.randint(VOCAB_SIZE, (2, SEQ_LEN), generator=torch.Generator().manual_seed(0))
-
-
-@torch.no_grad()
-def disturb(model: torch.nn.Module) -> None:
-    """Weights at which every part matters: larger than at birth, gains away from one, biases from zero."""
-    generator = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
-        parameter.add_(noise * (0.3 if parameter.ndim == 1 else 0.1))
 
 
 def difference(ours: Transformer, theirs: PreTrainedModel, idx: torch.Tensor) -> float:

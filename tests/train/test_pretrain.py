@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ontogeny.core.progress import QuietProgress
 from ontogeny.model.config import ModelShape
 from ontogeny.model.init import initialise
 from ontogeny.model.transformer import Transformer
@@ -27,20 +26,13 @@ from ontogeny.train.pretrain import (
     texts_of,
 )
 from ontogeny.train.seen import documents_seen
+from tests.notes import Notes
 from tests.tokenizer.conftest import with_begin
 
 TEXTS = [f"the function {number} gives back a list of names" for number in range(12)] + [""]
 SEQ_LEN = 16
 MODEL = ModelShape(d_model=16, n_layers=1, n_heads=2, d_ff=24, seq_len=SEQ_LEN)
 CONFIG = TrainConfig.model_validate({"epochs": 1, "batch_rows": 1, "schedule": {"warmup_steps": 0}})
-
-
-class Notes(QuietProgress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.said.append(message)
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "begun"])

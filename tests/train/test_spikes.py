@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from ontogeny.core.progress import QuietProgress
 from ontogeny.model.transformer import Transformer
 from ontogeny.train import spikes
 from ontogeny.train.batches import Batch, Batches
@@ -18,14 +17,7 @@ from ontogeny.train.objective import next_token
 from ontogeny.train.optim import Optimizer
 from ontogeny.train.packing import DocumentSpans, pack_text
 from ontogeny.train.spikes import LEAST, MOST_NOTES, NoteSpikes, gradient_norms, is_spike
-
-
-class Notes(QuietProgress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.said.append(message)
+from tests.notes import Notes
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from ontogeny.train.config_by_size import OVERRIDES
 from ontogeny.train.packing import PackingPlan
 from ontogeny.train.seen import documents_seen, steps_that_read
 from ontogeny.train.step import PRETRAIN, PretrainConfig, prepare
+from tests.notes import Notes
+from tests.tokenizer.conftest import with_begin
 
 MODEL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "seq_len": 24}
 TRAIN = {
@@ -163,12 +165,6 @@ def test_a_size_in_the_fingerprint() -> None:
 
 
 def test_a_size_is_trained_and_told(tmp_path: Path) -> None:
-    notes: list[str] = []
-
-    class Notes(QuietProgress):
-        def note(self, message: str) -> None:
-            notes.append(message)
-
     tokens = make_tokens(tmp_path / "tokens")
     settings = {
         "tokens": "tokens",
@@ -177,7 +173,8 @@ def test_a_size_is_trained_and_told(tmp_path: Path) -> None:
     }
     for name in ("payload", "scratch"):
         (tmp_path / name).mkdir()
-    context = Context(tmp_path / "payload", tmp_path / "scratch", 5, "cpu", Notes())
+    notes = Notes()
+    context = Context(tmp_path / "payload", tmp_path / "scratch", 5, "cpu", notes)
     outputs = PRETRAIN.run(PretrainConfig.model_validate(settings), {"tokens": tokens}, context)
     told = {value["name"]: value for value in outputs.metrics["size"]}
     assert (told["tokens"]["value"], told["tokens"]["given"]) == (6000, True)
@@ -185,9 +182,9 @@ def test_a_size_is_trained_and_told(tmp_path: Path) -> None:
     assert outputs.metrics["steps"] == 23
     assert outputs.metrics["averaged_steps"] == 5
     assert outputs.metrics["skipped_steps"] == 0
-    assert any(note.startswith("d_model: 64 (64 a layer") for note in notes)
-    assert "tokens: 6,000 (given)" in notes
-    assert any(note.startswith("this reads the training documents ") for note in notes)
+    assert any(note.startswith("d_model: 64 (64 a layer") for note in notes.said)
+    assert "tokens: 6,000 (given)" in notes.said
+    assert any(note.startswith("this reads the training documents ") for note in notes.said)
 
 
 def test_a_size_that_does_not_fit_a_mixture_or_itself(tmp_path: Path) -> None:
@@ -295,6 +292,18 @@ def test_going_on_with_other_tokens_is_refused(tmp_path: Path) -> None:
     others = make_tokens(tmp_path / "others", words="something else entirely")
     with pytest.raises(UsageError, match="has another tokenizer than the tokens") as caught:
         run(tmp_path / "two", others, init=artifact(tmp_path / "one"))
+    assert caught.value.hint == "make the tokens with `tokenizer:` set to that model"
+
+
+def test_going_on_with_tokens_that_begin_otherwise_is_refused(tmp_path: Path) -> None:
+    tokens = make_tokens(tmp_path / "tokens")
+    run(tmp_path / "one", tokens)
+    model = artifact(tmp_path / "one")
+    begun = with_begin(Tokenizer.load(model.path), tmp_path / "begun")
+    begun.save(model.path)
+    begins = r"tiny/base@1 begins a document with <\|im_start\|>, otherwise than the tokens tiny/tokens@1"
+    with pytest.raises(UsageError, match=begins) as caught:
+        run(tmp_path / "two", tokens, init=model)
     assert caught.value.hint == "make the tokens with `tokenizer:` set to that model"
 
 
@@ -476,13 +485,6 @@ def test_too_little_for_what_a_size_comes_to_is_told_in_its_words(
 
 
 def test_a_phase_with_fewer_rows_than_are_computed_at_once_is_a_note(tmp_path: Path) -> None:
-    class Notes(QuietProgress):
-        def __init__(self) -> None:
-            self.said: list[str] = []
-
-        def note(self, message: str) -> None:
-            self.said.append(message)
-
     notes = Notes()
     train = {**TRAIN, "micro_batch_rows": 4, "phases": [{"until": 4, "batch_rows": 2}, {"batch_rows": 8}]}
     config = PretrainConfig.model_validate({"tokens": "tokens", "model": MODEL, "train": train})
@@ -549,6 +551,16 @@ def test_a_mixture_of_two_tokenizers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has another tokenizer than") as caught:
         run(tmp_path, tokens, parts=[{"from": "web"}, {"from": "other"}])
     assert caught.value.hint == "a mixture has one tokenizer: give the `tokenize` steps the same"
+
+
+def test_a_mixture_of_documents_that_begin_otherwise_is_refused(tmp_path: Path) -> None:
+    tokens = mixed_tokens(tmp_path)
+    with_begin(Tokenizer.load(tokens["web"].path / "tokenizer"), tmp_path / "begun").save(
+        tokens["web"].path / "tokenizer"
+    )
+    begins = "tiny/good@1 begins a document with no token of its own, otherwise than tiny/tokens@1"
+    with pytest.raises(UsageError, match=begins):
+        run(tmp_path, tokens, parts=[{"from": "web"}, {"from": "good"}])
 
 
 def test_the_fingerprint_knows_the_mixture_and_not_its_names() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from ontogeny.core.progress import QuietProgress
 from ontogeny.model.transformer import Transformer
 from ontogeny.train import trackers
 from ontogeny.train.config_optimizer import AdamWConfig
@@ -18,14 +17,7 @@ from ontogeny.train.metrics_log import MetricsLog
 from ontogeny.train.optim import Optimizer
 from ontogeny.train.rates import Rates
 from ontogeny.train.trackers import Line, Tell
-
-
-class Notes(QuietProgress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.said.append(message)
+from tests.notes import Notes
 
 
 class Service:

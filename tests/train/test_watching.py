@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ontogeny.core.errors import ArtifactError, UsageError
 from ontogeny.core.files import payload_files
-from ontogeny.core.progress import QuietProgress
 from ontogeny.model.formats import huggingface
 from ontogeny.model.transformer import Transformer
 from ontogeny.train import snapshots, training
@@ -23,6 +22,7 @@ from ontogeny.train.objective import next_token
 from ontogeny.train.packing import DocumentSpans, pack_text
 from ontogeny.train.snapshot_folders import snapshots_in
 from ontogeny.train.training import HeldOut, Trained, train
+from tests.notes import Notes
 from tests.train.conftest import Unlike
 
 STEPS = 24
@@ -46,14 +46,6 @@ class StopAt:
         if self.left < 0:
             raise Stopped
         return next_token(model, batch)
-
-
-class Notes(QuietProgress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.said.append(message)
 
 
 @pytest.fixture(autouse=True)

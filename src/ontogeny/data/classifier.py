@@ -173,11 +173,7 @@ def load_classifier(folder: Path) -> Classifier:
         if not np.isfinite(weights).all() or not np.isfinite(numbers).all():
             raise ValueError("it holds numbers that are none")
     except OSError as error:
-        raise DataError(
-            f"no classifier is there: {error.strerror}",
-            where=str(folder),
-            hint="give a folder that training wrote",
-        ) from None
+        raise _not_there(folder, error) from None
     except (ValueError, KeyError, TypeError, SafetensorError, ValidationError) as error:
         raise DataError(
             f"not a classifier of ours, or damaged: {error}", where=str(folder), hint="train it again"
@@ -199,12 +195,16 @@ def classifier_version(folder: Path) -> int:
     try:
         digests = "".join(digest_file(path) for path in classifier_files(folder))
     except OSError as error:
-        raise DataError(
-            f"no classifier is there: {error.strerror}",
-            where=str(folder),
-            hint="give a folder that training wrote",
-        ) from None
+        raise _not_there(folder, error) from None
     return int.from_bytes(blake3(digests.encode()).digest(4), "big") >> 1
+
+
+def _not_there(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"no classifier is there: {error.strerror}",
+        where=str(folder),
+        hint="give a folder that training wrote",
+    )
 
 
 def _refuse_too_few(

@@ -54,10 +54,15 @@ class StepConfig(Settings):
 
 
 class Ref:
-    """Marks a field as the name of an artifact of one of `kinds`."""
+    """Marks a field as the name of an artifact of one of `kinds`.
 
-    def __init__(self, *kinds: str) -> None:
+    One that `only_decides` puts nothing of what it holds into the result, which has neither its licences nor its
+    knowledge cutoff.
+    """
+
+    def __init__(self, *kinds: str, only_decides: bool = False) -> None:
         self.kinds = kinds
+        self.only_decides = only_decides
 
 
 class Immaterial:
@@ -66,11 +71,12 @@ class Immaterial:
 
 @dataclass(frozen=True)
 class Reference:
-    """A use of an artifact in a configuration: where, by what name, and what it may be."""
+    """A use of an artifact in a configuration: where, by what name, and what it may be (see `Ref`)."""
 
     role: str
     name: str
     kinds: tuple[str, ...]
+    only_decides: bool = False
 
 
 def references(config: BaseModel, prefix: str = "") -> Iterator[Reference]:
@@ -93,7 +99,7 @@ def _references_of(value: object, role: str, marker: Ref | None) -> Iterator[Ref
         for position, item in enumerate(value):
             yield from _references_of(item, f"{role}.{position}", marker)
     elif isinstance(value, str) and marker is not None:
-        yield Reference(role, value, marker.kinds)
+        yield Reference(role, value, marker.kinds, marker.only_decides)
 
 
 def _ref_within(annotation: Any) -> Ref | None:

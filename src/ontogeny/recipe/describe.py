@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,6 +38,7 @@ def describe(
     device: str,
 ) -> Manifest:
     """The manifest of `recipe/node@version`; memory and threads are those of this process."""
+    held = [inputs[use.reference.role] for use in node.uses if not use.reference.only_decides]
     return Manifest(
         kind=node.step.kind_of(node.config),
         recipe=recipe.name,
@@ -61,8 +62,8 @@ def describe(
         hardware=hardware.describe(),
         packages=hardware.package_versions(),
         revision=_revision(recipe),
-        licenses=_licenses(made.outputs, inputs),
-        knowledge_cutoff=_knowledge_cutoff(made.outputs, inputs),
+        licenses=_licenses(made.outputs, held),
+        knowledge_cutoff=_knowledge_cutoff(made.outputs, held),
         spent=_spent(made.outputs, made.seconds),
         ledger_head=ledger_head,
     )
@@ -82,13 +83,13 @@ def _spent(outputs: Outputs, seconds: float) -> dict[str, dict[str, float | str]
     return {name: {"value": value, "source": "measured"} for name, value in measured.items()}
 
 
-def _licenses(outputs: Outputs, inputs: Mapping[str, Artifact]) -> tuple[str, ...]:
-    below = {license for artifact in inputs.values() for license in artifact.manifest.licenses}
+def _licenses(outputs: Outputs, held: Sequence[Artifact]) -> tuple[str, ...]:
+    below = {license for artifact in held for license in artifact.manifest.licenses}
     return tuple(sorted(below | set(outputs.licenses)))
 
 
-def _knowledge_cutoff(outputs: Outputs, inputs: Mapping[str, Artifact]) -> str | None:
-    known = [artifact.manifest.knowledge_cutoff for artifact in inputs.values()]
+def _knowledge_cutoff(outputs: Outputs, held: Sequence[Artifact]) -> str | None:
+    known = [artifact.manifest.knowledge_cutoff for artifact in held]
     dates = [date for date in (*known, outputs.knowledge_cutoff) if date is not None]
     return max(dates, default=None)
 

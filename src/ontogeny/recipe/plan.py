@@ -10,13 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ontogeny.core.errors import OntogenyError, RecipeError, UsageError, nearest
+from ontogeny.core.errors import RecipeError, UsageError, nearest
 from ontogeny.core.seeds import derive_seed
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.external import external_digests
 from ontogeny.lineage.fingerprint import fingerprint
 from ontogeny.lineage.step import Reference, Step, StepConfig, references
 from ontogeny.lineage.workspace import Workspace
+from ontogeny.recipe.located import at_its_line
 from ontogeny.recipe.schema import Recipe
 
 Status = Literal["reused", "to-run", "unknown"]
@@ -83,19 +84,12 @@ def check_files(nodes: Sequence[Node], recipe: Recipe) -> None:
         OntogenyError: a file is not there, or as the step said it; with the line of the step, or of the setting.
     """
     for node in nodes:
-        try:
+        with at_its_line(recipe, node.name):
             for path in node.step.external_files(node.config):
                 if not path.is_file():
                     raise RecipeError(
                         "no such input file", where=str(path), hint="check the path in the recipe"
                     )
-        except OntogenyError as error:
-            line = recipe.where("steps", node.name, *error.place)
-            if line is None:
-                raise
-            setting = ".".join(map(str, (node.name, *error.place)))
-            said = f"{error.where}: {error.message}" if error.where else error.message
-            raise type(error)(f"{setting}: {said}", where=line, hint=error.hint) from error
 
 
 def make_plan(

@@ -6,11 +6,12 @@ Looked at before anything runs, as far as it is known by then; the step looks ag
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from ontogeny.core import hardware
-from ontogeny.core.errors import OntogenyError, RecipeError, UsageError
+from ontogeny.core.errors import OntogenyError, UsageError
 from ontogeny.estimate.devices import cpu
 from ontogeny.estimate.memory import training_memory
 from ontogeny.estimate.phases import largest
@@ -18,10 +19,11 @@ from ontogeny.finetune.step import FinetuneConfig
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.cluster import Cluster
 from ontogeny.recipe.launch import check_processes_there
+from ontogeny.recipe.located import at_its_line
 from ontogeny.recipe.plan import Planned
 from ontogeny.recipe.schema import Recipe
 from ontogeny.recipe.sizes import Untold, sizes_of
-from ontogeny.recipe.source import follow
+from ontogeny.recipe.source import Place, follow
 from ontogeny.report import numbers
 from ontogeny.train.config import check_dtype
 from ontogeny.train.config_model import check_model
@@ -48,7 +50,7 @@ def check_trainings(planned: Iterable[Planned], recipe: Recipe, workspace: Works
         config = one.node.config
         if one.status == "reused" or not isinstance(config, TRAININGS):
             continue
-        with _at_its_line(recipe, one.node.name):
+        with at_its_line(recipe, one.node.name), _in_its_place(recipe, one.node.name):
             check_trackers(config.train.trackers)
             check_dtype(config.train.dtype, device)
             _check_held_out(config, recipe, workspace)
@@ -64,7 +66,7 @@ def check_here(
         RecipeError: says which, with its line.
     """
     for one in planned:
-        with _at_its_line(recipe, one.node.name):
+        with at_its_line(recipe, one.node.name), _in_its_place(recipe, one.node.name):
             check_processes_there(one.node.config.processes, device, cluster)
             if device == "cpu" and cluster is None:
                 _check_memory(one, recipe, workspace)
@@ -90,27 +92,25 @@ def _check_memory(one: Planned, recipe: Recipe, workspace: Workspace) -> None:
 
 
 @contextmanager
-def _at_its_line(recipe: Recipe, name: str) -> Iterator[None]:
-    """A step says which of its settings are wrong; the recipe knows the line of those that are written in it."""
+def _in_its_place(recipe: Recipe, name: str) -> Iterator[None]:
+    """What checks of a training say names the setting in words; from here on as a place."""
     try:
         yield
     except UsageError as error:
-        place = _place_of(error, recipe, name)
-        line = recipe.where("steps", name, *place)
-        raise RecipeError(
-            f"{'.'.join([name, *place])}: {error.message}", where=line, hint=error.hint
-        ) from error
+        if recipe.source:
+            error.place = _place_of(error, recipe.source.data["steps"][name])
+            error.where = None
+        raise
 
 
-def _place_of(error: UsageError, recipe: Recipe, name: str) -> list[str]:
-    """The first setting that the message names and that the recipe has; else the part that the error is about."""
-    body = recipe.source.data["steps"][name] if recipe.source else {}
+def _place_of(error: UsageError, body: Mapping[str, Any]) -> Place:
+    """The first setting that the message names and that `body` has; else the part that the error is about."""
     for named in re.findall(r"`(?:train\.|size\.)?([a-z_.]+)`", error.message):
         for part in ("train", "size"):
-            place = [part, *named.split(".")]
-            if follow(body, place) == tuple(place):
+            place = (part, *named.split("."))
+            if follow(body, place) == place:
                 return place
-    return error.where.split(".") if error.where else []
+    return tuple(error.where.split(".")) if error.where else ()
 
 
 def _check_held_out(config: PretrainConfig | FinetuneConfig, recipe: Recipe, workspace: Workspace) -> None:

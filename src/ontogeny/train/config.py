@@ -31,7 +31,7 @@ class TrainBesideSize(Settings):
     """What may be said of training where `size` says the rest."""
 
     schedule: ScheduleConfig | None = None
-    """None: as `size` derives it."""
+    """How the rates of the optimizer go over the steps. None: as `size` derives it."""
     micro_batch_rows: Annotated[int, Field(ge=1)] | None = None
     """Rows computed at once: bounds memory, changes nothing but rounding. None: all, or as `size` derives it."""
     document_mask: bool = False
@@ -115,7 +115,9 @@ class TrainConfig(TrainBesideSize):
     phases: tuple[Phase, ...] = ()
     """What changes from which step on: batches that grow, longer rows, another RoPE."""
     optimizer: OptimizerConfig = AdamWConfig()
+    """How a gradient moves the weights."""
     schedule: ScheduleConfig = ScheduleConfig()
+    """How the rates of the optimizer go over the steps."""
 
     @model_validator(mode="after")
     def _check(self) -> TrainConfig:

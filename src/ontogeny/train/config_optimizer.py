@@ -24,7 +24,9 @@ class AdamWConfig(Settings):
     lr: Positive = 1e-3
     """Peak learning rate."""
     betas: tuple[Momentum, Momentum] = (0.9, 0.95)
+    """How slowly the means of gradients and of their squares forget: what is left of each after a step."""
     eps: Positive = 1e-8
+    """What is added to the root of the mean square before it divides."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     """Decoupled: each step multiplies a matrix by 1 - lr * weight_decay."""
     decay_embeddings: bool = False
@@ -38,23 +40,30 @@ class AdamWConfig(Settings):
 
 
 class MuonConfig(Settings):
-    """Muon for the matrices inside the blocks, AdamW for embeddings, head and gains; see `train.optim.muon`."""
+    """Muon for the matrices inside the blocks, AdamW for embeddings, head and gains.
+
+    K. Jordan et al. 2024, with the size of updates of arXiv 2502.16982.
+    """
 
     type: Literal["muon"]
     lr: Positive = 1e-2
     """Peak learning rate of the matrices, whose updates have a root mean square of about 0.2 * lr, as AdamW's have."""
     momentum: Momentum = 0.95
+    """How slowly the mean of the matrices' gradients forgets: what is left of it after a step."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     """Decoupled, for the matrices only."""
     cautious: bool = False
     """Whether only those weights decay that an update moves towards zero anyway (arXiv 2510.12402)."""
     newton_schulz_steps: Annotated[int, Field(ge=1, le=10)] = 5
+    """Steps of the iteration that makes an update nearly orthogonal. Fewer are faster and less exact."""
     adam_lr: Positive = 8e-3
     """Peak learning rate of embeddings, head and gains."""
     embedding_lr: Positive | None = None
     """That of the input embedding alone, which is not also the head. None: `adam_lr`."""
     adam_betas: tuple[Momentum, Momentum] = (0.9, 0.95)
+    """`betas` of AdamW for the rest."""
     adam_eps: Positive = 1e-10
+    """`eps` of AdamW for the rest."""
 
     @model_validator(mode="after")
     def _check(self) -> MuonConfig:
@@ -87,7 +96,7 @@ class ScheduleConfig(Settings):
 
 
 class SkipOutliers(Settings):
-    """Steps that are read but not learnt from; see `train.outliers`."""
+    """Steps that are read but not learnt from: none before half of `window` is known."""
 
     sigma: Positive = 6.0
     """Standard deviations above the mean from which on a loss or a gradient's norm is an outlier."""
@@ -101,7 +110,7 @@ class SkipOutliers(Settings):
 
 
 class Average(Settings):
-    """The mean of the weights after some of the last steps becomes the model; see `train.average`."""
+    """The mean of the weights after some of the last steps becomes the model (arXiv 1803.05407)."""
 
     fraction: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Share of all steps, at the end, whose weights are averaged."""

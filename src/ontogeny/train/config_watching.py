@@ -67,6 +67,7 @@ class WandbConfig(Settings):
 
     type: Literal["wandb"] = "wandb"
     project: str = "ontogeny"
+    """The project that the run is listed under, made if need be."""
     entity: str | None = None
     """Whose project it is. None: the default of the account."""
     mode: Literal["online", "offline"] = "online"

@@ -251,9 +251,9 @@ def _what_is_read(config: PretrainConfig, inputs: Mapping[str, Artifact]) -> dic
     read = {part.tokens: inputs[f"tokens.{place}.tokens"] for place, part in enumerate(config.tokens)}
     first, *others = read.values()
     for other in others:
-        if not _same_tokenizer(first.path / "tokenizer", other.path / "tokenizer"):
+        if differs := _difference(other.path / "tokenizer", first.path / "tokenizer"):
             raise UsageError(
-                f"{other.name} has another tokenizer than {first.name}",
+                f"{other.name} {differs} {first.name}",
                 hint="a mixture has one tokenizer: give the `tokenize` steps the same",
             )
     return read
@@ -325,21 +325,28 @@ def _model_to_go_on_with(init: Artifact, tokens: Artifact, context: Context) -> 
 
     from ontogeny.model.formats import stored
 
-    if not _same_tokenizer(init.path, tokens.path / "tokenizer"):
+    if differs := _difference(init.path, tokens.path / "tokenizer"):
         raise UsageError(
-            f"{init.name} has another tokenizer than the tokens {tokens.name}",
+            f"{init.name} {differs} the tokens {tokens.name}",
             hint="make the tokens with `tokenizer:` set to that model",
         )
     return stored.load(init.path, context.device, dtype=torch.float32)
 
 
-def _same_tokenizer(one: Path, other: Path) -> bool:
-    """Whether the tokenizers in two folders give the same ids."""
+def _difference(one: Path, other: Path) -> str | None:
+    """What sets the tokenizer in `one` apart from that in `other`, said of the first; None where ids are the same."""
     from ontogeny.core.files import read_json
-    from ontogeny.tokenizer.codec import TOKENIZER_FILE
+    from ontogeny.tokenizer.codec import TOKENIZER_FILE, Tokenizer
+    from ontogeny.tokenizer.shards import Ends
 
     first, second = read_json(one / TOKENIZER_FILE), read_json(other / TOKENIZER_FILE)
-    return all(first.get(part) == second.get(part) for part in TOKENIZER_PARTS)
+    if any(first.get(part) != second.get(part) for part in TOKENIZER_PARTS):
+        return "has another tokenizer than"
+    begun, others = Tokenizer.load(one), Tokenizer.load(other)
+    if Ends.of(begun).begin != Ends.of(others).begin:
+        token = begun.begin_of_text if begun.adds_begin else "no token of its own"
+        return f"begins a document with {token}, otherwise than"
+    return None
 
 
 PRETRAIN = Step(

@@ -26,8 +26,9 @@ from ontogeny.lineage.fingerprint import material
 from ontogeny.lineage.manifest import Manifest
 from ontogeny.lineage.step import references
 from ontogeny.recipe.run import StepResult
-from tests.data.conftest import Made, Noted, run_step
+from tests.data.conftest import Made, run_step
 from tests.data.test_groups import portion_of
+from tests.notes import Notes
 
 LETTERS = "abcdefghijklmnop"
 Random = random.Random
@@ -78,7 +79,7 @@ class Corpora:
         *,
         against: Sequence[Artifact] = (),
         dedup: Mapping[str, object] | None = None,
-        noted: Noted | None = None,
+        noted: Notes | None = None,
         workers: int = 1,
         again: bool = False,
         **settings: object,
@@ -252,11 +253,11 @@ def test_a_new_document_under_the_id_of_an_old_one_gets_its_own(corpora: Corpora
     pages = [prose(200, generator) for _ in range(3)]
     old = corpora.old([{"id": "page", "text": pages[0]}])
     rows = [{"id": "page", "text": text} for text in pages[1:]]
-    noted = Noted()
+    noted = Notes()
     made = corpora.make("new", {"past": rows}, against=[old], noted=noted)
     ids = [str(row["doc_id"]) for each in (Made(old.path, made.outputs), made) for row in each.rows()]
     assert len(set(ids)) == 3
-    assert noted.notes[0].startswith("2 documents share an `id` with another one")
+    assert noted.said[0].startswith("2 documents share an `id` with another one")
 
 
 def test_losing_most_to_old_corpora_is_no_alarm_and_losing_it_to_itself_is(corpora: Corpora) -> None:
@@ -324,12 +325,12 @@ def test_what_another_normalisation_may_miss_is_said(corpora: Corpora) -> None:
     text = prose(200, generator)
     first = corpora.make("old", {"past": [f"{text} \ufb01ne"]}, normalise={"unicode": "NFKC"})
     old = corpora.artifact("old", first, normalise={"unicode": "NFKC"})
-    noted = Noted()
+    noted = Notes()
     made = corpora.make(
         "new", {"present": [f"{text} \ufb01ne", prose(90, generator)]}, against=[old], noted=noted
     )
     assert made.outputs.metrics["dropped"] == {"near_duplicate_of_old": 1}
-    assert noted.notes[0].startswith(
+    assert noted.said[0].startswith(
         'demo/old@1 was made with normalise {"unicode":"NFKC"}, and this step has'
     )
     composed = corpora.make("raw", {"past": ["cafe\u0301 " + text]}, normalise={"unicode": None})

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ontogeny.data.signals.minhash import EMPTY, MINHASH, band_keys, minhash_group, minhash_of
+from ontogeny.data.signals.minhash import EMPTY, band_keys, minhash_of
 from ontogeny.data.signals.shingles import BLOCK_WORDS, folding_table, scan_words, shingles_of
 from ontogeny.data.texts import Texts
 
@@ -144,13 +144,6 @@ def test_the_estimate_of_jaccard_has_the_spread_of_a_binomial() -> None:
     errors = ((signatures[::2] == signatures[1::2]).mean(axis=1) - truth) / np.sqrt(truth * (1 - truth) / 112)
     assert abs(errors.mean()) < 0.15  # three standard errors of a mean of 400
     assert 0.85 < errors.std() < 1.15
-
-
-def test_groups_are_told_apart_by_their_parameters() -> None:
-    assert (MINHASH.name, MINHASH.columns) == ("minhash", ("minhash",))
-    other = minhash_group(n_gram=3, bands=5, rows=4)
-    assert other.name == "minhash-3-5x4"
-    assert other.compute(Texts.of(["a b c d"]))["minhash"].shape == (1, 20)
 
 
 def test_band_keys_are_of_their_band_and_zero_without_words() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.core.web_server import Answering, at_its_address
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -25,19 +25,10 @@ class Repository:
     address: str = ""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Answering):
     repository: Repository
 
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
-
-    def _answer(self, *, with_body: bool) -> None:
+    def answer(self, *, with_body: bool) -> None:
         repository, path = self.repository, self.path.partition("?")[0].lstrip("/")
         api, content = f"api/models/{repository.name}", f"{repository.name}/resolve/{repository.commit}/"
         if path in (f"{api}/revision/main", f"{api}/revision/{repository.commit}", api):
@@ -82,13 +73,6 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(repository: Repository) -> Iterator[Repository]:
     """`repository`, served until the end."""
-    handler = type("Handler", (_Handler,), {"repository": repository})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        repository.address = f"http://127.0.0.1:{running.server_port}"
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield repository
-        finally:
-            running.shutdown()
-            thread.join()
+    with at_its_address(type("Handler", (_Handler,), {"repository": repository})) as address:
+        repository.address = address
+        yield repository

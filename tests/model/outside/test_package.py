@@ -18,18 +18,9 @@ from ontogeny.model.outside.fetched import fetch as fetch_any
 from ontogeny.model.outside.package import installed_files
 from ontogeny.model.outside.pinned import PINNED, Pin
 from tests.model.outside.packages import write_wheel
+from tests.notes import Notes
 
 CODE = {"tiny_model_gguf/__init__.py": b"raise SystemExit('nothing of a package may run')"}
-
-
-class Notes(QuietProgress):
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.said.append(message)
 
 
 @pytest.fixture

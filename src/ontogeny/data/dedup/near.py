@@ -32,7 +32,7 @@ class Removal(SourceGuard):
     for it. Such copies are no alarm: they are what was asked for.
     """
 
-    against: tuple[Annotated[str, Ref("corpus")], ...] = ()
+    against: tuple[Annotated[str, Ref("corpus", only_decides=True)], ...] = ()
     """Corpora made before, by the name of a step or as `recipe/step@2`: copies of their documents go too."""
 
     @field_validator("against", mode="before")
@@ -81,8 +81,8 @@ class NearDedup(Removal):
 
     Numbers with other digits are other words: tables and sums in one wording are not copies.
 
-    A source that loses too much (`SourceGuard`), or a cluster of more than `max_cluster_documents`, is an alarm: at
-    Marin, unverified removal took a median 76% of each source and put 51,160 unrelated books into one cluster
+    A source that loses too much, or a cluster of more than `max_cluster_documents`, is an alarm: at Marin, unverified
+    removal took a median 76% of each source and put 51,160 unrelated books into one cluster
     (marin-community/marin#6854). `on_alarm: report` goes on.
     """
 

@@ -36,7 +36,8 @@ LINE_COLUMNS = ("c4_line_codes", "c4_line_bytes", "c4_line_words")
 
 
 class C4Lines(BaseModel):
-    """Which lines stay. A bound of None and a switch that is off let every line pass.
+    """Which lines stay (Raffel et al., arXiv:1910.10683, section 2.2). A bound of None and a switch that is off
+    let every line pass.
 
     `terminal_punctuation`: only lines that end in . ? ! " or ', and not in an ellipsis (FineWeb, arXiv:2406.17557,
     section 3.4, turned this off). `citations`: marks such as [1], [edit] and [citation needed] are taken out of the

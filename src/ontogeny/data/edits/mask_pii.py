@@ -30,6 +30,7 @@ class MaskPii(BaseModel):
 
     type: Literal["mask-pii"]
     kinds: tuple[Kind, ...] = Field(PERSONAL, min_length=1)
+    """What is masked: each kind by its own name in capitals, `<EMAIL>` say, and `private-ip` as `<IP>`."""
 
 
 def mask_pii(texts: Texts, settings: MaskPii) -> Edited:

@@ -23,7 +23,9 @@ BAD_WORDS = "c4_bad_words"
 
 
 class C4(BaseModel):
-    """What drops a document. `lorem_ipsum`, `curly_bracket`: a line that the edit had not taken out before holds it.
+    """What drops a document (Raffel et al., arXiv:1910.10683, section 2.2).
+
+    `lorem_ipsum`, `curly_bracket`: a line that the edit had not taken out before holds it.
     `min_sentences`: of the lines that stay (published: 5); None for any number.
 
     `bad_words`: a file with a word or phrase a line, `#` for comments; a document that holds one of them goes, whatever

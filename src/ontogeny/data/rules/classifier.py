@@ -28,8 +28,8 @@ RuleT = TypeVar("RuleT")
 class ClassifierRule(BaseModel):
     """A classifier, the name its column gets, and bounds on its probability, both ends allowed.
 
-    `classifier` names a step `train-classifier` of the recipe, or what one made (`recipe/step@2`); `path` is a folder
-    that `Classifier.save` wrote. `min_score: 0` drops nothing: the score is there for what follows, as an expression.
+    Give `classifier` or `path`, and at least one bound. `min_score: 0` drops nothing: the score is there for what
+    follows, as an expression.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,10 +37,15 @@ class ClassifierRule(BaseModel):
 
     type: Literal["classifier"]
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
-    classifier: Annotated[str, Ref(KIND)] | None = None
+    """What expressions and reports call its score; documents go as `NAME_low` and `NAME_high`."""
+    classifier: Annotated[str, Ref(KIND, only_decides=True)] | None = None
+    """A step `train-classifier` of the recipe, or what one made (`recipe/step@2`)."""
     path: Path | None = None
+    """A folder with `classifier.json` and `classifier.safetensors`, such as a step of another workspace made."""
     min_score: float | None = Field(None, ge=0, le=1)
+    """Least probability of being like the examples `like`. None: any."""
     max_score: float | None = Field(None, ge=0, le=1)
+    """Largest probability of that. None: any."""
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -77,7 +77,10 @@ class Expression(BaseModel):
 
     type: Literal["expression"]
     drop: str = Field(min_length=1, max_length=MAX_CHARS)
+    """Of columns, numbers and texts in quotes: `words < 20 and digit_share > 0.3`, `domain in ['a.example']`. A
+    comparison with a missing value is false."""
     reason: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    """A name of your own, in small letters, digits and `_`."""
 
     @field_validator("drop")
     @classmethod

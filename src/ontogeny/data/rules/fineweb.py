@@ -22,7 +22,8 @@ DUPLICATE_CHARS, LIST = "fineweb_duplicate_chars", "fineweb_list"
 
 
 class FineWeb(BaseModel):
-    """Bounds, both ends allowed; None for no bound. The defaults are those of section 3.6.
+    """Bounds, both ends allowed; None for no bound. The defaults are those of FineWeb
+    (Penedo et al., arXiv:2406.17557, section 3.6).
 
     `min_terminal_lines`: share of lines that end in a sentence's last sign. `max_short_lines`: share of lines of at
     most 30 characters. `max_duplicate_chars`: share of the characters that stand in lines that stood before.

@@ -27,7 +27,8 @@ NOT_ALPHABETIC, STOP_WORDS = "gopher_not_alphabetic", "gopher_stop_words"
 
 
 class GopherQuality(BaseModel):
-    """Bounds, both ends allowed; None for no bound. The defaults are those of appendix A1.1.
+    """Bounds, both ends allowed; None for no bound. The defaults are those of Gopher
+    (Rae et al., arXiv:2112.11446, appendix A1.1).
 
     `min_words`, `max_words`: words that are more than signs, and in `min_word_chars`, `max_word_chars` their mean
     length in characters. `max_symbols_per_word`: of # and, by itself, of the ellipsis, for each word.

@@ -24,7 +24,15 @@ Share: TypeAlias = float | None
 
 
 class GopherRepetition(BaseModel):
-    """The largest share that is allowed of each; None for any. The defaults are those of table A1."""
+    """The largest share that is allowed of each; None for any. The defaults are those of Gopher
+    (Rae et al., arXiv:2112.11446, table A1).
+
+    `duplicate_paragraphs`, `duplicate_lines`: of the paragraphs or lines, those that stood before in the document.
+    All others are shares of its characters. `duplicate_paragraph_chars`, `duplicate_line_chars`: those in such
+    paragraphs or lines. `top_2_gram`, `top_3_gram`, `top_4_gram`: those in the run of two, three or four words that
+    stands most often, if more than once. `duplicate_5_gram`, `duplicate_6_gram`, `duplicate_7_gram`,
+    `duplicate_8_gram`, `duplicate_9_gram`, `duplicate_10_gram`: those in runs of so many words that stood before.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     needs: ClassVar[tuple[str, ...]] = ("lines", "repetition")

@@ -32,8 +32,9 @@ class Language(BaseModel):
 
     type: Literal["language"]
     languages: tuple[str, ...] = Field(min_length=1)
+    """Codes of those to keep; a document in another goes as `language_other`."""
     min_score: float | None = Field(MIN_SCORE, ge=0, le=1)
-    """Probability that the detector gives its answer; None for any."""
+    """Least probability that the detector gives its answer; below it, `language_unsure`. None: any."""
 
     @field_validator("languages")
     @classmethod

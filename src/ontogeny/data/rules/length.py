@@ -27,9 +27,13 @@ class Length(BaseModel):
 
     type: Literal["length"]
     min_chars: int | None = Field(None, ge=1)
+    """Fewest characters; a document with fewer goes as `too_short`."""
     max_chars: int | None = Field(None, ge=1)
+    """Most characters; a document with more goes as `too_long`."""
     min_bytes: int | None = Field(None, ge=1)
+    """Fewest bytes; a document with fewer goes as `too_short`."""
     max_bytes: int | None = Field(None, ge=1)
+    """Most bytes; a document with more goes as `too_long`."""
 
     @model_validator(mode="after")
     def _bounds_make_sense(self) -> Length:

@@ -30,7 +30,10 @@ class Pii(BaseModel):
 
     type: Literal["pii"]
     kinds: tuple[Kind, ...] = Field(PERSONAL, min_length=1)
+    """What is looked for. `card` and `iban` are numbers whose check digits are right, `secret` keys and passwords in
+    known forms."""
     max_found: int | None = Field(0, ge=0)
+    """Most of each kind, not of all together. None: any number."""
 
 
 def judge_pii(rule: Pii, columns: Mapping[str, npt.NDArray[Any]]) -> Judgement:

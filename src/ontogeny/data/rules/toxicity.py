@@ -24,7 +24,7 @@ MAX_RATE = 0.01
 
 
 class Toxicity(BaseModel):
-    """The largest share of toxic words that is allowed, and the list that says which they are (ours where None).
+    """The largest share of toxic words that is allowed, and the list that says which they are.
 
     With `max_rate: null` nothing is dropped: the column `toxic_word_rate` is there for what follows.
     """
@@ -35,7 +35,9 @@ class Toxicity(BaseModel):
 
     type: Literal["toxicity"]
     max_rate: float | None = Field(MAX_RATE, ge=0, lt=1)
+    """Share of a document's words."""
     words: Path | None = None
+    """A file with a word a line, `#` for comments. None: a short English list of our own, slurs and insults."""
 
 
 def judge_toxicity(rule: Toxicity, columns: Mapping[str, npt.NDArray[Any]]) -> Judgement:

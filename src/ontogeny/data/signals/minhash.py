@@ -18,7 +18,6 @@ import numpy.typing as npt
 from numba import njit
 
 from ontogeny.core.seeds import numpy_generator
-from ontogeny.data.signals.group import Columns, SignalGroup
 from ontogeny.data.signals.shingles import BLOCK_WORDS, folding_table, mixed, next_shingles
 from ontogeny.data.texts import Texts
 
@@ -30,8 +29,6 @@ EMPTY = np.uint32(0xFFFFFFFF)
 
 SEED = 1
 UNROLLED = 8  # shingles a pass over the signature: its 112 minima are loaded and stored once for all of them
-
-VERSION = 1
 
 
 @functools.cache
@@ -103,20 +100,6 @@ def minhash_of(
     signatures = np.full((len(texts), bands * rows), EMPTY, dtype=np.uint32)
     _signatures(texts.data, texts.offsets, folding_table(), factors, summands, n_gram, signatures)
     return signatures
-
-
-def minhash_group(*, n_gram: int = N_GRAM, bands: int = BANDS, rows: int = ROWS) -> SignalGroup:
-    """The signal group of these parameters; others than the defaults stand in its name."""
-
-    def compute(texts: Texts) -> Columns:
-        return {"minhash": minhash_of(texts, n_gram=n_gram, bands=bands, rows=rows)}
-
-    usual = (n_gram, bands, rows) == (N_GRAM, BANDS, ROWS)
-    name = "minhash" if usual else f"minhash-{n_gram}-{bands}x{rows}"
-    return SignalGroup(name=name, version=VERSION, columns=("minhash",), compute=compute)
-
-
-MINHASH = minhash_group()
 
 
 @njit(cache=True, nogil=True)

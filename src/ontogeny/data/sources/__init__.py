@@ -32,9 +32,9 @@ from ontogeny.data.sources.python_docs import (
     read_python_docs,
 )
 from ontogeny.data.sources.stackexchange import StackExchangeSource, read_stackexchange
-from ontogeny.data.sources.streams import whole_files
 from ontogeny.data.sources.text import TextSource, read_text
 from ontogeny.data.sources.warc import WarcSource, read_warc
+from ontogeny.data.sources.whole_files import whole_files
 from ontogeny.data.sources.wikipedia import WikipediaSource, read_wikipedia
 from ontogeny.records.compressed import DamagedStreamError
 from ontogeny.records.reading import WHOLE

@@ -23,7 +23,7 @@ from ontogeny.data.sources.files import (
     rejected,
     required_text,
 )
-from ontogeny.data.sources.streams import whole_files
+from ontogeny.data.sources.whole_files import whole_files
 from ontogeny.records.compressed import DamagedStreamError, open_bytes
 from ontogeny.records.formats import Format, detect_format
 from ontogeny.records.reading import parts_of, read_rows

@@ -23,7 +23,6 @@ from ontogeny.data.extract.decode import decode_page
 from ontogeny.data.extract.extracted import NotExtractedError
 from ontogeny.data.extract.fragment import fragment_text
 from ontogeny.data.sources.files import FileSource, Reading, Unit, rejected
-from ontogeny.data.sources.streams import skip_bytes
 from ontogeny.records.compressed import DamagedStreamError, open_bytes
 from ontogeny.records.row import BadRow, Fault, byte_locator, record_locator, sample_of
 
@@ -32,6 +31,7 @@ MAX_MESSAGE_BYTES = 32 << 20
 
 MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 SEPARATOR = re.compile(rb"From \S+ .*\b\d{4}\b")
+SKIP_BYTES = 1 << 20
 NO_TEXT, TOO_LARGE = "no_text", "message_too_large"
 
 
@@ -71,7 +71,7 @@ def _messages(stream: BinaryIO, max_bytes: int, resume_at: int) -> Iterator[tupl
     begins another message. With `resume_at`, the start of a message, that message is the first.
     """
     kept = bytearray()
-    start = position = skip_bytes(stream, resume_at)
+    start = position = _skip(stream, resume_at)
     mbox, after_blank, at_line_start = position > 0, position == 0, True
     while piece := stream.readline(1 << 16):
         separates = at_line_start and after_blank and SEPARATOR.match(piece) is not None
@@ -88,6 +88,16 @@ def _messages(stream: BinaryIO, max_bytes: int, resume_at: int) -> Iterator[tupl
         at_line_start = piece.endswith(b"\n")
     if kept.strip():
         yield start, position, bytes(kept)
+
+
+def _skip(stream: BinaryIO, count: int) -> int:
+    """Pass over the first `count` bytes of `stream`, as a jump where it can; returns where that leads."""
+    if stream.seekable():
+        return stream.seek(count)
+    passed = 0
+    while passed < count and (data := stream.read(min(SKIP_BYTES, count - passed))):
+        passed += len(data)
+    return passed
 
 
 def _document(source: MailSource, data: bytes, locator: str) -> Document | Rejected:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import BinaryIO
 
 from ontogeny.core.errors import RecipeError
 from ontogeny.core.remote import AnyPath
@@ -11,8 +10,6 @@ from ontogeny.data.sources.files import FileSource, Unit
 from ontogeny.records.compressed import COMPRESSIONS, refuse_archive
 from ontogeny.records.formats import OTHER_SUFFIXES, SUFFIXES
 from ontogeny.records.paths import expand
-
-SKIP_BYTES = 1 << 20
 
 OWN_SUFFIXES: dict[str, tuple[str, ...]] = {
     "html": (".html", ".htm", ".xml"),
@@ -68,13 +65,3 @@ def _check_kind(path: AnyPath, kind: str) -> None:
             where=str(path),
             hint="give it another `type`, narrow `path`, or rename the file if its suffix is wrong",
         )
-
-
-def skip_bytes(stream: BinaryIO, count: int) -> int:
-    """Pass over the first `count` bytes of `stream`, as a jump where it can; returns where that leads."""
-    if stream.seekable():
-        return stream.seek(count)
-    passed = 0
-    while passed < count and (data := stream.read(min(SKIP_BYTES, count - passed))):
-        passed += len(data)
-    return passed

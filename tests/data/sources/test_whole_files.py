@@ -13,8 +13,8 @@ from ontogeny.data.sources.docx import DocxSource
 from ontogeny.data.sources.html import HtmlSource
 from ontogeny.data.sources.mail import MailSource
 from ontogeny.data.sources.pdf import PdfSource
-from ontogeny.data.sources.streams import whole_files
 from ontogeny.data.sources.warc import WarcSource
+from ontogeny.data.sources.whole_files import whole_files
 
 
 def test_files_are_units_whatever_their_suffix(tmp_path: Path) -> None:
