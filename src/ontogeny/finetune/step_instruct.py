@@ -15,6 +15,7 @@ from ontogeny.train.out_of_memory import memory_is_a_setting
 
 if TYPE_CHECKING:
     from ontogeny.finetune.instruct import Tuning
+    from ontogeny.finetune.instruct_data import InstructData
     from ontogeny.finetune.step import FinetuneConfig
     from ontogeny.model.transformer import Transformer
     from ontogeny.tokenizer.codec import Tokenizer
@@ -27,7 +28,7 @@ def run_instruct(config: FinetuneConfig, inputs: Mapping[str, Artifact], context
     from ontogeny.core.files import digest_json
     from ontogeny.core.seeds import derive_seed
     from ontogeny.finetune.form import form_of
-    from ontogeny.finetune.instruct import plan_tuning, tune
+    from ontogeny.finetune.instruct import tune
     from ontogeny.finetune.instruct_data import read_instruct_data
     from ontogeny.finetune.step import model_to_tune
     from ontogeny.tokenizer.codec import Tokenizer
@@ -41,15 +42,7 @@ def run_instruct(config: FinetuneConfig, inputs: Mapping[str, Artifact], context
     seq_len, seed = config.train.seq_len or model.config.seq_len, derive_seed(context.seed, "order")
     tokenizer = Tokenizer.load(base.path)
     data = read_instruct_data(config, inputs, tokenizer, seq_len=seq_len, seed=seed, progress=progress)
-    tuning = plan_tuning(
-        data.train,
-        data.held_out,
-        config=config.train,
-        seq_len=seq_len,
-        seed=seed,
-        packing=config.packing,
-        neftune_alpha=config.neftune_alpha,
-    )
+    tuning = _plan(config, data, seq_len=seq_len, seed=seed)
     check_batch(config.train.batch_rows, examples=len(data.train))
     form = form_of(config.method, base, model, data.tokenizer)
     choose_trained(model, config.method, seed=derive_seed(context.seed, "adapters"))
@@ -86,6 +79,20 @@ def run_instruct(config: FinetuneConfig, inputs: Mapping[str, Artifact], context
         snapshots=snapshots_in(context.payload),
     )
     return Outputs(metrics=figures, spent=trained.spent)
+
+
+def _plan(config: FinetuneConfig, data: InstructData, *, seq_len: int, seed: int) -> Tuning:
+    from ontogeny.finetune.instruct import plan_tuning
+
+    return plan_tuning(
+        data.train,
+        data.held_out,
+        config=config.train,
+        seq_len=seq_len,
+        seed=seed,
+        packing=config.packing,
+        neftune_alpha=config.neftune_alpha,
+    )
 
 
 def _measurements(

@@ -58,7 +58,7 @@ class _Multiply(torch.autograd.Function):
         matrices = matrices_of(parts)
         states = x.reshape(-1, x.shape[-1])
         inverse = inverse_rms(states, eps)
-        ctx.save_for_backward(x, gain, inverse, *parts)
+        ctx.save_for_backward(x, gain, inverse, *parts)  # type: ignore[arg-type]
         products = [
             states.new_empty(len(states), len(matrix.weight)) for matrix in matrices
         ]  # before what goes: see `mlp`
