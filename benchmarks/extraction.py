@@ -34,12 +34,13 @@ Extract = Callable[[str], str]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/web-extraction"))
+    parser.add_argument("--data", type=Path, required=True, help="a folder with web-extraction/")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trial", action="store_true", help="write no result file")
     arguments = parser.parse_args()
-    marked = json.loads((arguments.data / "ground-truth.json").read_text())
-    pages = {name: page_of(arguments.data / "html" / f"{name}.html.gz") for name in marked}
+    folder = arguments.data / "web-extraction"
+    marked = json.loads((folder / "ground-truth.json").read_text())
+    pages = {name: page_of(folder / "html" / f"{name}.html.gz") for name in marked}
     truth = {name: entry["articleBody"] for name, entry in marked.items()}
     megabytes = sum(len(page.encode()) for page in pages.values()) / 1e6
     runs: list[Json] = []

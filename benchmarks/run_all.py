@@ -27,7 +27,8 @@ ALONE: dict[str, tuple[str, ...]] = {
 }
 """What runs without data, with the arguments whose results the tables show."""
 WITH_DATA = (
-    *("curate_end_to_end", "dedup_quality", "dedup_speed", "decontamination"),
+    *("curate_end_to_end", "dedup_quality", "dedup_speed", "decontamination", "extraction"),
+    *("classifier_quality", "language_quality", "pii_quality"),
     *("tokenizer_encode", "tokenizer_train", "time_to_loss"),
 )
 
