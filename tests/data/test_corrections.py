@@ -10,7 +10,8 @@ from ontogeny.core.errors import DataError, RecipeError
 from ontogeny.data.corrections import read_corrections
 from ontogeny.data.examples_settings import ExamplesConfig
 from ontogeny.data.step import EXAMPLES, labelled_files
-from tests.data.conftest import Made, Noted, run_step
+from tests.data.conftest import Made, run_step
+from tests.notes import Notes
 
 
 def written(folder: Path, content: str) -> Path:
@@ -46,7 +47,7 @@ def test_mistakes_are_told_with_their_place(tmp_path: Path, content: str, said: 
     assert error.value.where is not None and "corrected.csv" in error.value.where
 
 
-def made(folder: Path, corrections: str | None = None, *, noted: Noted | None = None) -> Made:
+def made(folder: Path, corrections: str | None = None, *, noted: Notes | None = None) -> Made:
     """The examples of a small file; with `corrections`, another version of them."""
     path = folder / "spam.csv"
     texts = [("spam" if number % 3 == 0 else "ham", number) for number in range(40)]
@@ -64,17 +65,17 @@ def labels_of(examples: Made) -> dict[str, tuple[object, ...]]:
 def test_examples_have_the_corrected_labels_and_are_otherwise_the_same(tmp_path: Path) -> None:
     before = labels_of(made(tmp_path))
     first, second, *_ = sorted(doc_id for doc_id, (_, label) in before.items() if label == "ham")
-    noted = Noted()
+    noted = Notes()
     after = labels_of(made(tmp_path, f"doc_id,label\n{first},spam\n{second},ham\n", noted=noted))
     assert after == {**before, first: (before[first][0], "spam")}
-    assert not [note for note in noted.notes if "corrected" in note]
+    assert not [note for note in noted.said if "corrected" in note]
 
 
 def test_corrections_of_other_examples_are_told(tmp_path: Path) -> None:
     some = sorted(labels_of(made(tmp_path)))[0]
-    noted = Noted()
+    noted = Notes()
     made(tmp_path, f"doc_id,label\n{some},spam\nfff,ham\n", noted=noted)
-    assert "1 of 2 corrected documents are not among these examples, first fff" in noted.notes
+    assert "1 of 2 corrected documents are not among these examples, first fff" in noted.said
     with pytest.raises(DataError, match="none of the 1 documents in it is among these examples, first fff"):
         made(tmp_path, "doc_id,label\nfff,ham\n")
 

@@ -15,7 +15,8 @@ import pytest
 from ontogeny.core.errors import DataError, RecipeError
 from ontogeny.data.examples_division import text_key
 from ontogeny.data.step import EXAMPLES
-from tests.data.conftest import Made, Noted, run_step
+from tests.data.conftest import Made, run_step
+from tests.notes import Notes
 
 Rows = list[dict[str, Any]]
 
@@ -32,7 +33,7 @@ def write(path: Path, rows: Rows) -> str:
 
 
 def divided(
-    folder: Path, source: object, *, noted: Noted | None = None, seed: int = 7, **settings: object
+    folder: Path, source: object, *, noted: Notes | None = None, seed: int = 7, **settings: object
 ) -> Made:
     run = folder / f"run {len(list(folder.iterdir()))}"
     settings = {"task": "classify", "source": source, **settings}
@@ -125,14 +126,14 @@ def test_a_part_may_be_left_out(tmp_path: Path) -> None:
 def test_copies_go_and_one_of_each_stays(tmp_path: Path) -> None:
     rows = labelled(20, "ham") + labelled(20, "spam")
     rows += [rows[0], {"text": "HAM  text\nnumber 0 ", "label": "ham"}, rows[30]]
-    noted = Noted()
+    noted = Notes()
     made = divided(tmp_path, {"path": write(tmp_path / "a.jsonl", rows)}, noted=noted)
     assert made.outputs.metrics["documents_kept"] == 40
     assert made.outputs.metrics["dropped"] == {"exact_duplicate": 3}
     assert sum(figures_of(made)["copies"].values()) == 3
     there = {text_key(text): part for text, part in split_of(made).items()}
     assert all(part == there[text_key(text)] for text, part, _ in dropped(made))
-    assert "3 examples are copies of others of their part, and one of each stays" in noted.notes
+    assert "3 examples are copies of others of their part, and one of each stays" in noted.said
 
 
 def test_what_is_tested_is_not_learnt(tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_what_is_tested_is_not_learnt(tmp_path: Path) -> None:
             tmp_path / "e.jsonl", [{**rows[0], "text": rows[0]["text"].upper()}, rows[1], rows[30]]
         ),
     }
-    noted = Noted()
+    noted = Notes()
     made = divided(tmp_path, source, noted=noted)
     assert sorted(dropped(made)) == [
         ("a text number 0", "train", "also_in_test"),
@@ -157,7 +158,7 @@ def test_what_is_tested_is_not_learnt(tmp_path: Path) -> None:
     assert figures_of(made)["parts"] == {"train": 56, "held_out": 5, "test": 3}
     assert any(
         "4 examples to learn from or guide training stand in the test part too" in note
-        for note in noted.notes
+        for note in noted.said
     )
     details = pq.read_table(made.payload / "dropped.parquet").column("detail").to_pylist()
     assert all("e.jsonl" in str(each) or "v.jsonl" in str(each) for each in details)
@@ -169,12 +170,12 @@ def test_what_is_tested_is_not_learnt(tmp_path: Path) -> None:
 def test_one_text_under_two_labels_is_a_conflict_and_stays_together(tmp_path: Path) -> None:
     rows = labelled(40, "a") + labelled(40, "b")
     rows += [{"text": rows[n]["text"].title(), "label": "b"} for n in range(10)]
-    noted = Noted()
+    noted = Notes()
     made = divided(tmp_path, {"path": write(tmp_path / "a.jsonl", rows)}, noted=noted)
     conflicts = figures_of(made)["conflicts"]
     assert (conflicts["texts"], conflicts["documents"], len(conflicts["samples"])) == (10, 20, 10)
     assert sorted(one["labels"] for one in conflicts["samples"][0]["documents"]) == [["a"], ["b"]]
-    assert any("10 texts stand under different labels (20 examples)" in note for note in noted.notes)
+    assert any("10 texts stand under different labels (20 examples)" in note for note in noted.said)
     parts: dict[str, set[str]] = {}
     for text, part in split_of(made).items():
         parts.setdefault(text_key(text), set()).add(part)
@@ -276,19 +277,19 @@ def test_a_label_only_in_the_test_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_few_held_out_examples_are_told(tmp_path: Path) -> None:
-    noted = Noted()
+    noted = Notes()
     divided(
         tmp_path, {"path": write(tmp_path / "a.jsonl", labelled(20, "a") + labelled(20, "b"))}, noted=noted
     )
-    assert any(note.startswith("only 3 examples are held out") for note in noted.notes)
+    assert any(note.startswith("only 3 examples are held out") for note in noted.said)
 
 
 def test_groups_in_two_files_are_told(tmp_path: Path) -> None:
     rows = [{**row, "group": str(n % 20)} for n, row in enumerate(labelled(40, "a") + labelled(40, "b"))]
     source = {"train": write(tmp_path / "t.jsonl", rows[:-5]), "test": write(tmp_path / "e.jsonl", rows[-5:])}
-    noted = Noted()
+    noted = Notes()
     divided(tmp_path, source, noted=noted)
-    assert any(note.startswith("5 groups stand in two of the files") for note in noted.notes)
+    assert any(note.startswith("5 groups stand in two of the files") for note in noted.said)
 
 
 def conversations(count: int, start: int = 0) -> Rows:

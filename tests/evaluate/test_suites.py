@@ -29,8 +29,8 @@ def test_defaults() -> None:
 def test_the_data_of_suites_are_references() -> None:
     found = list(references(config(baseline="base", suites=[BITS, SAMPLES | {"data": "pairs"}])))
     assert found == [
-        Reference("model", "tutor", ("model", "export")),
-        Reference("baseline", "base", ("model", "export")),
+        Reference("model", "tutor", ("model", "adapter", "export")),
+        Reference("baseline", "base", ("model", "adapter", "export")),
         Reference("suites.0.data", "corpus", ("corpus",)),
         Reference("suites.1.data", "pairs", ("examples",)),
     ]

@@ -21,10 +21,12 @@ from ontogeny.train.optim import Optimizer
 from tests.random_weights import randomise
 
 library = pytest.importorskip("peft", reason="the library peft is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's own
 
 MAX_DIFFERENCE = 1e-5
 VOCAB_SIZE = 300
-LR = 1e-2
+LR = 1e-3
+EPS = 1e-4  # a first step of AdamW with less is a matter of signs, also of gradients that are zero but for rounding
 KINDS = {
     "lora": Lora(rank=8),
     "rslora": Lora(rank=8, rank_stabilised=True),
@@ -96,12 +98,12 @@ def test_outputs_gradients_and_a_step(base: Path, idx: Tensor, tmp_path: Path, k
     assert gradients.keys() == trained.keys()
     for name, gradient in gradients.items():
         torch.testing.assert_close(gradient, trained[name].grad, rtol=0, atol=MAX_DIFFERENCE)
-    optimizer = Optimizer(ours, AdamWConfig(lr=LR, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.0))
+    optimizer = Optimizer(ours, AdamWConfig(lr=LR, betas=(0.9, 0.999), eps=EPS, weight_decay=0.0))
     optimizer.set_lr(1.0)
     optimizer.step()
-    torch.optim.AdamW(trained.values(), lr=LR, eps=1e-6, weight_decay=0.0).step()
+    torch.optim.AdamW(trained.values(), lr=LR, eps=EPS, weight_decay=0.0).step()
     with torch.no_grad():
-        torch.testing.assert_close(ours(idx), theirs(idx).logits, rtol=0, atol=10 * MAX_DIFFERENCE)
+        torch.testing.assert_close(ours(idx), theirs(idx).logits, rtol=0, atol=MAX_DIFFERENCE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
