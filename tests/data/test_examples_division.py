@@ -157,8 +157,7 @@ def test_what_is_tested_is_not_learnt(tmp_path: Path) -> None:
     assert figures_of(made)["leaks"] == {"test": 4, "held_out": 1}
     assert figures_of(made)["parts"] == {"train": 56, "held_out": 5, "test": 3}
     assert any(
-        "4 examples to learn from or guide training stand in the test part too" in note
-        for note in noted.said
+        "4 examples to learn from or guide training stand in the test part too" in note for note in noted.said
     )
     details = pq.read_table(made.payload / "dropped.parquet").column("detail").to_pylist()
     assert all("e.jsonl" in str(each) or "v.jsonl" in str(each) for each in details)

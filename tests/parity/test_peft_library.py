@@ -21,7 +21,9 @@ from ontogeny.train.optim import Optimizer
 from tests.random_weights import randomise
 
 library = pytest.importorskip("peft", reason="the library peft is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's own
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"
+)  # peft's own
 
 MAX_DIFFERENCE = 1e-5
 VOCAB_SIZE = 300
