@@ -136,7 +136,7 @@ def _prepare(
     if model.lm_head is not None:
         model.lm_head.requires_grad_(requires_grad=False)  # no word is predicted
     add_head(model, classes=len(examples.names), kind=examples.kind)
-    for line in describe(model, config.method, config.train, seq_len=reader.seq_len):
+    for line in describe(model, config.method, config.train, seq_len=max(map(len, examples.rows["train"]))):
         context.progress.note(f"classify: {line}")
     description = Description(
         kind=examples.kind,

@@ -46,7 +46,7 @@ def run_instruct(config: FinetuneConfig, inputs: Mapping[str, Artifact], context
     check_batch(config.train.batch_rows, examples=len(data.train))
     form = form_of(config.method, base, model, data.tokenizer)
     choose_trained(model, config.method, seed=derive_seed(context.seed, "adapters"))
-    for line in describe(model, config.method, config.train, seq_len=seq_len):
+    for line in describe(model, config.method, config.train, seq_len=int(data.train.spans.length.max())):
         progress.note(f"finetune: {line}")
     measure = _measurements(config, inputs, tuning, model, data.tokenizer, context)
     before = once(context.scratch / BEFORE_FILE, measure)
