@@ -27,7 +27,9 @@ def test_shades_are_shares_of_rows() -> None:
 def test_any_size_is_a_chart(size: int) -> None:
     counts = [[row * column for column in range(size)] for row in range(size)]
     names = [f"a class with a long name, number {number}" for number in range(size)]
-    ElementTree.fromstring(heat_map(counts, names, row_title="true", column_title="said"))
+    svg = heat_map(counts, names, row_title="true", column_title="said")
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    assert svg.count(" as a class with a long name, number") == size * size
 
 
 def test_small_cells_hold_no_numbers() -> None:

@@ -58,12 +58,12 @@ def test_mistakes(settings: dict[str, Any], message: str) -> None:
 
 
 def test_what_has_an_effect_is_taken() -> None:
-    config(keep={"every": 99})
-    config(keep={"best": True}, eval_every=99)
-    config(early_stopping={"patience": 8}, eval_every=10)
-    TrainConfig.model_validate(
-        {"epochs": 1, "keep": {"every": 1000}}
-    )  # how many steps that is, the data tell
+    assert config(keep={"every": 99}).keep.every == 99
+    assert config(keep={"best": True}, eval_every=99).keep.best
+    stopping = config(early_stopping={"patience": 8}, eval_every=10).early_stopping
+    assert stopping is not None and stopping.patience == 8
+    over_data = TrainConfig.model_validate({"epochs": 1, "keep": {"every": 1000}})
+    assert over_data.keep.every == 1000  # how many steps that is, the data tell
 
 
 def test_trackers_never_name_a_result_and_the_rest_does() -> None:
