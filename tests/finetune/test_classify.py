@@ -28,6 +28,7 @@ from ontogeny.train import training
 from ontogeny.train.batches import Batches
 from ontogeny.train.config import TrainConfig
 from ontogeny.train.objective import add_gradients
+from tests.finetune.stop_after import StoppedError, stop_after
 from tests.random_weights import randomise
 
 SEQ_LEN, CLASSES, VOCAB = 24, 3, 61
@@ -141,25 +142,14 @@ def test_neither_neighbours_nor_padding_matter() -> None:
 
 
 def test_stopped_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class StoppedError(Exception):
-        pass
-
     monkeypatch.setattr(training, "matmul_flops_per_second", lambda device, dtype: 1e9)
     plan, whole = make_plan(), make_model()
     for name in ("whole", "broken"):
         (tmp_path / name).mkdir()
     train_classifier(whole, plan, folder=tmp_path / "whole", progress=QuietProgress())
     for calls in (5, 13, 21):
-        left = iter(range(calls))
-
-        def stop(*arguments: Any, left: Any = left, plain: Any = classify.class_loss, **named: Any) -> Tensor:
-            if next(left, None) is None:
-                raise StoppedError
-            result: Tensor = plain(*arguments, **named)
-            return result
-
         with monkeypatch.context() as patch:
-            patch.setattr(classify, "class_loss", stop)
+            patch.setattr(classify, "class_loss", stop_after(calls, classify.class_loss))
             with pytest.raises(StoppedError):
                 train_classifier(make_model(), plan, folder=tmp_path / "broken", progress=QuietProgress())
     resumed = make_model()

@@ -18,6 +18,7 @@ from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train import objective, training
 from ontogeny.train.config import TrainConfig
+from tests.finetune.stop_after import StoppedError, stop_after
 from tests.random_weights import randomise
 
 Examples = list[tuple[str, list[dict[str, str]]]]
@@ -160,9 +161,6 @@ def test_stopped_and_resumed(
     monkeypatch: pytest.MonkeyPatch,
     computed: dict[str, Any],
 ) -> None:
-    class StoppedError(Exception):
-        pass
-
     def weights(model: Transformer) -> list[Tensor]:
         return [parameter.detach() for parameter in model.parameters()]
 
@@ -171,16 +169,10 @@ def test_stopped_and_resumed(
     tuning, whole = make_tuning(tokenizer, examples, **computed), make_model(tokenizer)
     tune(whole, tuning, folder=tmp_path / "whole", progress=QuietProgress())
     for calls in (5, 13, 21):
-        left = iter(range(calls))
-
-        def stop(*arguments: Any, left: Any = left, plain: Any = objective.linear_cross_entropy) -> Tensor:
-            if next(left, None) is None:
-                raise StoppedError
-            result: Tensor = plain(*arguments)
-            return result
-
         with monkeypatch.context() as patch:
-            patch.setattr(objective, "linear_cross_entropy", stop)
+            patch.setattr(
+                objective, "linear_cross_entropy", stop_after(calls, objective.linear_cross_entropy)
+            )
             with pytest.raises(StoppedError):
                 tune(make_model(tokenizer), tuning, folder=tmp_path / "broken", progress=QuietProgress())
     resumed = make_model(tokenizer)

@@ -23,6 +23,7 @@ from ontogeny.train.config import TrainConfig
 from ontogeny.train.config_optimizer import AdamWConfig
 from ontogeny.train.optim import Optimizer, trained_weights
 from ontogeny.train.rates import training_flops_per_token
+from tests.finetune.stop_after import StoppedError, stop_after
 from tests.finetune.test_instruct import Examples, make_model, make_tuning
 from tests.random_weights import randomise
 from tests.train.conftest import make_tiny_model
@@ -182,25 +183,16 @@ def ready(tokenizer: Tokenizer, examples: Examples, method: Any, **change: Any) 
 def test_stopped_and_resumed(
     tmp_path: Path, tokenizer: Tokenizer, examples: Examples, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    class StoppedError(Exception):
-        pass
-
     monkeypatch.setattr(training, "matmul_flops_per_second", lambda device, dtype: 1e9)
     (tmp_path / "whole").mkdir()
     (tmp_path / "broken").mkdir()
     whole, tuning = ready(tokenizer, examples, METHODS[name])
     tune(whole, tuning, folder=tmp_path / "whole", progress=QuietProgress())
     for calls in (9, 13):
-        left = iter(range(calls))
-
-        def stop(*arguments: Any, left: Any = left, plain: Any = objective.linear_cross_entropy) -> Tensor:
-            if next(left, None) is None:
-                raise StoppedError
-            result: Tensor = plain(*arguments)
-            return result
-
         with monkeypatch.context() as patch:
-            patch.setattr(objective, "linear_cross_entropy", stop)
+            patch.setattr(
+                objective, "linear_cross_entropy", stop_after(calls, objective.linear_cross_entropy)
+            )
             again, _ = ready(tokenizer, examples, METHODS[name])
             with pytest.raises(StoppedError):
                 tune(again, tuning, folder=tmp_path / "broken", progress=QuietProgress())
