@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ontogeny.core.errors import DataError, RecipeError
-from ontogeny.data.examples_division import text_key
+from ontogeny.data.examples_table import text_key
 from ontogeny.data.step import EXAMPLES
 from tests.data.conftest import Made, run_step
 from tests.notes import Notes

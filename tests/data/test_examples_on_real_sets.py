@@ -34,8 +34,24 @@ def test_many_intents_with_a_test_file_that_training_repeats(tmp_path: Path) -> 
     source = {part: str(folder / f"{part}.csv") for part in ("train", "test")}
     figures = made_of(tmp_path, {**source, "columns": {"label": "category"}}, task="classify")
     assert len(figures["labels"]) == 77
-    assert figures["dropped"] == {"also_in_test": 7, "exact_duplicate": 5}
+    assert figures["dropped"] == {
+        "also_in_test": 7,
+        "exact_duplicate": 5,
+        "near_copy_of_held_out": 3,
+        "near_copy_of_test": 122,
+    }
+    assert figures["near_leaks"] == {"test": 122, "held_out": 3}
     assert figures["parts"]["test"] == 3079
+
+
+def test_lines_of_a_label_and_a_text(tmp_path: Path) -> None:
+    folder = shared("trec")
+    source = {part: str(folder / f"TREC.{part}") for part in ("train", "test")}
+    source |= {"type": "lines", "encoding": "latin-1"}
+    figures = made_of(tmp_path, source, task="classify", label_until=":")
+    assert figures["labels"] == ["ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"]
+    assert figures["documents_read"] == 5952
+    assert figures["parts"]["test"] == 500
 
 
 def test_a_title_and_a_body_are_one_text(tmp_path: Path) -> None:

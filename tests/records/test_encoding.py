@@ -55,6 +55,22 @@ def test_a_text_file(tmp_path: Path, encoding: str) -> None:
     assert row.values == {"text": "\n".join(TEXTS)}
 
 
+@pytest.mark.parametrize(("name", "format"), [("a.csv", None), ("a.txt", None), ("a", Format.LINES)])
+def test_an_encoding_that_was_told(tmp_path: Path, name: str, format: Format | None) -> None:
+    said = {
+        "a.csv": "label,text\nspam,caf\xe9 \u20ac\n",
+        "a.txt": "caf\xe9 \u20ac",
+        "a": "spam caf\xe9 \u20ac\n",
+    }[name]
+    (tmp_path / name).write_bytes(said.encode("windows-1252"))
+    (bad,) = read_rows(tmp_path / name, format=format)
+    assert isinstance(bad, BadRow) and bad.reason is Fault.INVALID_UTF8
+    notes: list[str] = []
+    (row,) = read_rows(tmp_path / name, format=format, encoding="windows-1252", note=notes.append)
+    assert isinstance(row, Row) and row.values["text"] == "caf\xe9 \u20ac"
+    assert notes == ["windows-1252"]
+
+
 @pytest.mark.parametrize(("encoding", "broken"), [("utf-16", b"\x00\xd8"), ("utf-32", b"\xff\xff\xff\x7f")])
 def test_what_does_not_decode_is_one_bad_row(tmp_path: Path, encoding: str, broken: bytes) -> None:
     path = tmp_path / "a.jsonl"

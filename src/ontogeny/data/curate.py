@@ -166,7 +166,7 @@ def curate(
         _write_contamination(payload, number, contamination, found, treatment.held_out_fraction)
     tally = Tally(
         contamination=[each.figures() for each in contaminations],
-        repeated_ids=int(found.renamed.sum()),
+        repeated_ids=int(found.renamed[found.kept].sum()),
         edits=edit_figures(portions, [rule.type for rule in treatment.rules]),
         against=old_figures(found),
         division=division,

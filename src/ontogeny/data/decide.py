@@ -78,6 +78,8 @@ class Decisions:
     reasons: list[Reason] = field(default_factory=list)
     split: npt.NDArray[np.int8] | None = None
     """(n,) positions in `document.SPLITS` where examples are divided by more than the side of their group."""
+    relabelled: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """Positions of examples to the labels that they have instead of their own."""
     old: Sequence[OldCorpus] = ()
 
     def __len__(self) -> int:

@@ -75,6 +75,11 @@ class LabelledText:
     text: str
     labels: tuple[str, ...]
 
+    @property
+    def label(self) -> str:
+        """All of them in one string."""
+        return LABEL_SEPARATOR.join(self.labels)
+
 
 Content: TypeAlias = Text | Conversation | MultipleChoice | LabelledText
 
@@ -216,7 +221,7 @@ def _content_columns(content: Content) -> Mapping[str, Value]:
         case Text(text):
             return {"text": text}
         case LabelledText(text, labels):
-            return {"text": text, "label": LABEL_SEPARATOR.join(labels), "labels": list(labels)}
+            return {"text": text, "label": content.label, "labels": list(labels)}
         case Conversation(messages):
             return {"messages": [{"role": message.role, "content": message.content} for message in messages]}
         case MultipleChoice(prompt, context, choices, gold):

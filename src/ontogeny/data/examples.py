@@ -6,17 +6,17 @@ groups, a split and licences, so that "which models learnt from this row" has an
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ontogeny.core.errors import RecipeError
 from ontogeny.core.remote import AnyPath, url_path
-from ontogeny.data.corrections import corrected
 from ontogeny.data.document import Content, Document, Rejected
 from ontogeny.data.examples_rows import conversation_of, labelled_text_of, multiple_choice_of
 from ontogeny.data.python_docs_questions import PythonDocsQuestionsSource, read_python_docs_questions
@@ -35,13 +35,15 @@ FORMATS: dict[str, tuple[Format, ...]] = {
     "csv": csv.FORMATS,
     "parquet": parquet.FORMATS,
     "text": text.FORMATS,
+    "lines": (Format.LINES,),
 }
 
 
 class LabelledFiles(FileSource):
     """`{type: jsonl, path: ./questions.jsonl}`; the same for csv (and tsv) and parquet.
 
-    `{type: text, path: ./mail/*/*.txt}` is a text a file, whose label is the name of its folder.
+    `{type: text, path: ./mail/*/*.txt}` is a text a file, whose label is the name of its folder; `{type: lines, path:
+    ./TREC.train}` a label, a space and a text a line.
     """
 
     contents: ClassVar[tuple[str, ...]] = (
@@ -49,10 +51,13 @@ class LabelledFiles(FileSource):
         *("system", "history", "text", "label", "context", "choices", "gold"),
     )
 
-    type: Literal["jsonl", "csv", "parquet", "text"]
+    type: Literal["jsonl", "csv", "parquet", "text", "lines"]
 
     header: tuple[str, ...] | None = Field(None, min_length=1)
     """The names of the columns of a CSV or TSV file whose first line is a row already: `[label, text]`."""
+
+    encoding: str | None = None
+    """What a file of CSV, text or lines is in, such as `windows-1252`. None: UTF-8, or what its first bytes say."""
 
     part: Part = "train"
     """What its rows are for. Where no source is for validation or for testing, those are taken from `train`."""
@@ -61,9 +66,21 @@ class LabelledFiles(FileSource):
     def _settings_have_an_effect(self) -> LabelledFiles:
         if self.header is not None and self.type != "csv":
             raise ValueError(f"`header` names the columns of CSV and TSV files, and `type` is {self.type}")
-        if self.columns and self.type == "text":
-            raise ValueError("a text file has no columns to name; leave `columns` out")
+        if self.columns and self.type in ("text", "lines"):
+            raise ValueError(f"a file of {self.type} has no columns to name; leave `columns` out")
+        if self.encoding is not None and self.type in ("jsonl", "parquet"):
+            raise ValueError(f"`encoding` has no effect on {self.type}: leave it out")
         return self
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, encoding: str | None) -> str | None:
+        try:
+            return None if encoding is None else codecs.lookup(encoding).name
+        except LookupError as error:
+            raise ValueError(
+                f"no encoding is named {encoding!r}; what spreadsheets save is windows-1252 or utf-8"
+            ) from error
 
 
 ExampleSource: TypeAlias = Annotated[LabelledFiles | PythonDocsQuestionsSource, Field(discriminator="type")]
@@ -113,7 +130,7 @@ def _typed(source: object) -> object:
         found = detect_format(Path(url_path(path)))
     except RecipeError as error:
         raise ValueError(
-            f"{path!r} does not tell how it is read: write `type:` {', '.join(FORMATS)}"
+            f"{path!r} does not tell how it is read: write `type:` {', '.join(FORMATS)} (a label and a text a line)"
         ) from error
     return {**source, "type": next(name for name, formats in FORMATS.items() if found in formats)}
 
@@ -127,8 +144,7 @@ class Asked:
     seed: int
     labels: tuple[str, ...] = ()
     label_separator: str | None = None
-    corrections: tuple[tuple[str, str], ...] = ()
-    """Documents and the labels they have instead of their own."""
+    label_until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,13 +164,23 @@ def read_labelled_files(
     content_of: dict[Task, Callable[[Row, Reading], Content]] = {
         "instruct": conversation_of,
         "classify": partial(
-            labelled_text_of, labels=asked.labels, separator=asked.label_separator, folder=folder
+            labelled_text_of,
+            labels=asked.labels,
+            separator=asked.label_separator,
+            until=asked.label_until,
+            folder=folder,
         ),
         "multiple-choice": multiple_choice_of,
     }
     formats = FORMATS[source.type]
     return read_documents(
-        source, unit, formats, reading, content_of=content_of[asked.task], header=source.header
+        source,
+        unit,
+        formats,
+        reading,
+        content_of=content_of[asked.task],
+        header=source.header,
+        encoding=source.encoding,
     )
 
 
@@ -192,5 +218,4 @@ def read_examples(
     source: ExampleSource, asked: Asked, unit: Unit, reading: Reading
 ) -> Iterator[Document | Rejected]:
     """Every record of a unit of `source`; counted in `reading`."""
-    found = EXAMPLE_SOURCES[source.type].read(source, asked, unit, reading)
-    return corrected(found, dict(asked.corrections)) if asked.corrections else found
+    return EXAMPLE_SOURCES[source.type].read(source, asked, unit, reading)

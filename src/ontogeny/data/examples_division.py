@@ -1,17 +1,18 @@
 """Examples in three parts: learnt from, guiding training, tested on; and nothing in two of them.
 
     copies      the same text under the same labels within a part: one stays
-    leaks       a text to learn from that is tested on too: the one to learn from goes
+    leaks       a text to learn from that is tested on too, or nearly: the one to learn from goes
     conflicts   the same text under different labels: told, and kept in one part
-    division    what no file decides: groups in an order of their digests and the seed, of each label its share
+    division    what no file decides: groups in an order of their digests and the seed, of each label its share;
+                near copies count as one group
 
 Texts are the same where they differ in nothing but case, white space and Unicode's compatible forms; conversations
-where they do not differ at all. The order of everything is that of a corpus, so nothing depends on how rows came.
+where they do not differ at all. The order of everything is that of a corpus, so nothing depends on how rows came; and
+the division looks at labels as the files say them, so a corrected label moves nothing.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,19 +20,20 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from blake3 import blake3
 
 from ontogeny.core.errors import DataError
 from ontogeny.core.progress import Progress
+from ontogeny.data.corrections import Corrections
 from ontogeny.data.decide import Decisions, Reason
-from ontogeny.data.dedup.exact import EXACT_DUPLICATE
+from ontogeny.data.dedup.exact import EXACT_DUPLICATE, rename_repeated_ids
 from ontogeny.data.document import HELD_OUT_FRACTION, SPLITS
 from ontogeny.data.examples_labels import check_after, check_before, in_order, notes_on
+from ontogeny.data.examples_near import NearCopies, near_copies_of
 from ontogeny.data.examples_shares import Group, chosen, groups_of
-from ontogeny.data.fetch import by_portion, sources_of
+from ontogeny.data.examples_table import Rows, read_rows, texts_of
+from ontogeny.data.fetch import sources_of
 
 TRAIN, HELD_OUT, TEST = range(len(SPLITS))
-KEY_BYTES = 16
 SHOWN_CONFLICTS = 20
 SHOWN_CHARS = 200
 FEW_HELD_OUT = 30
@@ -39,6 +41,8 @@ FEW_HELD_OUT = 30
 
 ALSO_IN_HELD_OUT = Reason("also_in_held_out", "the same stands in the held-out part,")
 ALSO_IN_TEST = Reason("also_in_test", "the same stands in the test part,")
+NEAR_COPY_OF_HELD_OUT = Reason("near_copy_of_held_out", "near copy of, in the held-out part,")
+NEAR_COPY_OF_TEST = Reason("near_copy_of_test", "near copy of, in the test part,")
 COPY = Reason(EXACT_DUPLICATE, "the same, but for case and white space, as")
 
 
@@ -55,6 +59,7 @@ class Division:
     test_fraction: float = 0.0
     labels: tuple[str, ...] = ()
     leaks: Literal["drop", "keep"] = "drop"
+    corrections: Corrections | None = None
     seed: int = 0
 
     @property
@@ -64,49 +69,13 @@ class Division:
         return {part for part, share in shares.items() if share > 0}
 
 
-@dataclass(eq=False)
-class Rows:
-    """n examples in the order of a corpus: where they stand there, (n,), and what the division asks of each."""
-
-    place: npt.NDArray[np.int64]
-    part: npt.NDArray[np.int8]
-    key: list[str]
-    group: list[str]
-    side: npt.NDArray[np.float64]
-    labels: list[tuple[str, ...]]
-
-    def __len__(self) -> int:
-        return len(self.key)
-
-    def __getitem__(self, which: npt.NDArray[np.bool_]) -> Rows:
-        rows = np.flatnonzero(which).tolist()
-
-        def some(values: Sequence[Any]) -> list[Any]:
-            return [values[row] for row in rows]
-
-        return Rows(
-            self.place[rows],
-            self.part[rows],
-            some(self.key),
-            some(self.group),
-            self.side[rows],
-            some(self.labels),
-        )
-
-    def in_part(self, part: int) -> list[tuple[str, ...]]:
-        """The labels of the examples of a part."""
-        return [labels for labels, here in zip(self.labels, self.part, strict=True) if here == part]
-
-    def count(self) -> dict[str, int]:
-        """How many are in each part."""
-        return {name: int(np.count_nonzero(self.part == part)) for part, name in enumerate(SPLITS)}
-
-
 @dataclass
 class Found:
     """What was found on the way, for the figures."""
 
     leaks: Counter[str] = field(default_factory=Counter)
+    near_leaks: Counter[str] = field(default_factory=Counter)
+    near_copies: Counter[str] = field(default_factory=Counter)
     groups_in_two: int = 0
     conflicts: dict[str, Any] = field(default_factory=dict)
 
@@ -117,13 +86,15 @@ def divide(division: Division, found: Decisions, progress: Progress) -> dict[str
     Raises:
         DataError: labels from which nothing can be learnt, or a part that nothing is left for.
     """
+    rename_repeated_ids(found)  # before anything goes, so that no id depends on what does
     rows = read_rows(found, labelled=division.labelled)
     sources = _sources(found, rows.place)
     rows.part = np.array([division.parts[name] for name in sources], dtype=np.int8)
+    if division.corrections is not None:
+        _correct(rows, division.corrections, found, progress)
     split = np.zeros(len(found), dtype=np.int8)
     seen = Found()
-    rows = _without_copies(rows, found, split)
-    seen.conflicts = _conflicts(rows, found) if division.labelled else {}
+    rows = _without_copies(rows, rows.said, found, split)
     rows = _without_leaks(rows, found, split, seen, drop=division.leaks == "drop")
     _check_there(
         rows, {TRAIN, *division.parts.values()}, "what stands in two parts stays in the one that judges"
@@ -131,7 +102,14 @@ def divide(division: Division, found: Decisions, progress: Progress) -> dict[str
     if division.labelled:
         names = in_order((name for each in rows.labels for name in each), division.labels)
         check_before(rows.labels, rows.in_part(TRAIN))
-    _take_shares(rows, division)
+        with progress.bar("looking for near copies", total=None, unit="examples"):
+            near = near_copies_of(rows.place, texts_of(rows, found))
+            _take_shares(rows, division, _together(rows, near))
+            rows = _without_copies(rows, rows.labels, found, split)  # that a correction made the same
+            seen.conflicts = _conflicts(rows, found)
+            rows = _without_near_leaks(rows, near, found, split, seen, drop=division.leaks == "drop")
+    elif HELD_OUT not in division.parts.values():
+        rows.part[(rows.part == TRAIN) & (rows.side < division.held_out_fraction)] = HELD_OUT
     remedy = "groups are kept together: give more of them, or name another column as `columns: {group: ...}`"
     _check_there(rows, division.wanted, remedy)
     split[rows.place] = rows.part
@@ -141,6 +119,8 @@ def divide(division: Division, found: Decisions, progress: Progress) -> dict[str
         "parts": rows.count(),
         "copies": copies,
         "leaks": dict(seen.leaks),
+        "near_leaks": dict(seen.near_leaks),
+        "near_copies": dict(seen.near_copies),
         "groups_in_two_parts": seen.groups_in_two,
     }
     if division.labelled:
@@ -159,39 +139,31 @@ def divide(division: Division, found: Decisions, progress: Progress) -> dict[str
     return figures
 
 
-def text_key(text: str) -> str:
-    """The same for texts that differ in nothing but case, white space and Unicode's compatible forms."""
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return blake3(folded.encode()).digest(KEY_BYTES).hex()
-
-
-def read_rows(found: Decisions, *, labelled: bool) -> Rows:
-    """The examples of `found` that are kept, all in the part `train` so far."""
-    place = np.flatnonzero(found.kept)
-    key, group = [""] * len(place), [""] * len(place)
-    labels: list[tuple[str, ...]] = [()] * len(place)
-    side = np.empty(len(place))
-    names = ["group", "side", *(["text", "labels"] if labelled else ["digest"])]
-    for number, here in by_portion(found.portion[place]):
-        table = found.portions[number].documents(names).take(found.row[place[here]])
-        for position, row in zip(here.tolist(), table.to_pylist(), strict=True):
-            key[position] = text_key(row["text"]) if labelled else row["digest"]
-            group[position], side[position] = row["group"], row["side"]
-            if labelled:
-                labels[position] = tuple(row["labels"])
-    return Rows(place, np.zeros(len(place), dtype=np.int8), key, group, side, labels)
-
-
 def _sources(found: Decisions, place: npt.NDArray[np.int64]) -> list[str]:
     numbers, names = sources_of(found, place)
     return [names[number] for number in numbers]
 
 
-def _without_copies(rows: Rows, found: Decisions, split: npt.NDArray[np.int8]) -> Rows:
-    """Of equal examples with equal labels within a part the first stays."""
+def _correct(rows: Rows, corrections: Corrections, found: Decisions, progress: Progress) -> None:
+    """Give examples the labels that a person gave them, or a copy of them: the same text that has the same labels."""
+    right = corrections.of(rows.doc_id, rows.said, progress.note)
+    by_what = {(rows.key[row], rows.said[row]): labels for row, labels in right.items()}
+    for row, labels in right.items():
+        if by_what[rows.key[row], rows.said[row]] != labels:
+            raise corrections.contradict(rows.doc_id[row], labels, by_what[rows.key[row], rows.said[row]])
+    rows.labels = [by_what.get(what, what[1]) for what in zip(rows.key, rows.said, strict=True)]
+    found.relabelled = {
+        int(rows.place[row]): labels for row, labels in enumerate(rows.labels) if labels != rows.said[row]
+    }
+
+
+def _without_copies(
+    rows: Rows, labels: Sequence[tuple[str, ...]], found: Decisions, split: npt.NDArray[np.int8]
+) -> Rows:
+    """Of equal examples with equal `labels` within a part the first stays."""
     first: dict[tuple[int, str, tuple[str, ...]], int] = {}
     keeper = np.full(len(rows), -1, dtype=np.int64)
-    for row, what in enumerate(zip(rows.part.tolist(), rows.key, rows.labels, strict=True)):
+    for row, what in enumerate(zip(rows.part.tolist(), rows.key, labels, strict=True)):
         if what in first:
             keeper[row] = rows.place[first[what]]
         else:
@@ -220,13 +192,53 @@ def _without_leaks(
     return rows
 
 
+def _together(rows: Rows, near: NearCopies) -> list[str]:
+    """The key of each text, or of the one that it is a near copy of: what is not to be torn apart."""
+    train = rows.at(TRAIN)
+    keeper, _ = near.among(rows.place[train])
+    is_copy = keeper >= 0
+    keys = list(rows.key)
+    for row, other in zip(train[is_copy], np.searchsorted(rows.place, keeper[is_copy]), strict=True):
+        keys[row] = rows.key[other]
+    return keys
+
+
+def _without_near_leaks(
+    rows: Rows, near: NearCopies, found: Decisions, split: npt.NDArray[np.int8], seen: Found, *, drop: bool
+) -> Rows:
+    """As `_without_leaks` of near copies; those within a part are only counted."""
+    for part, reason in ((TEST, NEAR_COPY_OF_TEST), (HELD_OUT, NEAR_COPY_OF_HELD_OUT)):
+        judges = rows.place[rows.at(part)]
+        exact = {rows.key[row] for row in rows.at(part)}  # are told already, where leaks are kept
+        fresh = [row for row in np.flatnonzero(rows.part < part) if rows.key[row] not in exact]
+        copied, alike = near.among(rows.place[fresh], judges)
+        keeper, score = np.full(len(rows), -1), np.full(len(rows), np.nan)
+        keeper[fresh], score[fresh] = np.where(np.isin(copied, judges), copied, -1), alike
+        if (keeper >= 0).any():
+            seen.near_leaks[SPLITS[part]] = int(np.count_nonzero(keeper >= 0))
+        if drop:
+            rows = _dropped(rows, keeper, reason, found, split, score=score)
+    for part, name in enumerate(SPLITS):
+        copied, _ = near.among(rows.place[rows.at(part)])
+        if (copied >= 0).any():
+            seen.near_copies[name] = int(np.count_nonzero(copied >= 0))
+    return rows
+
+
 def _dropped(
-    rows: Rows, keeper: npt.NDArray[np.int64], reason: Reason, found: Decisions, split: npt.NDArray[np.int8]
+    rows: Rows,
+    keeper: npt.NDArray[np.int64],
+    reason: Reason,
+    found: Decisions,
+    split: npt.NDArray[np.int8],
+    *,
+    score: npt.NDArray[np.float64] | None = None,
 ) -> Rows:
     """`rows` without those that have a `keeper` (n,), which are dropped for `reason`."""
     goes = keeper >= 0
     split[rows.place[goes]] = rows.part[goes]
-    found.drop_at(rows.place[goes], reason, keeper=keeper[goes])
+    scores = None if score is None else score[goes]
+    found.drop_at(rows.place[goes], reason, score=scores, keeper=keeper[goes])
     return rows[~goes]
 
 
@@ -263,20 +275,16 @@ def _conflict(same: list[int], rows: Rows, found: Decisions) -> dict[str, Any]:
     }
 
 
-def _take_shares(rows: Rows, division: Division) -> None:
-    """Take from the training part what no source is for."""
+def _take_shares(rows: Rows, division: Division, keys: Sequence[str]) -> None:
+    """Take from the training part what no source is for; texts of one of `keys` stay together."""
     there = set(division.parts.values())
-    if not division.labelled:
-        if HELD_OUT not in there:
-            rows.part[(rows.part == TRAIN) & (rows.side < division.held_out_fraction)] = HELD_OUT
-        return
     for part, fraction in ((TEST, division.test_fraction), (HELD_OUT, division.held_out_fraction)):
         if part not in there and fraction > 0:
-            free = np.flatnonzero(rows.part == TRAIN)
+            free = rows.at(TRAIN)
             groups = groups_of(
-                [rows.key[row] for row in free],
+                [keys[row] for row in free],
                 [rows.group[row] for row in free],
-                [rows.labels[row] for row in free],
+                [rows.said[row] for row in free],
             )
             taken = chosen(groups, fraction, seed=division.seed, purpose=SPLITS[part])
             rows.part[free[_members(taken)]] = part
@@ -292,9 +300,8 @@ def _as_their_keeper(found: Decisions, split: npt.NDArray[np.int8]) -> dict[str,
     is_copy = found.dropped & is_reason[found.reason]
     copies = np.flatnonzero(is_copy)
     keeper = found.keeper[copies]
-    keeper = np.where(
-        is_copy[keeper], found.keeper[keeper], keeper
-    )  # it may be one that lost to a third, in turn
+    while is_copy[keeper].any():  # it may have lost to a third, in turn
+        keeper = np.where(is_copy[keeper], found.keeper[keeper], keeper)
     split[copies] = split[keeper]
     return {SPLITS[part]: count for part, count in sorted(Counter(split[copies].tolist()).items())}
 
@@ -319,6 +326,14 @@ def _notes(figures: Mapping[str, Any], division: Division) -> list[str]:
         notes.append(
             f"{count:,} examples to learn from or guide training stand in the {part} part too, and {became}"
         )
+    for part, count in figures["near_leaks"].items():
+        became = "are not trained on" if division.leaks == "drop" else "stay there (`leaks: keep`)"
+        notes.append(
+            f"{count:,} examples to learn from or guide training are near copies of one in the {part} part, and"
+            f" {became}"
+        )
+    if near := sum(figures["near_copies"].values()):
+        notes.append(f"{near:,} examples are near copies of others of their part; they stay")
     if count := figures["groups_in_two_parts"]:
         notes.append(
             f"{count:,} groups stand in two of the files: what one part tests may be known from the other"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ontogeny.core.errors import nearest
 from ontogeny.data.document import LABEL_SEPARATOR, Conversation, LabelledText, MultipleChoice
+from ontogeny.data.examples_columns import plain_conversation, plain_label
 from ontogeny.data.normalise import Normalise, normalise
 from ontogeny.data.sources.files import ABOUT, Reading, UnfitRowError, required_text
 from ontogeny.records.conversations import (
@@ -26,9 +27,12 @@ SHOWN_LABELS = 10
 
 def conversation_of(row: Row, reading: Reading) -> Conversation:
     """The conversation of `row`; its form is told from the row's columns and remembered."""
+    given = row
+    if detect_form(given.values) is None:
+        row = plain_conversation(given, reading)
     form = detect_form(row.values)
     if form is None:
-        there = ", ".join(map(str, row.values)) or "none"
+        there = ", ".join(map(str, given.values)) or "none"
         known = "; or ".join(", ".join(columns) for columns in NEEDED.values())
         raise UnfitRowError(
             Fault.MISSING_COLUMN,
@@ -65,6 +69,7 @@ def labelled_text_of(
     *,
     labels: Sequence[str] = (),
     separator: str | None = None,
+    until: str | None = None,
     folder: str | None = None,
 ) -> LabelledText:
     """The text of `row` and its label, or labels.
@@ -72,17 +77,21 @@ def labelled_text_of(
     Args:
         labels: the names there are; any other is refused. Without them every name is one.
         separator: what stands between the labels of a row that may have several.
+        until: what ends a label, where more follows that is not looked at.
         folder: the label, where it is the name of the folder that the file lies in.
     """
-    values = row.values if folder is None else {**row.values, "label": folder}
+    if folder is not None:
+        row = Row({**row.values, "label": folder}, row.number, row.locator)
+    given, row = row, plain_label(row, reading)
+    values = row.values
     for name in ("text", "label"):
         if name not in values:
-            raise UnfitRowError(Fault.MISSING_COLUMN, _needed(row, name))
+            raise UnfitRowError(Fault.MISSING_COLUMN, _needed(given, name))
     _note_columns(row, reading, "labels: the names of the folders" if folder else "", ("text", "label"))
     text = required_text(row, "text")
     if not normalise(text, Normalise()).strip():
         raise UnfitRowError(Fault.EMPTY_TEXT, "the text is empty, or nothing but white space")
-    names = label_names(values["label"], separator)
+    names = label_names(values["label"], separator, until)
     for name in names:
         if labels and name not in labels:
             raise UnfitRowError(
@@ -92,7 +101,7 @@ def labelled_text_of(
     return LabelledText(text, names)
 
 
-def label_names(value: Value, separator: str | None = None) -> tuple[str, ...]:
+def label_names(value: Value, separator: str | None = None, until: str | None = None) -> tuple[str, ...]:
     """The labels that `value` names, each once and in the order of the alphabet.
 
     Raises:
@@ -101,8 +110,8 @@ def label_names(value: Value, separator: str | None = None) -> tuple[str, ...]:
     if separator is not None and isinstance(value, str):
         value = [part for part in value.split(separator) if part.strip()]
     if not isinstance(value, list):
-        return (label_name(value),)
-    names = {label_name(each) for each in value}
+        return (label_name(value, until),)
+    names = {label_name(each, until) for each in value}
     for name in names:
         if LABEL_SEPARATOR in name:
             raise UnfitRowError(
@@ -112,12 +121,14 @@ def label_names(value: Value, separator: str | None = None) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def label_name(value: Value) -> str:
-    """The name of a class as a row spells it: text, or a whole number, which is taken as its text.
+def label_name(value: Value, until: str | None = None) -> str:
+    """The name of a class as a row spells it: text up to `until`, or a whole number, which is taken as its text.
 
     Raises:
         UnfitRowError: null or empty, a number that is not whole, or something else.
     """
+    if until is not None and isinstance(value, str):
+        value = value.split(until, 1)[0]
     if value is None or (isinstance(value, str) and not value.strip()):
         raise UnfitRowError(Fault.NO_LABEL, "the label is empty")
     if isinstance(value, bool):

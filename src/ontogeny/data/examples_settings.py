@@ -45,6 +45,9 @@ class ExamplesConfig(StepConfig):
     label_separator: Annotated[str, Field(min_length=1)] | None = None
     """`classify`: what stands between the labels of a row that may have several, none included."""
 
+    label_until: Annotated[str, Field(min_length=1)] | None = None
+    """`classify`: what ends a label, where more follows that does not count: `:` makes `DESC` of `DESC:manner`."""
+
     corrections: Path | None = None
     """`classify`: a file of `doc_id` and `label`, such as the `label_errors.csv` of a classifier, gone over by hand:
     these labels count, and not those of the rows."""
@@ -112,15 +115,24 @@ class ExamplesConfig(StepConfig):
 
     def _check_classify(self) -> None:
         if self.task != "classify":
-            for name in ("labels", "label_separator", "corrections", "test_fraction"):
+            for name in ("labels", "label_separator", "label_until", "corrections", "test_fraction"):
                 if self._is_set(name):
                     raise ValueError(f"`{name}` is for `task: classify`, and this is {self.task}")
-            if any(source.type == "text" for source in self.source):
-                raise ValueError("text files are for `task: classify`, where their folder is the label")
+            for source in self.source:
+                if source.type in ("text", "lines"):
+                    raise ValueError(
+                        f"`type: {source.type}` is for `task: classify`: it has texts and labels"
+                    )
             return
         if any(source.type == "python-docs-questions" for source in self.source):
             raise ValueError(
                 "these questions have answers, not labels: write `task: instruct` or `multiple-choice`"
             )
+        for source in self.source:
+            if source.type == "text" and not set(source.path) & set("*?["):
+                raise ValueError(
+                    f"{source.path} is one text, with its folder for a label: write a pattern of many"
+                    " (`./mail/*/*.txt`), or `type: lines` where each line is a label and a text"
+                )
         if self.labels is not None and (len(set(self.labels)) != len(self.labels) or len(self.labels) < 2):
             raise ValueError("`labels` are at least two names that differ")

@@ -40,6 +40,8 @@ REMEDIES: dict[str, str] = {
     "too_few_choices": "raise `held_out_fraction`, so that there are more to choose from",
     "also_in_test": "nothing is wrong with it: what is tested on must not be trained on; `leaks: keep` keeps it",
     "also_in_held_out": "nothing is wrong with it: what guides training must not be trained on; `leaks: keep` keeps it",
+    "near_copy_of_test": "look at the pairs in dropped.parquet: nothing is wrong with it; `leaks: keep` keeps them",
+    "near_copy_of_held_out": "look at the pairs in dropped.parquet: nothing is wrong with it; `leaks: keep` keeps them",
     # Rules.
     "too_short": "lower `min_chars` or `min_bytes` of the length rule",
     "too_long": "raise `max_chars` or `max_bytes` of the length rule",

@@ -121,18 +121,16 @@ def run_curate(config: CurateConfig, inputs: Mapping[str, Artifact], context: Co
 
 def run_examples(config: ExamplesConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
     """Read labelled rows, and divide them."""
-    from ontogeny.data.corrections import check_corrected, read_corrections
     from ontogeny.data.curate import Treatment
     from ontogeny.data.examples import Asked, read_examples
 
-    corrections = {} if config.corrections is None else read_corrections(config.corrections)
     asked = Asked(
         config.task,
         config.held_out_fraction,
         context.seed,
         config.labels or (),
         config.label_separator,
-        tuple(sorted(corrections.items())),
+        config.label_until,
     )
     inlets = [
         Inlet(
@@ -147,14 +145,11 @@ def run_examples(config: ExamplesConfig, inputs: Mapping[str, Artifact], context
     treatment = Treatment(shape=config.task, held_out_fraction=config.held_out_fraction)
     if config.divided:
         treatment = replace(treatment, dedup=None, divide=_division(config, context.seed))
-    outputs = _run(inlets, treatment, config.max_bad_fraction, context, title=f"Examples: {config.task}")
-    if config.corrections is not None:
-        for note in check_corrected(context.payload, corrections, config.corrections):
-            context.progress.note(note)
-    return outputs
+    return _run(inlets, treatment, config.max_bad_fraction, context, title=f"Examples: {config.task}")
 
 
 def _division(config: ExamplesConfig, seed: int) -> Divide:
+    from ontogeny.data.corrections import read_corrections
     from ontogeny.data.examples_division import HELD_OUT, TEST, TRAIN, Division, divide
 
     number = {"train": TRAIN, "validation": HELD_OUT, "test": TEST}
@@ -167,6 +162,7 @@ def _division(config: ExamplesConfig, seed: int) -> Divide:
             test_fraction=config.test_share,
             labels=config.labels or (),
             leaks=config.leaks,
+            corrections=None if config.corrections is None else read_corrections(config.corrections),
             seed=seed,
         ),
     )
@@ -258,6 +254,10 @@ def _run(
         progress=context.progress,
     )
     _say_if_spelled_otherwise(against, treatment, context)
+    if treatment.shape != "text":
+        for name, reading in readings.items():
+            if beyond := reading.detected[1:]:  # the first is the format, which its name says
+                context.progress.note(f"{name}: {'; '.join(beyond)}")
     _tell(tally, readings, context)
     counts = [reading.count for reading in readings.values()]
     detected = {name: reading.detected for name, reading in readings.items()}
@@ -325,7 +325,7 @@ CURATE = Step(
 
 EXAMPLES = Step(
     name="examples",
-    version=3,
+    version=4,
     config=ExamplesConfig,
     output="examples",
     run=run_examples,

@@ -17,7 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ontogeny.data.decide import Decisions, Place
-from ontogeny.data.document import SPLITS, Shape, dropped_schema_of, schema_of
+from ontogeny.data.document import (
+    SPLITS,
+    LabelledText,
+    Shape,
+    digest_content,
+    dropped_schema_of,
+    schema_of,
+)
 from ontogeny.data.fetch import Rows, fetch, gather, with_ids
 from ontogeny.data.groups import in_groups
 from ontogeny.data.language_codes import language_names
@@ -63,7 +70,7 @@ def write_kept(
             while pending is not None and size < part_bytes:
                 places, table = pending
                 table = _with_split(_finished(table), held_out_fraction, found, places)
-                table = with_ids(table, found.renamed[places])
+                table = _relabelled(with_ids(table, found.renamed[places]), found, places)
                 seen(table)
                 writer.write_table(table.select(schema.names).cast(schema))
                 size += int(_sum(table.column("size_bytes")))
@@ -102,7 +109,7 @@ def write_dropped(
         documents = partial(_documents, signals)
         for rows, table in in_groups(found, places[order], group_bytes, documents, scratch=scratch):
             table = _with_split(_finished(table), held_out_fraction, found, rows)
-            write(_explained(table, found, rows))
+            write(_explained(_relabelled(table, found, rows), found, rows))
         portion, row = _rejected_in_order(found)
         for start in range(0, len(row), GROUP_ROWS):
             here = slice(start, start + GROUP_ROWS)
@@ -181,6 +188,24 @@ def _with_split(table: pa.Table, held_out_fraction: float, found: Decisions, pla
     if found.split is None:
         return _by_side(table, held_out_fraction)
     return table.append_column("split", pa.array(np.array(SPLITS)[found.split[places]], pa.string()))
+
+
+def _relabelled(table: pa.Table, found: Decisions, places: Rows) -> pa.Table:
+    """`table` of the documents at `places`, with the labels they have instead of their own, and digests of that."""
+    import pyarrow as pa
+
+    rows = [row for row, place in enumerate(places.tolist()) if place in found.relabelled]
+    if not rows:
+        return table
+    columns = {name: table.column(name).to_pylist() for name in ("text", "label", "labels", "digest")}
+    for row in rows:
+        content = LabelledText(str(columns["text"][row]), found.relabelled[int(places[row])])
+        columns["label"][row], columns["labels"][row] = content.label, list(content.labels)
+        columns["digest"][row] = digest_content(content)
+    for name in ("label", "labels", "digest"):
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.array(columns[name], table.schema.field(name).type))
+    return table
 
 
 def _by_side(table: pa.Table, held_out_fraction: float) -> pa.Table:

@@ -32,6 +32,7 @@ def read_delimited(
     header: Sequence[str] | None = None,
     skip: int = 0,
     note: Note | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Row | BadRow]:
     """The rows of a CSV or TSV file, values as strings, but for the first `skip`.
 
@@ -41,10 +42,11 @@ def read_delimited(
     Args:
         delimiter: what stands between fields, unless the rows show that it is something else.
         header: the names of the columns, where the file has no line for them.
+        encoding: of a file without a byte order mark; by default UTF-8.
         note: told of another encoding, another separator, and of columns named apart.
     """
     csv.field_size_limit(MAX_RECORD_BYTES)  # a setting of the whole process; nothing else of ours reads CSV
-    with open_utf8(path, watch, note) as (stream, _):
+    with open_utf8(path, watch, note, encoding) as (stream, _):
         beginning, rest = _beginning(stream)
         sample = [line for line, _ in beginning]
         found = separator_of(sample, delimiter, complete=rest is None)

@@ -1,7 +1,7 @@
 """Files of rows in UTF-16 or UTF-32, as spreadsheets and PowerShell write them, read as UTF-8.
 
-Their byte order mark tells; a file without one is UTF-8. What does not decode becomes bytes that are not UTF-8 either,
-so that it is the fault of its own row and of no other.
+Their byte order mark tells; a file without one is UTF-8, or what its reader was told. What does not decode becomes
+bytes that are not UTF-8 either, so that it is the fault of its own row and of no other.
 """
 
 from __future__ import annotations
@@ -49,11 +49,12 @@ def wide_encoding(start: bytes) -> str | None:
 
 @contextmanager
 def open_utf8(
-    path: AnyPath, watch: Watch | None = None, note: Note | None = None
+    path: AnyPath, watch: Watch | None = None, note: Note | None = None, encoding: str | None = None
 ) -> Iterator[tuple[BinaryIO, bool]]:
     """The decompressed bytes of `path` in UTF-8, and whether they were in another encoding.
 
-    If they were, positions in the stream are none of the file, and `note` is told of the encoding.
+    `encoding` is that of a file without a byte order mark. If it is another one, positions in the stream are none of
+    the file, and `note` is told of it.
 
     Raises:
         DamagedStreamError: on reading, where a compressed stream is truncated or corrupt.
@@ -61,7 +62,7 @@ def open_utf8(
     with open_bytes(path, watch) as stream:
         # All of them peek: files, and streams of compressed ones and of URLs; the type says so only of the first.
         start = cast(io.BufferedReader, stream).peek(MARK_BYTES)[:MARK_BYTES]
-        encoding = wide_encoding(start)
+        encoding = wide_encoding(start) or encoding
         if encoding is None:
             yield stream, False
             return

@@ -21,6 +21,8 @@ class Format(StrEnum):
     TSV = "tsv"
     PARQUET = "parquet"
     TEXT = "text"
+    LINES = "lines"
+    """A label and a text a line (`records.labelled_lines`). No suffix names it: other lines lie in files of any."""
 
 
 SUFFIXES: dict[str, Format] = {

@@ -15,6 +15,7 @@ from ontogeny.records.encoding import MARK_BYTES, wide_encoding
 from ontogeny.records.formats import Format, Note, detect_format
 from ontogeny.records.json_array import read_json
 from ontogeny.records.jsonl import read_jsonl
+from ontogeny.records.labelled_lines import read_labelled_lines
 from ontogeny.records.row import BadRow, Fault, Row, Value, record_locator
 from ontogeny.records.whole import read_whole
 
@@ -60,6 +61,7 @@ def read_rows(
     columns: Mapping[str, str | Sequence[str]] | None = None,
     format: Format | None = None,
     header: Sequence[str] | None = None,
+    encoding: str | None = None,
     part: Part = WHOLE,
     watch: Watch | None = None,
     skip: int = 0,
@@ -72,6 +74,7 @@ def read_rows(
             for one of text that is to be joined from them, e.g. `{"text": ["title", "body"]}`.
         format: how to read the file; by default told from its name.
         header: the names of the columns of a CSV or TSV file that has no line for them.
+        encoding: of a CSV, TSV or text file, or one of lines, that is not in UTF-8 and has no byte order mark.
         part: what to read of it.
         watch: told of the file that is read, where it is read from its beginning to its end.
         skip: how many rows of the part, good or bad, are passed over.
@@ -84,7 +87,7 @@ def read_rows(
     passed = max(skip - 1, 0)  # the last one is read: it tells which number the next one has
     count, number = passed, 0
     try:
-        for row in _reader(path, format or detect_format(path), part, watch, passed, note, header):
+        for row in _reader(path, format or detect_format(path), part, watch, passed, note, header, encoding):
             count, number = count + 1, row.number
             if count > skip:
                 yield _rename(row, columns) if columns and isinstance(row, Row) else row
@@ -103,6 +106,7 @@ def _reader(
     skip: int,
     note: Note | None,
     header: Sequence[str] | None,
+    encoding: str | None,
 ) -> Iterator[Row | BadRow]:
     match format:
         case Format.JSONL:
@@ -110,13 +114,19 @@ def _reader(
         case Format.JSON:
             return read_json(path, watch, skip=skip, note=note)
         case Format.CSV:
-            return read_delimited(path, watch, delimiter=",", header=header, skip=skip, note=note)
+            return read_delimited(
+                path, watch, delimiter=",", header=header, skip=skip, note=note, encoding=encoding
+            )
         case Format.TSV:
-            return read_delimited(path, watch, delimiter="\t", header=header, skip=skip, note=note)
+            return read_delimited(
+                path, watch, delimiter="\t", header=header, skip=skip, note=note, encoding=encoding
+            )
         case Format.PARQUET:
             return read_parquet(path, start=part.start, end=part.end, skip=skip)
         case Format.TEXT:
-            return read_whole(path, watch, note)
+            return read_whole(path, watch, note, encoding)
+        case Format.LINES:
+            return read_labelled_lines(path, watch, skip=skip, note=note, encoding=encoding)
 
 
 def _rename(row: Row, columns: Mapping[str, str | Sequence[str]]) -> Row | BadRow:

@@ -6,7 +6,7 @@ from ontogeny.records.row import MAX_RECORD_BYTES, Fault
 
 REMEDIES: dict[str, str] = {
     Fault.EMPTY_FILE: "narrow `path` so that it leaves empty files out, or fetch them again",
-    Fault.INVALID_UTF8: "save the file as UTF-8, and see that it is text at all",
+    Fault.INVALID_UTF8: "save the file as UTF-8, or say what it is (`examples` takes `encoding: windows-1252`)",
     Fault.INVALID_UNICODE: "write these rows anew: what made them cut characters in half",
     Fault.TOO_LONG: f"divide what is longer than {MAX_RECORD_BYTES >> 20} MiB into rows of its own, say chapters",
     Fault.NOT_JSON: "see that each line is one JSON object, and that `type` is what the file holds",

@@ -20,9 +20,11 @@ from ontogeny.records.row import (
 )
 
 
-def read_whole(path: AnyPath, watch: Watch | None = None, note: Note | None = None) -> Iterator[Row | BadRow]:
+def read_whole(
+    path: AnyPath, watch: Watch | None = None, note: Note | None = None, encoding: str | None = None
+) -> Iterator[Row | BadRow]:
     """The one row of a text file, compressed or not; `note` is told of an encoding other than UTF-8."""
-    with open_utf8(path, watch, note) as (stream, recoded):
+    with open_utf8(path, watch, note, encoding) as (stream, recoded):
         data = stream.read(MAX_RECORD_BYTES + 1)
     locator = record_locator(path, 1) if recoded else byte_locator(path, 0, len(data))
     if len(data) > MAX_RECORD_BYTES:

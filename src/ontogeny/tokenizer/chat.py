@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from jinja2 import TemplateError
 from jinja2.environment import Template
+from jinja2.ext import loopcontrols
 
 from ontogeny.core.errors import DataError, ModelFormatError
+from ontogeny.core.sandbox import BoundedEnvironment, EndlessTemplateError
 from ontogeny.tokenizer.codec import Tokenizer
-from ontogeny.tokenizer.sandbox import MAX_CHARACTERS, BoundedEnvironment, EndlessTemplateError
 
 Messages = Sequence[Mapping[str, str]]  # each with `role` and `content`
 
@@ -42,7 +43,6 @@ def render(tokenizer: Tokenizer, messages: Messages, *, add_generation_prompt: b
             hint="use plain text, or add `chat_template` to tokenizer_config.json",
         )
     environment, template = _compiled(tokenizer.chat_template)
-    pieces, length = [], 0
     variables = {
         "messages": [dict(message) for message in messages],
         "add_generation_prompt": add_generation_prompt,
@@ -50,13 +50,7 @@ def render(tokenizer: Tokenizer, messages: Messages, *, add_generation_prompt: b
         "eos_token": tokenizer.end_of_text,
     }
     try:
-        environment.start()
-        for piece in template.generate(variables):
-            environment.tick()
-            pieces.append(piece)
-            length += len(piece)
-            if length > MAX_CHARACTERS:
-                raise EndlessTemplateError(f"it wrote {length:,} characters")
+        return environment.render(template, variables)
     except _TemplateRefusalError as error:
         raise DataError(f"the chat template refuses this conversation: {error}") from error
     except EndlessTemplateError as error:
@@ -76,7 +70,6 @@ def render(tokenizer: Tokenizer, messages: Messages, *, add_generation_prompt: b
         raise ModelFormatError(
             f"the chat template fails: {error}", hint="mend `chat_template` in tokenizer_config.json"
         ) from error
-    return "".join(pieces)
 
 
 def encode_prompt(tokenizer: Tokenizer, messages: Messages) -> list[int]:
@@ -180,7 +173,7 @@ def turn_end(tokenizer: Tokenizer) -> str | None:
 
 @functools.lru_cache(maxsize=16)
 def _compiled(source: str) -> tuple[BoundedEnvironment, Template]:
-    environment = BoundedEnvironment()
+    environment = BoundedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
     environment.globals["raise_exception"] = _refuse
     try:
         return environment, environment.template(source)

@@ -21,10 +21,15 @@ def add_examples(page: Page, figures: Mapping[str, Any]) -> None:
         _add_labels(page, figures)
     lead = "Within a part one of each text stays; what is tested on, or guides training, is not learnt from."
     section = page.section("Copies, leaks and conflicts", lead=lead)
-    copies, leaks = figures["copies"], figures["leaks"]
+    kinds = {
+        "copies": "copies within it",
+        "near_copies": "near copies within it",
+        "leaks": "stood in a part before it too",
+        "near_leaks": "nearly did",
+    }
     section.table(
-        ["part", "copies within it", "stood in a part before it too"],
-        [[PARTS[part], copies.get(part, 0), leaks.get(part, 0)] for part in PARTS],
+        ["part", *kinds.values()],
+        [[PARTS[part], *(figures.get(kind, {}).get(part, 0) for kind in kinds)] for part in PARTS],
     )
     _add_conflicts(section, figures.get("conflicts", {}))
 

@@ -38,7 +38,7 @@ READING = (
 )
 QUESTIONS = ("no_description", "repeated_description", "also_in_training", "too_few_choices")
 """Of the step `examples`, where it makes its own."""
-LEAKS = ("also_in_test", "also_in_held_out")
+LEAKS = ("also_in_test", "also_in_held_out", "near_copy_of_test", "near_copy_of_held_out")
 """Of the step `examples`, where it divides those that people bring."""
 CORPUS = (
     *("exact_duplicate", "near_duplicate", "exact_duplicate_of_old", "near_duplicate_of_old"),

@@ -178,6 +178,8 @@ def _format_of(path: AnyPath, formats: tuple[Format, ...]) -> Format:
         )
     if found in formats:
         return found
+    if found is Format.TEXT and Format.LINES in formats:
+        return Format.LINES
     type_name = {Format.TSV: Format.CSV, Format.JSON: Format.JSONL}.get(found, found)
     raise RecipeError(
         f"a {found} file in a source of type {formats[0]}", where=str(path), hint=f"write `type: {type_name}`"
@@ -192,11 +194,13 @@ def read_documents(
     *,
     content_of: Callable[[Row, Reading], Content],
     header: Sequence[str] | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Document | Rejected]:
     """Every row of `unit` as a document, or rejected with its reason; counted in `reading`.
 
     Args:
         header: the names of the columns of a CSV or TSV file that has no line for them.
+        encoding: see `records.reading.read_rows`.
         content_of: makes the content from a row; raises UnfitRowError where it cannot.
     """
     path, format = unit.path, _format_of(unit.path, formats)
@@ -207,6 +211,7 @@ def read_documents(
         columns=source.columns,
         format=format,
         header=header,
+        encoding=encoding,
         part=unit.part,
         watch=reading.watch,
         skip=skip,

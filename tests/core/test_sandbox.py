@@ -7,13 +7,14 @@ import time
 
 import pytest
 from jinja2 import TemplateError
+from jinja2.ext import loopcontrols
 
-from ontogeny.tokenizer import sandbox
-from ontogeny.tokenizer.sandbox import BoundedEnvironment, EndlessTemplateError
+from ontogeny.core import sandbox
+from ontogeny.core.sandbox import BoundedEnvironment, EndlessTemplateError
 
 
 def render(source: str, **variables: object) -> str:
-    environment = BoundedEnvironment()
+    environment = BoundedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
     template = environment.template(source)
     environment.start()
     return template.render(**variables)

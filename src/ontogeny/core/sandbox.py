@@ -3,7 +3,8 @@
 The sandbox of jinja2 keeps a template away from the interpreter, not from the processor and the memory: an empty loop
 in a loop never ends and writes nothing, and a text doubled forty times fills any machine. So every turn of a loop and
 every call of a macro looks at the clock, and whatever joins, repeats or replaces text checks the size of the result
-before it is made. What pads or formats to a width of the template's choice is left out; chat templates do not need it.
+before it is made. What pads or formats to a width of the template's choice is left out; chat templates and tasks do
+not need it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import TemplateRuntimeError, nodes
 from jinja2.environment import Template
 from jinja2.exceptions import SecurityError
-from jinja2.ext import loopcontrols
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
@@ -40,12 +41,12 @@ class EndlessTemplateError(TemplateRuntimeError):
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """The options of transformers' chat templates, within bounds. One rendering a thread at a time."""
+    """Jinja within bounds; `options` are those of jinja2's environments. One rendering a thread at a time."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def __init__(self) -> None:
-        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         for name in FILTERS_LEFT_OUT:
             del self.filters[name]
         self.filters |= {"tojson": _to_json, "join": _join, "replace": _replace}
@@ -61,6 +62,22 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def start(self) -> None:
         """The time of a rendering begins now."""
         self._clock.deadline = time.monotonic() + MAX_RENDER_S
+
+    def render(self, template: Template, variables: Mapping[str, Any]) -> str:
+        """What `template` makes of `variables`, all of it.
+
+        Raises:
+            EndlessTemplateError: it takes too long, or writes too much.
+        """
+        pieces, length = [], 0
+        self.start()
+        for piece in template.generate(variables):
+            self.tick()
+            pieces.append(piece)
+            length += len(piece)
+            if length > MAX_CHARACTERS:
+                raise EndlessTemplateError(f"it wrote {length:,} characters")
+        return "".join(pieces)
 
     def tick(self) -> str:
         """Called by every turn of a loop and every macro.
