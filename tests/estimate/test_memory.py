@@ -7,8 +7,14 @@ from dataclasses import replace
 import pytest
 
 from ontogeny.estimate.devices import GIB, GPUS, cpu
-from ontogeny.estimate.memory import GRAM_FROM, checkpoint_bytes, iterates_on_gram, training_memory
-from ontogeny.estimate.setup import TrainingSetup
+from ontogeny.estimate.memory import (
+    GRAM_FROM,
+    checkpoint_bytes,
+    iterates_on_gram,
+    model_bytes,
+    training_memory,
+)
+from ontogeny.estimate.setup import TrainingSetup, lora_parameters
 from ontogeny.estimate.shapes import NAMED
 from ontogeny.model.config import ModelShape
 from ontogeny.train.config_optimizer import AdamWConfig, MuonConfig
@@ -104,6 +110,20 @@ def test_adapters_train_little_of_much() -> None:
     assert adapters.fits
     assert adapters.weights == pytest.approx(2 * setup.parameters, rel=0.02)
     assert adapters.optimizer < whole.optimizer / 100
+    assert model_bytes(setup) == 4 * setup.parameters
+    assert model_bytes(replace(setup, lora_rank=16)) == 4 * lora_parameters(LLAMA, 16)
+
+
+def test_a_base_in_codes_is_the_codes_and_float32_tables() -> None:
+    setup = TrainingSetup(LLAMA, GPUS["h100"], 2048, 1, 8, precision="float32", lora_rank=16)
+    plain = training_memory(setup)
+    tables = 4 * (setup.parameters - setup.layer_parameters)
+    adapters = 4 * setup.trained_parameters
+    for base, bits in (("int8", 8), ("nf4", 4 + 8 / 64)):
+        memory = training_memory(replace(setup, base=base))
+        matrices = memory.weights - tables - adapters
+        assert matrices == pytest.approx(setup.layer_parameters * bits / 8, rel=0.01)
+        assert plain.peak - memory.peak == pytest.approx(plain.weights - memory.weights, rel=0.05)
 
 
 def test_muon_keeps_half_the_state_of_the_matrices() -> None:

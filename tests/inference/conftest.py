@@ -1,6 +1,7 @@
 """A tiny model with random weights, and a tokenizer for it."""
 
 import pytest
+import torch
 
 from ontogeny.model.config import ModelShape
 from ontogeny.model.transformer import Transformer
@@ -22,3 +23,12 @@ def model(tokenizer: Tokenizer) -> Transformer:
     built = Transformer(shape.resolve(tokenizer.vocab_size))
     randomise(built, 3)
     return built.eval()
+
+
+def reference(model: Transformer, ids: list[int], first: int) -> list[float]:
+    """Log-probabilities of ids[first:], one whole forward pass a token."""
+    found = []
+    for place in range(first, len(ids)):
+        with torch.no_grad():
+            found.append(float(model(torch.tensor([ids[:place]]))[0, -1].log_softmax(-1)[ids[place]]))
+    return found

@@ -1,60 +1,20 @@
 import math
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ontogeny.core.errors import UsageError
 from ontogeny.inference import scoring
-from ontogeny.inference.scoring import _windows, bits_per_byte, score_continuations, token_logprobs
+from ontogeny.inference.scoring import _windows, bits_per_byte, token_logprobs
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
-
-
-def reference(model: Transformer, ids: list[int], first: int) -> list[float]:
-    """Log-probabilities of ids[first:], one whole forward pass a token."""
-    found = []
-    for place in range(first, len(ids)):
-        with torch.no_grad():
-            found.append(float(model(torch.tensor([ids[:place]]))[0, -1].log_softmax(-1)[ids[place]]))
-    return found
+from tests.inference.conftest import reference
 
 
 def test_tokens_are_scored_given_those_before_them(model: Transformer, tokenizer: Tokenizer) -> None:
     ids = tokenizer.encode("Shuffle list x in place.")
     assert token_logprobs(model, ids) == pytest.approx(reference(model, ids, 1), abs=1e-5)
     assert token_logprobs(model, ids[:1]) == []
-
-
-def test_continuations_share_their_context_and_do_not_see_each_other(
-    model: Transformer, tokenizer: Tokenizer
-) -> None:
-    contexts = [tokenizer.encode(text) for text in ("Split", "Shuffle list", "Split")]
-    continuations = [tokenizer.encode(text) for text in (" the string", " x", " naïve café 🙂", " s")]
-    pairs = [(context, continuation) for context in contexts for continuation in continuations]
-    expected = [sum(reference(model, context + ids, len(context))) for context, ids in pairs]
-    for batch_tokens in (1, 16, 4096):
-        assert score_continuations(model, pairs, batch_tokens=batch_tokens) == pytest.approx(
-            expected, abs=1e-4
-        )
-    assert score_continuations(model, [(contexts[0], continuations[1])])[0] == pytest.approx(
-        expected[1], abs=1e-5
-    )
-
-
-@pytest.mark.parametrize("pair", [([], [1]), ([1], [])])
-def test_empty_contexts_and_continuations_are_refused(
-    model: Transformer, pair: tuple[list[int], list[int]]
-) -> None:
-    with pytest.raises(UsageError, match="at least one token each"):
-        score_continuations(model, [pair])
-
-
-def test_pairs_longer_than_the_context_are_refused(model: Transformer) -> None:
-    with pytest.raises(UsageError, match="50 tokens, the model's context 48"):
-        score_continuations(model, [([1] * 40, [2] * 10)])
-    score_continuations(model, [([1] * 40, [2] * 9)])
 
 
 @given(length=st.integers(0, 200), window=st.integers(2, 50), data=st.data())

@@ -85,3 +85,70 @@ def test_pieces_cover_every_query_once(T: int) -> None:
     assert [start for start, _ in pieces] == [0, *(end for _, end in pieces[:-1])]
     assert pieces[-1][1] == T
     assert len(pieces) <= MAX_PIECES
+
+
+@pytest.mark.parametrize("normed", [True, False])
+@pytest.mark.parametrize("lengths", [[3, 4, 1, 6], [PIECE_TOKENS, 2 * PIECE_TOKENS + 6]])
+def test_documents_end_to_end_are_what_each_is_alone(lengths: list[int], normed: bool) -> None:
+    """Two rows, over whose border a document may go; each document alone is the reference."""
+    D, total = 8, sum(lengths)
+    generator = torch.Generator().manual_seed(total)
+    q, k, v, d_out = (
+        torch.randn(2, total // 2, heads, D, dtype=torch.float64, generator=generator)
+        for heads in (4, 2, 2, 4)
+    )
+    gains = [torch.rand(D, dtype=torch.float64, generator=generator) for _ in range(2)] if normed else []
+    cos, sin = (table.double() for table in rope_tables(max(lengths), D, 10_000.0))
+    table = torch.complex(cos, sin).unsqueeze(1)
+    turns = torch.cat([table[:length] for length in lengths])
+
+    def at_once(q: Tensor, k: Tensor, v: Tensor, *gains: Tensor) -> Tensor:
+        begins = [0, *torch.tensor(lengths).cumsum(0).tolist()]
+        pair = (gains[0], gains[1]) if gains else None
+        own = turns.view(2, -1, 1, D // 2)
+        return turned_causal_attention(q, k, v, pair, own, eps=EPS, begins=begins).transpose(1, 2)
+
+    def alone(q: Tensor, k: Tensor, v: Tensor, *gains: Tensor) -> Tensor:
+        pair = (gains[0], gains[1]) if gains else None
+        laid = (each.reshape(1, total, -1, D).split(lengths, dim=1) for each in (q, k, v))
+        mixed = [
+            turned_causal_attention(*each, pair, table[: each[0].shape[1]], eps=EPS)
+            for each in zip(*laid, strict=True)
+        ]
+        return torch.cat(mixed, dim=2).transpose(1, 2).view(q.shape)
+
+    results = []
+    for function in (alone, at_once):
+        inputs = [each.clone().requires_grad_() for each in (q, k, v, *gains)]
+        out = function(*inputs)
+        results.append([out, *torch.autograd.grad(out, inputs, d_out)])
+    for theirs, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("T", [1, 7, 2 * PIECE_TOKENS + 1])
+def test_turns_without_norms_are_those_before(T: int) -> None:
+    D = 8
+    generator = torch.Generator().manual_seed(T)
+    q, k, v, d_out = (
+        torch.randn(2, T, heads, D, dtype=torch.float64, generator=generator) for heads in (4, 2, 2, 4)
+    )
+    cos, sin = (table.double() for table in rope_tables(T, D, 10_000.0))
+    turns = torch.complex(cos, sin).unsqueeze(1)
+    order = interleaved(torch.arange(D), D)
+
+    def before(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        heads = (rotate(q, cos, sin), rotate(k, cos, sin), v)
+        return reference(*(x.transpose(1, 2) for x in heads), scale=None)
+
+    def within(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        q, k = q[..., order].contiguous(), k[..., order].contiguous()
+        return turned_causal_attention(q, k, v, None, turns, eps=EPS)
+
+    results = []
+    for function in (before, within):
+        inputs = [each.clone().requires_grad_() for each in (q, k, v)]
+        out = function(*inputs)
+        results.append([out, *torch.autograd.grad(out, inputs, d_out.transpose(1, 2))])
+    for theirs, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)

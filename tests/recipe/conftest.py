@@ -41,6 +41,10 @@ class CountConfig(StepConfig):
     of: Annotated[str, Ref("text")]
     gates: tuple[Gate, ...] = ()
 
+    @property
+    def held_back(self) -> Mapping[tuple[str | int, ...], tuple[str, ...]]:
+        return {("gates", number, "blocks"): gate.blocks for number, gate in enumerate(self.gates)}
+
 
 def make(config: MakeConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
     RAN.append(f"make {config.text}")

@@ -141,6 +141,16 @@ def test_tuning_goes_by_the_tuning_before(smoke: Life, base: Manifest) -> None:
     assert told["seconds"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_adapters_take_less_time_and_room_than_all_weights(smoke: Life, base: Manifest) -> None:
+    whole, adapters = (
+        of_smoke(smoke, "tutor", *more, "steps.tutor.train.steps=300")
+        for more in ((), ("steps.tutor.method={type: lora, rank: 1}",))
+    )
+    assert adapters["source"] == "scaled from smoke/tutor@1"
+    for name in ("seconds", "memory_bytes", "disk_bytes"):
+        assert adapters[name] < whole[name]
+
+
 def test_a_training_that_never_ran_goes_by_formulas_and_runs_of_its_size(
     smoke: Life, base: Manifest, tmp_path: Path
 ) -> None:

@@ -23,14 +23,9 @@ from ontogeny.recipe.cluster import Cluster, join_cluster
 from ontogeny.recipe.launch import check_devices, check_processes_there
 from ontogeny.train.step import PRETRAIN, PretrainConfig
 from tests.conftest import ontogeny
+from tests.tiny_recipe import write_recipe
 
-RECIPE = """
-recipe: together
-seed: 5
-steps:
-  corpus:    {step: curate, sources: [{type: jsonl, path: ./texts.jsonl}]}
-  tokenizer: {step: train-tokenizer, corpus: corpus, vocab_size: 300}
-  tokens:    {step: tokenize, corpus: corpus, tokenizer: tokenizer}
+BASE = """
   base:
     step: pretrain
     tokens: tokens
@@ -45,10 +40,7 @@ TOGETHER = ("--set", "steps.base.train.processes=2")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe, its texts, and a workspace `ws` in which one process made everything."""
     folder = tmp_path_factory.mktemp("together")
-    texts = [f"the function {number} gives back a list of names and one number" for number in range(60)]
-    rows = "".join(json.dumps({"id": str(n), "text": text}) + "\n" for n, text in enumerate(texts))
-    (folder / "texts.jsonl").write_text(rows)
-    (folder / "recipe.yaml").write_text(RECIPE)
+    write_recipe(folder, BASE)
     run(folder)
     return folder
 
@@ -88,9 +80,9 @@ def test_two_processes_and_one_of_them_killed(place: Path) -> None:
     assert killed
     assert "going on after step" in told, "what the first rank says reaches the terminal"
     base = next(step for step in json.loads(said)["steps"] if step["name"] == "base")
-    assert base["artifact"] == "together/base@2"
-    assert_close(weights(place, "together/base@1"), weights(place, "together/base@2"))
-    lines = (place / "ws" / "artifacts" / "together" / "base@2" / "metrics.jsonl").read_text().splitlines()
+    assert base["artifact"] == "tiny/base@2"
+    assert_close(weights(place, "tiny/base@1"), weights(place, "tiny/base@2"))
+    lines = (place / "ws" / "artifacts" / "tiny" / "base@2" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [10, 20, 30]
 
 
@@ -164,7 +156,7 @@ def test_a_recipe_under_torchrun(place: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "together/base@3" in done.stdout
+    assert "tiny/base@3" in done.stdout
 
 
 def test_another_number_than_torchrun_started(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ontogeny.core.errors import UsageError
 from ontogeny.estimate.devices import cpu
+from ontogeny.estimate.setup import lora_parameters
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.manifest import Manifest
 from ontogeny.lineage.workspace import Workspace
@@ -142,6 +143,18 @@ def test_an_outside_model_is_read_where_it_lies(tmp_path: Path, empty: Workspace
     assert untold.value.needs == "outside"
 
 
+def test_adapters_leave_the_rest_frozen(recipe: Recipe, empty: Workspace, tmp_path: Path) -> None:
+    body = (
+        "{step: finetune, model: base, task: instruct, data: gone/data, train: {steps: 9, batch_rows: 4},"
+        " method: {type: lora, rank: 3, base: nf4}}"
+    )
+    sizes = sizes_of(read(tmp_path, TEXT, f"steps.tuned={body}"), "tuned", empty)
+    assert (sizes.lora_rank, sizes_of(recipe, "base", empty).lora_rank) == (3, None)
+    (phase,) = sizes.phases(PROCESSOR)
+    assert phase.setup.trained_parameters == lora_parameters(sizes.config, 3)
+    assert phase.setup.base == "nf4"
+
+
 def test_a_step_is_named_where_there_are_several(recipe: Recipe) -> None:
     assert step_to_estimate(recipe, "pretrain", "more") == "more"
     for name, said in ((None, "3 pretrain steps: base, more, other"), ("bass", "Did you mean 'base'")):
@@ -163,6 +176,8 @@ def test_a_recorded_run_is_read_back(smoke: Life) -> None:
     assert in_phases(sizes) == [(60 * 8 * 64, 8, 64)]
     tutor = Workspace(smoke.workspace).open("smoke/tutor")
     assert in_phases(sizes_of_run(tutor.manifest, tutor.path)) == [(30 * 8 * 64, 8, 64)]
+    adapted = sizes_of_run(changed(tutor, {}, method={"type": "lora", "rank": 3}), tutor.path)
+    assert adapted is not None and adapted.lora_rank == 3
     assert in_phases(sizes_of_run(changed(base, {"steps": 7}), base.path)) == [(7 * 8 * 64, 8, 64)]
 
 

@@ -11,15 +11,15 @@ from ontogeny.recipe.table import STEPS
 # every fingerprint. When this test fails: raise the version in the step, then put both numbers here.
 DEFAULTS = {
     "curate": (3, "b9ad6e4a8891"),
-    "examples": (3, "bd4895a1c4f2"),
+    "examples": (4, "75b0aa20ef30"),
     "train-classifier": (2, "70beb45bb4c2"),
     "train-tokenizer": (1, "5e1d9dd6dfbe"),
     "tokenize": (4, "4dd0c23198cd"),
     "import-tokenizer": (1, "53f47a2f29cb"),
     "import-model": (1, "7be0c971eac2"),
-    "pretrain": (2, "626bf8428755"),
-    "finetune": (2, "06108b62170e"),
-    "evaluate": (2, "47c71c0de214"),
+    "pretrain": (2, "e419d345599d"),
+    "finetune": (3, "43ede522611e"),
+    "evaluate": (2, "6584c1c6b956"),
     "export": (1, "f7f9301354f6"),
 }
 

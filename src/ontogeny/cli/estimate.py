@@ -217,7 +217,8 @@ def _setup_lines(estimate: Estimate) -> list[str]:
     if setup["recompute"]:
         said.append("activations computed again")
     if setup["lora_rank"] is not None:
-        said.append(f"adapters of rank {setup['lora_rank']}")
+        kept = "" if setup["base"] == "float32" else f" over a base in {setup['base']}"
+        said.append(f"adapters of rank {setup['lora_rank']}{kept}")
     phases = [
         f"phase {number}: {phase['steps']:,} steps of {_rows(phase['batch_rows'])} of {phase['seq_len']:,} tokens"
         for number, phase in enumerate(setup.get("phases", ()), start=1)

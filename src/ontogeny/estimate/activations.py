@@ -74,7 +74,8 @@ def layer_copies_bytes(setup: TrainingSetup) -> float:
     config = setup.config
     if setup.device.kind == "cpu":
         reordered = config.qk_norm and not config.qkv_bias
-        return FLOAT32 * config.d_model * config.head_dim * (config.n_heads + config.n_kv_heads) * reordered
+        number = FLOAT32 if setup.base == "float32" else 1  # codes are reordered as codes
+        return number * config.d_model * config.head_dim * (config.n_heads + config.n_kv_heads) * reordered
     if setup.gpus > 1 or setup.precision == "float32" or setup.lora_rank is not None:
         return 0
     return setup.product_bytes * layer_matmul_weights(config)

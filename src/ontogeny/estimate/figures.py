@@ -119,6 +119,7 @@ def _described(setup: TrainingSetup, phases: Sequence[Phase]) -> dict[str, Any]:
         "precision": setup.precision,
         "optimizer": setup.optimizer,
         "lora_rank": setup.lora_rank,
+        "base": setup.base,
     }
     if len(phases) > 1:
         described["phases"] = [
@@ -152,7 +153,11 @@ def _memory_figures(setup: TrainingSetup) -> dict[str, Figure]:
     sharded = f" / {setup.gpus}" if setup.gpus > 1 else ""
     kept = "what enters layers, one whole" if setup.recompute else "what every layer saves"
     moved = "4 bytes a weight" if setup.lora_rank is None else "4 bytes a weight in adapters"
-    frozen = f"{setup.product_bytes} bytes, 4 in adapters"
+    in_codes = {
+        "int8": "1 byte a weight in layers, 4 elsewhere",
+        "nf4": "0.52 bytes a weight in layers, 4 elsewhere",
+    }
+    frozen = in_codes.get(setup.base, f"{setup.product_bytes} bytes, 4 in adapters")
     held = "4 bytes a weight" if setup.lora_rank is None else frozen
     states = {"adamw": "2 moments", "muon": "1 or 2 moments"}[setup.optimizer]
     figures = {

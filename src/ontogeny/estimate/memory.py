@@ -21,7 +21,8 @@ from ontogeny.estimate.activations import (
 from ontogeny.estimate.devices import Device
 from ontogeny.estimate.setup import OptimizerName, TrainingSetup
 from ontogeny.model.config import ModelConfig
-from ontogeny.model.flops import layer_parameters, parameter_count
+from ontogeny.model.flops import layer_matmul_weights, layer_parameters
+from ontogeny.model.quantised_kinds import quantised_bytes
 
 STATES: dict[OptimizerName, int] = {"adamw": 2, "muon": 1}
 """Float32 numbers an optimizer keeps of a weight: both moments (arXiv 1711.05101); the momentum of a matrix."""
@@ -31,7 +32,7 @@ interpreter and its libraries."""
 FRAGMENTS = 0.05
 """Share of the memory that a caching allocator leaves in pieces too small to use; PyTorch, notes on CUDA memory."""
 
-
+INDEX_BYTES = 4  # of a byte of NF4 when it is looked up (`model.quantised`): int32
 GRAM_FROM = 1.5
 """Columns a row from which on Muon iterates on Gram matrices in float32 (`train.optim.muon.LONGER`)."""
 
@@ -67,7 +68,7 @@ def training_memory(setup: TrainingSetup) -> Memory:
     activations, loss, gathered = activation_bytes(setup), loss_bytes(setup), gathered_bytes(setup)
     lasting = weights + optimizer + gathered
     accumulated = gradients if setup.micro_batches > 1 else 0.0
-    between = layer_gradient_bytes(setup)
+    between = layer_gradient_bytes(setup) + _made_matrix_bytes(setup)
     heights = {
         "the loss": lasting + accumulated + activations + max(loss, kept_loss_bytes(setup) + between),
         "the end of the backward pass": lasting
@@ -98,12 +99,24 @@ def usable_of(device: Device) -> float:
 
 
 def weight_bytes(setup: TrainingSetup) -> float:
-    """Float32 weights, a shard of them on each GPU. Under adapters the frozen ones are in the type of the products."""
+    """Float32 weights, a shard of them on each GPU. Under adapters the frozen ones are in the type of the products, or
+    those of the layers in codes and the others float32."""
     outside = setup.parameters - setup.layer_parameters
     if setup.lora_rank is None:
         return FLOAT32 * setup.per_gpu(setup.layer_parameters, outside)
-    frozen = setup.product_bytes * setup.per_gpu(setup.layer_parameters, outside)
-    return frozen + FLOAT32 * setup.per_gpu(setup.trained_inside, 0)
+    adapters = FLOAT32 * setup.per_gpu(setup.trained_inside, 0)
+    if setup.base == "float32":
+        return setup.product_bytes * setup.per_gpu(setup.layer_parameters, outside) + adapters
+    layer = sum(quantised_bytes(*shape, setup.base) for shape in layer_matrices(setup.config))
+    others = setup.parameters - setup.config.n_layers * layer_matmul_weights(setup.config)
+    return setup.per_gpu(setup.config.n_layers * layer, FLOAT32 * others) + adapters
+
+
+def _made_matrix_bytes(setup: TrainingSetup) -> float:
+    """The largest matrix that is made of codes for a product, and the codes as indices for the look-up."""
+    if setup.base == "float32":
+        return 0.0
+    return (FLOAT32 + INDEX_BYTES / 2) * max(rows * columns for rows, columns in layer_matrices(setup.config))
 
 
 def optimizer_bytes(setup: TrainingSetup) -> float:
@@ -194,5 +207,5 @@ def checkpoint_bytes(setup: TrainingSetup) -> float:
 
 
 def model_bytes(setup: TrainingSetup) -> float:
-    """Bytes of the finished model's weights, which are written in float32."""
-    return FLOAT32 * parameter_count(setup.config)
+    """Bytes of the finished model's weights, or of its adapters alone, which are written in float32."""
+    return FLOAT32 * (setup.parameters if setup.lora_rank is None else setup.trained_parameters)

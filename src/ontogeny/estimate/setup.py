@@ -8,6 +8,7 @@ from typing import Literal
 from ontogeny.core.errors import UsageError
 from ontogeny.estimate.devices import Device
 from ontogeny.model.config import ModelConfig
+from ontogeny.model.config_lora import BaseForm
 from ontogeny.model.flops import layer_parameters, parameter_count
 
 OptimizerName = Literal["adamw", "muon"]
@@ -37,6 +38,8 @@ class TrainingSetup:
     optimizer: OptimizerName = "adamw"
     lora_rank: int | None = None
     """Rank of adapters on every matrix of the layers, all else frozen; None: every weight is trained."""
+    base: BaseForm = "float32"
+    """Under adapters, how the frozen matrices of the layers are kept."""
     document_mask: bool = False
     """Whether a token sees its own document alone."""
     stream_bytes: Literal[2, 4] = 4

@@ -1,4 +1,4 @@
-"""How likely a model finds given text: log-probabilities of tokens and continuations, bits per byte of documents.
+"""How likely a model finds given text: log-probabilities of tokens, bits per byte of documents.
 
 Natural logarithms, except for bits. Sums are in float64. Rows are padded on the right, where a causal model does not
 look, so results do not depend on what else is in a batch (but for the order of float additions).
@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
@@ -61,38 +60,6 @@ def token_logprobs(model: Transformer, ids: Sequence[int]) -> list[float]:
     window = model.config.seq_len
     windows = list(_windows(ids, window=window, stride=max(1, window // 2)))
     return [value for one in windows for value in _score_windows(model, [one])[0]]
-
-
-def score_continuations(
-    model: Transformer,
-    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
-    *,
-    batch_tokens: int = BATCH_TOKENS,
-) -> list[float]:
-    """Log-probability of each continuation after its context (ids of both; neither is empty).
-
-    Neighbours with equal contexts share one pass over it. At most `batch_tokens` tokens of continuations are computed
-    at once.
-
-    Raises:
-        UsageError: an empty context or continuation, or both together longer than the model's context.
-    """
-    scores: list[float] = []
-    for context, group in groupby(pairs, key=lambda pair: list(pair[0])):
-        continuations = [list(continuation) for _, continuation in group]
-        _check(model, context, continuations)
-        with torch.inference_mode():
-            cache = model.new_cache(capacity=len(context) + max(map(len, continuations)))
-            state = model.hidden(torch.tensor([context], device=model.device), cache=cache)[:, -1:]
-            rows = max(1, batch_tokens // max(map(len, continuations)))
-            for first in range(0, len(continuations), rows):
-                part = continuations[first : first + rows]
-                inputs = _padded([ids[:-1] for ids in part], model.device)
-                hidden = state.expand(len(part), -1, -1)
-                if inputs.shape[1]:
-                    hidden = torch.cat([hidden, model.hidden(inputs, cache=cache.repeated(len(part)))], dim=1)
-                scores += [math.fsum(row) for row in _target_logprobs(model, hidden, part)]
-    return scores
 
 
 def bits_per_byte(
@@ -175,15 +142,6 @@ def _score_windows(model: Transformer, windows: Sequence[_Window]) -> list[list[
     return _parts(values, lengths)
 
 
-def _target_logprobs(
-    model: Transformer, hidden: Tensor, targets: Sequence[Sequence[int]]
-) -> list[list[float]]:
-    """Log-probability of targets[b][t] at hidden (B, T, C)[b, t]."""
-    flat = torch.cat([hidden[row, : len(ids)] for row, ids in enumerate(targets)])
-    values = _logprobs(model, flat, [token for ids in targets for token in ids])
-    return _parts(values, [len(ids) for ids in targets])
-
-
 def _parts(values: Tensor, lengths: Sequence[int]) -> list[list[float]]:
     """(N,) cut into lists of these lengths."""
     numbers, ends = values.tolist(), list(accumulate(lengths))
@@ -202,14 +160,3 @@ def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
     return torch.tensor(
         [[*row, *[PADDING_ID] * (width - len(row))] for row in rows], dtype=torch.int64, device=device
     )
-
-
-def _check(model: Transformer, context: Sequence[int], continuations: Sequence[Sequence[int]]) -> None:
-    if not context or not all(continuations):
-        raise UsageError("a context and a continuation have at least one token each")
-    longest = len(context) + max(map(len, continuations)) - 1  # the last token is only a target
-    if longest > model.config.seq_len:
-        raise UsageError(
-            f"context and continuation have {longest + 1:,} tokens, the model's context {model.config.seq_len:,}",
-            hint="cut the context from the left",
-        )

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ontogeny.model.branches import attention_in_branches
 from ontogeny.model.causal import causal_attention, turned_causal_attention
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.kv_cache import KVCache
@@ -61,6 +62,8 @@ class Attention(nn.Module):
 
     def _mixed(self, q: Tensor, k: Tensor, v: Tensor, places: Places, *, alone: bool) -> Tensor:
         """Attention (B, H, T, D); `alone`: keys and values (B, K, S, D) are those of the same tokens as queries."""
+        if places.families:
+            return attention_in_branches(q, k, v, places.families, scale=self.scale)
         if places.bounds is not None:
             within = attention_one_by_one if q.device.type == "cpu" else attention_within
             return within(q, k, v, places.bounds, scale=self.scale)
@@ -88,13 +91,13 @@ class Attention(nn.Module):
         return q, k, v
 
     def _trains_plainly(self, x: Tensor, norm: nn.Module, places: Places, cache: KVCache | None) -> bool:
-        """Whether the way made for training on a CPU serves: whole rows, QK-norm and RoPE, no mask, no biases."""
+        """Whether the way made for training on a CPU serves: whole rows or documents, RoPE, no mask, no biases."""
         return (
             cache is None
             and places.visible is None
-            and places.bounds is None
+            and (places.bounds is None or places.bounds.window is None)
+            and not places.families
             and places.cos is not None
-            and self.q_norm is not None
             and type(norm) is RMSNorm
             and has_cpu_gradient(x)
             and are_plain((self.q_proj, self.k_proj, self.v_proj))
@@ -103,8 +106,6 @@ class Attention(nn.Module):
     def _mixed_in_training(self, x: Tensor, norm: nn.Module, places: Places) -> Tensor:
         """Attention (B, H, T, D), the pairs of a head side by side (see `model.rope`): nothing for a cache."""
         assert isinstance(norm, RMSNorm)
-        assert self.q_norm is not None
-        assert self.k_norm is not None
         assert places.cos is not None
         assert places.sin is not None
         B, T, _ = x.shape
@@ -114,5 +115,8 @@ class Attention(nn.Module):
         matrices = queries.with_rows(reordered), keys.with_rows(reordered), values
         q, k, v = (each.view(B, T, -1, D) for each in multiply(x, norm, matrices))
         turns = torch.complex(places.cos.to(x.dtype), places.sin.to(x.dtype)).unsqueeze(-2)  # (T, 1, D/2)
-        gains = interleaved(self.q_norm.gain, D), interleaved(self.k_norm.gain, D)
-        return turned_causal_attention(q, k, v, gains, turns, eps=self.q_norm.eps, scale=self.scale)
+        gains, eps = None, norm.eps
+        if self.q_norm is not None and self.k_norm is not None:
+            gains, eps = (reordered(self.q_norm.gain), reordered(self.k_norm.gain)), self.q_norm.eps
+        begins = None if places.bounds is None else places.bounds.begins.tolist()
+        return turned_causal_attention(q, k, v, gains, turns, eps=eps, scale=self.scale, begins=begins)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from ontogeny.lineage.step import Settings
 
 ALL_LINEAR: Final = "all-linear"
+BaseForm = Literal["float32", "int8", "nf4"]
 
 
 class Lora(Settings):
@@ -31,6 +32,9 @@ class Lora(Settings):
     """Whether the length of every row is learnt apart from its direction (DoRA, arXiv 2402.09353). Takes longer."""
     b_rate: Annotated[float, Field(gt=0)] = 1.0
     """How many times the learning rate B moves with (LoRA+, arXiv 2402.12354, which finds about 16 good)."""
+    base: BaseForm = "float32"
+    """In what form the frozen matrices of the layers are kept while adapters are trained on them (QLoRA, arXiv
+    2305.14314): float32, int8 (a quarter of the memory) or nf4 (an eighth). Merging is into the base as it was."""
 
     @property
     def scale(self) -> float:

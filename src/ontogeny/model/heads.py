@@ -89,6 +89,11 @@ def add_head(model: Transformer, *, classes: int, kind: HeadKind) -> ClassHead:
     return head
 
 
+def has_head(model: Transformer) -> bool:
+    """Whether `model` tells classes, and no words."""
+    return hasattr(model, NAME)
+
+
 def head_of(model: Transformer) -> ClassHead:
     """The head of a model that has one."""
     head = getattr(model, NAME)

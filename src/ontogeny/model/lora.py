@@ -4,7 +4,7 @@
     ...                                       # train: only adapters have gradients
     merge(model)                              # plain linear layers again, with the adapters within their weights
 
-With W (out, in) frozen, A (r, in) and B (out, r) the adapted weight is
+With W (out, in) frozen, perhaps in codes (QLoRA, 2305.14314), A (r, in) and B (out, r) the adapted weight is
 
     V = W + scale · B A,    and for DoRA    m · V / |V|,  rows by their norms, which have no gradient (its section 4.3).
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -23,10 +24,14 @@ from torch import Tensor, nn
 from ontogeny.core.errors import UsageError, nearest
 from ontogeny.core.seeds import derive_seed
 from ontogeny.model.config_lora import ALL_LINEAR, Lora, is_meant
-from ontogeny.model.matrix import Matrix, times
+from ontogeny.model.frozen import FrozenLinear
+from ontogeny.model.matrix import HALF, Matrix, times
 from ontogeny.model.norm import has_cpu_gradient
 
 ADAPTED_PART = "layers."  # tables, head and norms have no adapters
+
+Adaptable: TypeAlias = nn.Linear | FrozenLinear
+"""What adapters are put on."""
 
 
 class Dropout:
@@ -71,25 +76,25 @@ class Dropout:
         self._generator.manual_seed(derive_seed(self._seed, "dropout", step))
 
 
-class AdaptedLinear(nn.Module):
+class AdaptedLinear(FrozenLinear):
     """A frozen linear layer with an adapter; `weight` and `bias` are those of the layer. B is zero at the beginning.
 
     A begins as PyTorch begins a layer, uniform within 1 / sqrt(in), as PEFT has it.
     """
 
     def __init__(
-        self, layer: nn.Linear, settings: Lora, *, seed: int, dropout: Dropout | None = None
+        self, layer: Adaptable, settings: Lora, *, seed: int, dropout: Dropout | None = None
     ) -> None:
-        super().__init__()
-        out, width = layer.weight.shape
-        device, dtype = layer.weight.device, layer.weight.dtype
-        self.weight = layer.weight
-        self.bias: nn.Parameter | None = layer.bias
+        super().__init__(layer.weight, layer.bias)
+        assert self.weight.is_floating_point(), "adapters come before codes"
+        out, width = self.weight.shape
         self.scale, self.b_rate, self.dropout = settings.scale, settings.b_rate, dropout
+        like = self.weight.new_empty(0, dtype=torch.float32 if self.weight.dtype in HALF else None)
         drawn = torch.rand(settings.rank, width, generator=torch.Generator().manual_seed(seed))
-        self.lora_A = nn.Parameter(((2 * drawn - 1) / math.sqrt(width)).to(device, dtype))
-        self.lora_B = nn.Parameter(torch.zeros(out, settings.rank, device=device, dtype=dtype))
-        self.lora_magnitude = nn.Parameter(_row_norms(layer.weight.detach())) if settings.dora else None
+        self.lora_A = nn.Parameter(((2 * drawn - 1) / math.sqrt(width)).to(like))
+        self.lora_B = nn.Parameter(like.new_zeros(out, settings.rank))
+        norms = _row_norms(self.base.whole().detach()) if settings.dora else None
+        self.lora_magnitude = None if norms is None else nn.Parameter(norms)
 
     @property
     def is_plain(self) -> bool:
@@ -99,14 +104,16 @@ class AdaptedLinear(nn.Module):
     @property
     def matrix(self) -> Matrix:
         """The weight with its thin factors."""
-        return Matrix(self.weight, self.lora_A, self.scale * self.lora_B)
+        return self.base._replace(a=self.lora_A, b=self.scale * self.lora_B)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) to (..., out)."""
         if self.is_plain and has_cpu_gradient(x):
             return times(x, self.matrix)
         entering = x if self.dropout is None else self.dropout(x)
-        out = F.linear(x, self.weight) + self.scale * F.linear(F.linear(entering, self.lora_A), self.lora_B)
+        as_it_is = self.weight.dtype == self.lora_A.dtype
+        unadapted = F.linear(x, self.weight) if as_it_is else times(x, self.base)
+        out = unadapted + self.scale * F.linear(F.linear(entering, self.lora_A), self.lora_B)
         if self.lora_magnitude is not None:
             with torch.no_grad():
                 norms = _row_norms(self.matrix.whole())
@@ -115,7 +122,7 @@ class AdaptedLinear(nn.Module):
 
     @torch.no_grad()
     def merged(self) -> nn.Linear:
-        """The layer with its adapter within the weight, which must be of float32 or float64."""
+        """The layer with its adapter within the weight, which must be of float32 or float64, and not in codes."""
         assert self.weight.dtype in (torch.float32, torch.float64), "rounding would eat the adapter"
         whole = self.matrix.whole()
         if self.lora_magnitude is not None:
@@ -153,7 +160,7 @@ def attach(model: nn.Module, settings: Lora, *, seed: int) -> dict[str, AdaptedL
 
 
 def adapt(
-    model: nn.Module, layers: Mapping[str, nn.Linear], settings: Lora, *, seed: int
+    model: nn.Module, layers: Mapping[str, Adaptable], settings: Lora, *, seed: int
 ) -> dict[str, AdaptedLinear]:
     """Freeze `model` and adapt `layers` of it, whatever `settings.targets`; these, by name."""
     model.requires_grad_(requires_grad=False)
@@ -182,16 +189,35 @@ def merge(model: nn.Module) -> None:
     model.requires_grad_(requires_grad=True)
 
 
-def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
+def linear_layers(model: nn.Module) -> dict[str, Adaptable]:
     """Those that can be adapted, by name."""
     return {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and name.startswith(ADAPTED_PART)
+        if type(module) in (nn.Linear, FrozenLinear) and name.startswith(ADAPTED_PART)
     }
 
 
-def _chosen(layers: Mapping[str, nn.Linear], settings: Lora) -> dict[str, nn.Linear]:
+def frozen_layers(model: nn.Module) -> dict[str, FrozenLinear]:
+    """All linear layers of `model`, which is frozen but for its adapters, by name; such as have none are made ones that
+    stay so."""
+    for name, layer in linear_layers(model).items():
+        if isinstance(layer, nn.Linear):
+            model.set_submodule(name, FrozenLinear(layer.weight, layer.bias))
+    return {name: module for name, module in model.named_modules() if isinstance(module, FrozenLinear)}
+
+
+def weight_count(model: nn.Module) -> int:
+    """Weights of `model` with its adapters, each counted once, in whatever form they are kept."""
+    count = sum(weight.numel() for weight in model.parameters())
+    for layer in model.modules():
+        if isinstance(layer, FrozenLinear):
+            count += layer.out_features * layer.in_features
+            count -= sum(part.numel() for part in layer.base if part is not None)
+    return count
+
+
+def _chosen(layers: Mapping[str, Adaptable], settings: Lora) -> dict[str, Adaptable]:
     if settings.targets == ALL_LINEAR:
         return dict(layers)
     kinds = sorted({name.rpartition(".")[2] for name in layers})

@@ -56,10 +56,10 @@ def penalised_cross_entropy(
 
 def token_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy of each row, (N,), natural log; without gradients."""
-    losses = torch.empty(targets.shape, dtype=_sum_dtype(hidden), device=hidden.device)
+    losses = torch.empty(targets.shape, dtype=sum_dtype(hidden), device=hidden.device)
     with torch.no_grad():
-        for rows in _chunks(hidden, weight):
-            log_z, chosen, _ = _soften(hidden[rows] @ weight.T, targets[rows])
+        for rows in chunks(hidden, weight):
+            log_z, chosen, _ = soften(hidden[rows] @ weight.T, targets[rows])
             losses[rows] = log_z - chosen
     return losses
 
@@ -76,16 +76,16 @@ class _LinearCrossEntropy(torch.autograd.Function):
         wants_hidden: bool,
         wants_weight: bool,
     ) -> tuple[Tensor, Tensor]:
-        penalty = torch.zeros((), dtype=_sum_dtype(hidden), device=hidden.device)
-        total = torch.zeros((), dtype=_sum_dtype(hidden), device=hidden.device)
+        penalty = torch.zeros((), dtype=sum_dtype(hidden), device=hidden.device)
+        total = torch.zeros((), dtype=sum_dtype(hidden), device=hidden.device)
         d_hidden = torch.empty_like(hidden) if wants_hidden else None
         exact = hidden.dtype in (torch.float32, torch.float64)
         d_weight = (
             torch.zeros_like(weight, dtype=hidden.dtype if exact else torch.float32) if wants_weight else None
         )
-        for rows in _chunks(hidden, weight):
+        for rows in chunks(hidden, weight):
             h, t = hidden[rows], targets[rows]
-            log_z, chosen, probabilities = _soften(h @ weight.T, t)  # (n,), (n,), (n, V)
+            log_z, chosen, probabilities = soften(h @ weight.T, t)  # (n,), (n,), (n, V)
             total += _weighted_sum(log_z - chosen, weights, rows)
             if z_loss:
                 penalty += z_loss * _weighted_sum(log_z.square(), weights, rows)
@@ -100,7 +100,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if d_hidden is not None:
                 torch.mm(d_logits, weight, out=d_hidden[rows])
             if d_weight is not None:
-                _accumulate(d_weight, d_logits.T, h)
+                accumulate(d_weight, d_logits.T, h)
             del probabilities, d_logits  # before the next chunk is made
         d_weight = None if d_weight is None else d_weight.to(weight.dtype)
         ctx.gradients = d_hidden, d_weight  # type: ignore[attr-defined]
@@ -113,7 +113,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         ctx: FunctionCtx, d_total: Tensor, _: Tensor
     ) -> tuple[Tensor | None, Tensor | None, None, None, None, None, None]:
         d_hidden, d_weight = ctx.gradients  # type: ignore[attr-defined]
-        return _scaled(d_hidden, d_total), _scaled(d_weight, d_total), None, None, None, None, None
+        return scaled(d_hidden, d_total), scaled(d_weight, d_total), None, None, None, None, None
 
 
 def _weighted_sum(values: Tensor, weights: Tensor | None, rows: slice) -> Tensor:
@@ -121,7 +121,7 @@ def _weighted_sum(values: Tensor, weights: Tensor | None, rows: slice) -> Tensor
     return values.sum() if weights is None else values @ weights[rows].to(values.dtype)
 
 
-def _soften(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def soften(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """log Σ exp (n,), the targets' logits (n,) and probabilities (n, V) of logits (n, V), which are overwritten where
     they can be.
 
@@ -136,7 +136,7 @@ def _soften(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return top - probabilities.amax(1).log_(), chosen, probabilities
 
 
-def _accumulate(total: Tensor, left: Tensor, right: Tensor) -> None:
+def accumulate(total: Tensor, left: Tensor, right: Tensor) -> None:
     """Add left @ right to `total`, which is float32 at least: sums over many chunks would drown in bfloat16's bits."""
     if left.dtype == total.dtype:
         total.addmm_(left, right)
@@ -144,16 +144,18 @@ def _accumulate(total: Tensor, left: Tensor, right: Tensor) -> None:
         total.add_(left @ right)
 
 
-def _chunks(hidden: Tensor, weight: Tensor) -> list[slice]:
-    """Slices of the rows of `hidden`, equally long but for the last."""
-    size = max(MIN_CHUNK_ROWS, CHUNK_LOGITS[hidden.device.type] // weight.shape[0])
+def chunks(hidden: Tensor, weight: Tensor, *, tables: int = 1) -> list[slice]:
+    """Slices of the rows of `hidden`, equally long but for the last; `tables` of logits are there at once."""
+    size = max(MIN_CHUNK_ROWS, CHUNK_LOGITS[hidden.device.type] // (weight.shape[0] * tables))
     rows = hidden.shape[0]
     return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
-def _sum_dtype(hidden: Tensor) -> torch.dtype:
+def sum_dtype(hidden: Tensor) -> torch.dtype:
+    """What losses of rows `hidden` are added up in."""
     return torch.float64 if hidden.dtype == torch.float64 else torch.float32
 
 
-def _scaled(gradient: Tensor | None, factor: Tensor) -> Tensor | None:
+def scaled(gradient: Tensor | None, factor: Tensor) -> Tensor | None:
+    """`gradient` times `factor`, in place, where there is one."""
     return None if gradient is None else gradient.mul_(factor.to(gradient.dtype))

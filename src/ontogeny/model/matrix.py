@@ -1,10 +1,12 @@
-"""A matrix as products take it: stored; or stored and frozen, with a product of two thin ones added to it.
+"""A matrix as products take it: stored; or stored and frozen, with a product of two thin ones added to it. What is
+frozen may be in half precision, or in codes (`model.quantised`).
 
     W' = W + b a,    y = x W'ᵀ,    dx = dy W',    da = (bᵀ dyᵀ) x,    dbᵀ = (a xᵀ) dy
 
 (arXiv 2106.09685, equation 3, with its scale within b). W' is made for the moment in which it is multiplied with, and
 made again in the backward pass. So an adapter costs four thin products a step, and not seven, and no wide state is
-made or kept for it; making W' takes as long as reading W a few times, however many rows there are.
+made or kept for it; making W' takes as long as reading W a few times, however many rows there are. For codes that is
+the moment in which they are numbers, so no more than one such matrix stands in memory at a time.
 """
 
 from __future__ import annotations
@@ -13,36 +15,56 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from ontogeny.model.quantised import Quantised
+
+HALF = (torch.float16, torch.bfloat16)
+
 
 class Matrix(NamedTuple):
-    """A weight (out, in), and a (r, in) and b (out, r) where it is adapted. A plain tuple for autograd functions."""
+    """A weight (out, in), and a (r, in) and b (out, r) where it is adapted. A plain tuple for autograd functions.
+
+    A weight in half precision is made float32. Where there are `scales`, it holds codes; all three are the parts of a
+    `Quantised`.
+    """
 
     weight: Tensor
     a: Tensor | None = None
     b: Tensor | None = None
+    scales: Tensor | None = None
+    blocks: Tensor | None = None
 
     def whole(self) -> Tensor:
-        """W' (out, in)."""
+        """W' (out, in); of a stored weight that is not adapted, itself."""
+        numbers = self._numbers()
         if self.a is None or self.b is None:
-            return self.weight
-        return torch.addmm(self.weight, self.b, self.a)
+            return numbers
+        if numbers is self.weight:
+            return torch.addmm(numbers, self.b, self.a)
+        return numbers.addmm_(self.b, self.a)
+
+    def _numbers(self) -> Tensor:
+        """W as products take it."""
+        if self.scales is not None:
+            return Quantised(self.weight, self.scales, self.blocks).whole()
+        return self.weight.float() if self.weight.dtype in HALF else self.weight
 
     def with_rows(self, reordered: Callable[[Tensor], Tensor]) -> Matrix:
         """The matrix whose rows are `reordered`."""
-        return Matrix(reordered(self.weight), self.a, None if self.b is None else reordered(self.b))
+        weight, a, *others = self
+        b, scales, blocks = (None if part is None else reordered(part) for part in others)
+        return Matrix(reordered(weight), a, b, scales, blocks)
 
-    def gradients(
-        self, d_out: Tensor, x: Tensor, wanted: Sequence[bool]
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Those of weight, a and b as far as `wanted`: `d_out` (N, out) is that of the product of `x` (N, in)."""
+    def gradients(self, d_out: Tensor, x: Tensor, wanted: Sequence[bool]) -> tuple[Tensor | None, ...]:
+        """Those of all parts as far as `wanted`: `d_out` (N, out) is that of the product of `x` (N, in)."""
         d_weight = d_out.T @ x if wanted[0] else None
         if self.a is None or self.b is None or not any(wanted[1:]):
-            return d_weight, None, None
+            return d_weight, None, None, None, None
         # Products with the thin side first: the other way round they take up to six times as long.
-        return d_weight, (self.b.T @ d_out.T) @ x, ((self.a @ x.T) @ d_out).T
+        return d_weight, (self.b.T @ d_out.T) @ x, ((self.a @ x.T) @ d_out).T, None, None
 
 
 PARTS = len(Matrix._fields)
@@ -73,8 +95,9 @@ class _Times(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, *parts: Tensor | None) -> Tensor:
         (matrix,) = matrices_of(parts)
-        ctx.save_for_backward(x, *parts)  # type: ignore[arg-type]
-        return x @ matrix.whole().T
+        read_again = any(ctx.needs_input_grad[1:])  # type: ignore[attr-defined]
+        ctx.save_for_backward(x if read_again else None, *parts)  # type: ignore[arg-type]
+        return F.linear(x, matrix.whole())
 
     @staticmethod
     @once_differentiable
@@ -82,6 +105,9 @@ class _Times(torch.autograd.Function):
         x, *parts = ctx.saved_tensors  # type: ignore[attr-defined]
         wants_x, *wanted = ctx.needs_input_grad  # type: ignore[attr-defined]
         (matrix,) = matrices_of(parts)
-        d_x = d_out @ matrix.whole() if wants_x else None
+        # Under autocast the gradient is in the type of the products, and autograd makes it that of `x` again.
+        d_x = d_out @ matrix.whole().to(d_out.dtype) if wants_x else None
+        if x is None:
+            return d_x, *(None for _ in parts)
         rows, d_rows = (each.reshape(-1, each.shape[-1]) for each in (x, d_out))
         return d_x, *matrix.gradients(d_rows, rows, wanted)

@@ -6,11 +6,13 @@ place in the text, nobody looks at it, and the logits of the other tokens are th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ontogeny.model.branches import Family
 from ontogeny.model.packed import DocumentBounds
 
 
@@ -24,6 +26,8 @@ class Places(NamedTuple):
     """(T, S) or (B, 1, T, S), True where a token may look; None: at itself and everything left of it."""
     bounds: DocumentBounds | None = None
     """Where documents begin, for the kernel that needs no mask."""
+    families: Sequence[Family] = ()
+    """What is computed at once where texts that begin alike share their beginning."""
 
 
 def positions_of(real: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from ontogeny.model.lora import AdaptedLinear
+from ontogeny.model.frozen import FrozenLinear
 from ontogeny.model.matrix import Matrix, matrices_of, parts_of, wanted_of
 from ontogeny.model.norm import RMSNorm, has_cpu_gradient, inverse_rms, rms_norm_gradient
 
@@ -22,15 +22,15 @@ def are_plain(layers: Sequence[nn.Module]) -> bool:
     """Whether `layers` are matrices and nothing else: no bias, no adapter but plain LoRA, not cut over processes."""
     return all(
         layer.is_plain
-        if type(layer) is AdaptedLinear
+        if isinstance(layer, FrozenLinear)
         else type(layer) is nn.Linear and layer.bias is None and type(layer.weight) in (nn.Parameter, Tensor)
         for layer in layers
     )
 
 
-def matrix_of(layer: nn.Linear | AdaptedLinear) -> Matrix:
+def matrix_of(layer: nn.Linear | FrozenLinear) -> Matrix:
     """What a plain layer multiplies with."""
-    return layer.matrix if isinstance(layer, AdaptedLinear) else Matrix(layer.weight)
+    return Matrix(layer.weight) if isinstance(layer, nn.Linear) else layer.matrix
 
 
 def project(x: Tensor, norm: nn.Module, layers: Sequence[nn.Linear]) -> tuple[Tensor, ...]:

@@ -91,6 +91,13 @@ def interleaved(weight: Tensor, head_dim: int) -> Tensor:
     return weight.view(-1, 2, head_dim // 2, *rest).transpose(1, 2).reshape(weight.shape)
 
 
+def turned(x: Tensor, turns: Tensor) -> Tensor:
+    """Interleaved heads `x` (B, T, H, D) turned by complex numbers as in `normed_and_turned`; its gradient is the turn
+    by their conjugates.
+    """
+    return torch.view_as_real(_pairs(x) * turns).view(x.shape)
+
+
 def normed_and_turned(x: Tensor, gain: Tensor, turns: Tensor, inverse: Tensor) -> Tensor:
     """RMSNorm over each head of interleaved `x` (B, T, H, D) with interleaved gain (D,), then a turn.
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ontogeny.core.errors import UsageError
 from ontogeny.core.process import prepare_process
 from ontogeny.model.block import Block
+from ontogeny.model.branches import Branches, families
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.kv_cache import KVCache
 from ontogeny.model.norm import make_norm
@@ -91,6 +92,7 @@ class Transformer(nn.Module):
         cache: KVCache | None = None,
         mask: Tensor | None = None,
         documents: Tensor | None = None,
+        branches: Branches | None = None,
         noise: Tensor | None = None,
     ) -> Tensor:
         """Final normalised states (B, T, C) of token ids `idx` (B, T).
@@ -105,6 +107,8 @@ class Transformer(nn.Module):
                 sees its own document alone, and positions count from its beginning, so that the states are those of
                 the documents one by one; a row may be longer than the context, a document not. Not with a cache or a
                 mask.
+            branches: how the tokens of one row hang together; each sees the text that leads to it, at the places of
+                that text. Not with a cache, a mask or documents.
             noise: (B, T, C), added to the vectors that enter the first layer.
 
         Raises:
@@ -114,15 +118,17 @@ class Transformer(nn.Module):
         B, T = idx.shape
         start = 0 if cache is None else cache.length
         limit = self.config.seq_len if cache is None else cache.capacity
-        _check_call(idx, start, limit, cache=cache, mask=mask, documents=documents)
+        _check_call(idx, start, limit, cache=cache, mask=mask, documents=documents, branches=branches)
         mask = None if mask is None else mask.to(device=idx.device, dtype=torch.bool)
         real = mask if cache is None else cache.admit(mask, B, T)
         if documents is not None:
             positions: Tensor | slice = positions_in_documents(documents)
+        elif branches is not None:
+            positions = branches.positions(idx.device)
         else:
             positions = slice(start, start + T) if real is None else positions_of(real)[:, start:]
         x = self._embed(idx, positions) if noise is None else self._embed(idx, positions) + noise
-        everywhere, nearby = self._places(start, T, positions, real, documents)
+        everywhere, nearby = self._places(start, T, positions, real, documents, branches)
         local = set(self.config.local_layers)
         for layer, block in enumerate(self.layers):
             x = block(x, nearby if layer in local else everywhere, cache)
@@ -141,7 +147,13 @@ class Transformer(nn.Module):
         return x
 
     def _places(
-        self, start: int, T: int, positions: Tensor | slice, real: Tensor | None, documents: Tensor | None
+        self,
+        start: int,
+        T: int,
+        positions: Tensor | slice,
+        real: Tensor | None,
+        documents: Tensor | None,
+        branches: Branches | None,
     ) -> tuple[Places, Places]:
         """What layers that see everything need to know of positions, and what local ones do."""
         read, window = start + T, self.config.window
@@ -151,6 +163,9 @@ class Transformer(nn.Module):
         def places(kind: str, window: int | None) -> Places:
             cos, sin = tables.get(f"{kind}cos"), tables.get(f"{kind}sin")
             cos, sin = None if cos is None else cos[positions], None if sin is None else sin[positions]
+            if branches is not None:
+                at_once = families(branches, window=window, device=self.device, dtype=self.dtype)
+                return Places(cos, sin, None, families=at_once)
             if documents is None:
                 visible = visible_tokens(T, read, real=real, window=window, device=self.device)
                 return Places(cos, sin, visible)
@@ -180,6 +195,7 @@ def _check_call(
     cache: KVCache | None,
     mask: Tensor | None,
     documents: Tensor | None,
+    branches: Branches | None,
 ) -> None:
     """Raise UsageError for what `Transformer.hidden` does not take; `start` tokens of `limit` were read before."""
     for values, name in ((mask, "a mask"), (documents, "numbers of documents")):
@@ -195,6 +211,10 @@ def _check_call(
     longest = start + idx.shape[1]
     if documents is not None and longest > limit:
         longest = int(positions_in_documents(documents).max()) + 1
+    if branches is not None:
+        assert (cache, mask, documents) == (None, None, None), "branches stand alone"
+        assert tuple(idx.shape) == (1, branches.length), "one row, and a segment for every token of it"
+        longest = branches.longest
     if longest > limit:
         raise UsageError(
             f"{longest} tokens do not fit into a context of {limit}",

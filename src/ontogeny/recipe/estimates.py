@@ -249,5 +249,6 @@ def _work(sizes: Sizes) -> tuple[object, ...]:
         sizes.steps,
         train.optimizer.type,
         sizes.lora_rank,
+        sizes.base,
         train.model_dump(exclude=WITHOUT_COST),
     )

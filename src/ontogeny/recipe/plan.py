@@ -21,6 +21,10 @@ from ontogeny.recipe.located import at_its_line
 from ontogeny.recipe.schema import Recipe
 
 Status = Literal["reused", "to-run", "unknown"]
+TELLS_LABELS = (
+    "a classifier tells labels and writes nothing: its own report says how good it is, `ontogeny classify` uses it, "
+    "and `ontogeny export` writes its model without the head"
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Node:
-    """A step of a recipe in its place: its kind, its configuration, its inputs, the gates that hold it back."""
+    """A step of a recipe in its place: its kind, its configuration, its inputs, the steps whose gates hold it back."""
 
     name: str
     step: Step
@@ -210,25 +214,28 @@ def _resolve_use(
         fitting = [
             step for step, config in recipe.steps.items() if table[config.step].kind_of(config) in found.kinds
         ]
+        hint = f"steps that make one: {', '.join(fitting)}" if fitting else "add a step that makes one"
+        if kind == "classifier" and "model" in found.kinds:
+            hint = f"{TELLS_LABELS}; {hint}"
         kinds = "an artifact of kind " + " or ".join(map(repr, found.kinds))
         raise RecipeError(
             f"{found.role} needs {kinds}, but {found.name!r} is of kind {kind!r}",
             where=where,
-            hint=f"steps that make one: {', '.join(fitting)}" if fitting else "add a step that makes one",
+            hint=hint,
         )
     return use
 
 
 def _holds(recipe: Recipe) -> dict[str, list[str]]:
-    """Step -> the evaluations whose gates hold it back (`gates: [{blocks: [...]}]`)."""
+    """Step -> the steps whose gates hold it back (`gates: [{blocks: [...]}]`, `forgetting: {blocks: [...]}`)."""
     holds: dict[str, list[str]] = {}
     for name, config in recipe.steps.items():
-        for position, gate in enumerate(getattr(config, "gates", ())):
-            for blocked in gate.blocks:
+        for place, names in config.held_back.items():
+            for blocked in names:
                 if blocked not in recipe.steps:
                     raise RecipeError(
                         f"a gate blocks {blocked!r}, which is no step.{nearest(blocked, recipe.steps)}",
-                        where=recipe.where("steps", name, "gates", position, "blocks"),
+                        where=recipe.where("steps", name, *place),
                         hint=f"steps of this recipe: {', '.join(recipe.steps)}",
                     )
                 holds.setdefault(blocked, []).append(name)

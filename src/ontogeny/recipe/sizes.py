@@ -23,7 +23,7 @@ from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.manifest import Manifest
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.model.config import ModelConfig
-from ontogeny.model.config_lora import Lora
+from ontogeny.model.config_lora import BaseForm, Lora
 from ontogeny.model.outside.at_hand import config_at_hand
 from ontogeny.recipe.schema import Recipe
 from ontogeny.train.config import TrainConfig
@@ -58,6 +58,8 @@ class Sizes:
     """Where what it follows from stands."""
     lora_rank: int | None = None
     """Rank of adapters, all else frozen; None: every weight is trained."""
+    base: BaseForm = "float32"
+    """Under adapters, how the frozen matrices of the layers are kept."""
 
     def phases(self, device: Device) -> tuple[Phase, ...]:
         """As an estimate takes it; one phase where batches and rows never change."""
@@ -90,6 +92,7 @@ class Sizes:
             precision="bfloat16" if low else "float32",
             optimizer=train.optimizer.type,
             lora_rank=self.lora_rank,
+            base=self.base,
             document_mask=train.document_mask,
         )
 
@@ -125,10 +128,11 @@ def sizes_of(recipe: Recipe, name: str, workspace: Workspace) -> Sizes:
     """
     config = recipe.steps[name]
     model = model_of(recipe, name, workspace)
+    train: TrainConfig
     if isinstance(config, FinetuneConfig):
         train, seq_len = config.train, config.train.seq_len or model.seq_len
         rule = "at most steps x full rows"
-        return Sizes("finetune", model, train, seq_len, train.steps, rule, "the recipe", _rank(config))
+        return Sizes("finetune", model, train, seq_len, train.steps, rule, "the recipe", *_adapters(config))
     assert isinstance(config, PretrainConfig)
     train = config.sized(model.vocab_size)[0].training
     seq_len = train.seq_len or model.seq_len
@@ -165,15 +169,15 @@ def sizes_of_run(manifest: Manifest, folder: Path) -> Sizes | None:
     steps = manifest.metrics.get("steps_run", manifest.metrics.get("steps"))
     if not isinstance(steps, int) or steps < 1:
         return None
-    return Sizes(
-        manifest.step_type, begun, train, train.seq_len or begun.seq_len, steps, lora_rank=_rank(config)
-    )
+    rank, base = _adapters(config)
+    seq_len = train.seq_len or begun.seq_len
+    return Sizes(manifest.step_type, begun, train, seq_len, steps, lora_rank=rank, base=base)
 
 
-def _rank(config: PretrainConfig | FinetuneConfig) -> int | None:
-    """Of adapters, where that is how a step trains."""
+def _adapters(config: PretrainConfig | FinetuneConfig) -> tuple[int | None, BaseForm]:
+    """Their rank, where a step trains such, and how their base is kept."""
     method = getattr(config, "method", None)
-    return method.rank if isinstance(method, Lora) else None
+    return (method.rank, method.base) if isinstance(method, Lora) else (None, "float32")
 
 
 def _as_it_was(config: PretrainConfig, metrics: Mapping[str, Any]) -> PretrainConfig:

@@ -22,7 +22,7 @@ from ontogeny.model.config import ModelConfig
 from ontogeny.model.formats import huggingface_gpt2
 from ontogeny.model.formats.companions import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE
 from ontogeny.model.formats.huggingface_config import config_from_json, config_to_json
-from ontogeny.model.formats.safetensors_folder import read_tensors, to_dtype
+from ontogeny.model.formats.safetensors_folder import read_in_turn, read_tensors, to_dtype
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 
@@ -85,6 +85,17 @@ def load(folder: Path, device: str = "cpu", *, dtype: torch.dtype = torch.float3
     model.load_state_dict(state, assign=True)
     model.make_tables(device)
     return model.eval()
+
+
+def read_weights(folder: Path) -> Iterator[tuple[str, Tensor]]:
+    """Our tensors of the model in `folder` as they are stored, each mapped from its file and let go with it.
+
+    Raises:
+        ModelFormatError: as `load`.
+    """
+    config = read_config(folder)
+    for name, tensor in read_in_turn(folder, expected_shapes(config), ignored=ignorable_tensors(config)):
+        yield from to_ours(config, name, tensor)
 
 
 def read_config(folder: Path) -> ModelConfig:

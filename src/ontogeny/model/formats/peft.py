@@ -3,8 +3,9 @@
     adapter_config.json  adapter_model.safetensors  base.json
 
 Tensors are named as PEFT names those of a causal model, `base_model.model.model.layers.0.mlp.up_proj.lora_A.weight`.
-`base.json` is ours: the digest of the base's weights, which is the same however they are packed, and where the base
-lies. What adapters from elsewhere ask for that plain LoRA, rsLoRA and DoRA are not is refused.
+`base.json` is ours: the digest of the base's weights, which is the same however they are packed, where the base lies,
+and how it was kept while the adapters were tuned. What adapters from elsewhere ask for that plain LoRA, rsLoRA and DoRA
+are not is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from ontogeny.core.errors import ArtifactError, ModelFormatError
 from ontogeny.core.files import read_json, write_atomic
-from ontogeny.model.config_lora import Lora
+from ontogeny.model.config_lora import BaseForm, Lora
 from ontogeny.model.formats.companions import (
     ADAPTER_CONFIG_FILE,
     ADAPTER_WEIGHTS_FILE,
@@ -55,6 +56,8 @@ class Base:
     """`weights_digest` of it."""
     folder: str
     """Where it lies, seen from the artifact that holds the adapters."""
+    form: BaseForm = "float32"
+    """How its matrices were kept while the adapters were tuned on them: `weights` are those before."""
 
 
 def weights_digest(model: Transformer) -> str:

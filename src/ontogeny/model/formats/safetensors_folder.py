@@ -41,18 +41,43 @@ def read_tensors(
         ModelFormatError: a file that is cut short, or a tensor that is missing, unexpected or of another shape or
             type; names the file or the tensor. Nothing is yielded before names have been checked in every file.
     """
+    homes, prefix = _checked_homes(folder, expected, ignored)
+    for path in sorted({homes[name] for name in expected}):
+        with opened(path) as file:
+            for name in sorted(name for name in expected if homes[name] == path):
+                yield name, _read(file, path, name, expected[name], prefix)
+
+
+def read_in_turn(
+    folder: Path, expected: Mapping[str, tuple[int, ...]], *, ignored: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Tensor]]:
+    """The same, each from a file that is opened for it: a tensor that is let go leaves nothing in memory, where of an
+    open file all stays that was read."""
+    homes, prefix = _checked_homes(folder, expected, ignored)
+    for name, shape in expected.items():
+        with opened(homes[name]) as file:
+            tensor = _read(file, homes[name], name, shape, prefix)
+        yield name, tensor
+
+
+def _checked_homes(
+    folder: Path, expected: Mapping[str, tuple[int, ...]], ignored: frozenset[str]
+) -> tuple[dict[str, Path], str]:
+    """The file of every expected tensor, and the prefix that stored names lack."""
     homes = _homes(folder)
     prefix = _missing_prefix(homes, expected)
     if prefix:
         homes = {name if name in expected else f"{prefix}{name}": path for name, path in homes.items()}
     _check_names(folder, set(homes), set(expected), ignored)
-    for path in sorted({homes[name] for name in expected}):
-        with opened(path) as file:
-            for name in sorted(name for name in expected if homes[name] == path):
-                stored = name.removeprefix(prefix)
-                view = file.get_slice(stored)
-                _check_tensor(path, name, tuple(view.get_shape()), view.get_dtype(), expected[name])
-                yield name, file.get_tensor(stored)
+    return homes, prefix
+
+
+def _read(file: Any, path: Path, name: str, shape: tuple[int, ...], prefix: str) -> Tensor:
+    stored = name.removeprefix(prefix)
+    view = file.get_slice(stored)
+    _check_tensor(path, name, tuple(view.get_shape()), view.get_dtype(), shape)
+    tensor: Tensor = file.get_tensor(stored)
+    return tensor
 
 
 def _missing_prefix(stored: Collection[str], expected: Collection[str]) -> str:
