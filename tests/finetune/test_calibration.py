@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ontogeny.finetune.calibration import (
+    SPREAD,
     calibrated,
     fit_temperature,
     negative_log_likelihood,
@@ -31,13 +32,18 @@ def test_it_finds_the_temperature(kind: HeadKind, temperature: float) -> None:
     assert fit_temperature(logits * temperature, gold, kind) == pytest.approx(temperature, rel=0.08)
 
 
-def test_no_other_temperature_is_likelier() -> None:
-    logits, gold = drawn("single", examples=200)
-    found = fit_temperature(logits, gold, "single")
-    least = negative_log_likelihood(logits, gold, "single", found)
-    assert all(
-        negative_log_likelihood(logits, gold, "single", t) >= least for t in np.geomspace(0.05, 20, 500)
-    )
+@pytest.mark.parametrize("scale", [0.3, 1.0, 8.0])
+@pytest.mark.parametrize("examples", [0, 3, 200])
+def test_no_other_temperature_is_likelier(examples: int, scale: float) -> None:
+    logits, gold = drawn("single", examples=examples)
+    logits = logits * scale
+
+    def cost(temperature: float) -> float:
+        fit = negative_log_likelihood(logits, gold, "single", temperature) if examples else 0.0
+        return examples * fit + (np.log(temperature) / SPREAD) ** 2 / 2
+
+    found = cost(fit_temperature(logits, gold, "single"))
+    assert all(cost(temperature) >= found - 1e-9 for temperature in np.geomspace(0.05, 20, 500))
 
 
 def test_calibration_lowers_the_error_and_moves_no_label() -> None:
@@ -51,10 +57,19 @@ def test_calibration_lowers_the_error_and_moves_no_label() -> None:
     assert (probabilities_of(logits, "single", temperature).argmax(1) == logits.argmax(1)).all()
 
 
-def test_where_all_are_right_the_likelihood_says_nothing() -> None:
+def test_few_examples_move_it_little_and_many_as_far_as_they_say() -> None:
+    logits, gold = drawn("single", examples=4000)
+    fitted = [fit_temperature(logits[:count] * 4, gold[:count], "single") for count in (0, 5, 50, 4000)]
+    assert fitted[0] == pytest.approx(1.0)
+    assert fitted[1] < 0.8 * fitted[3]
+    assert fitted[3] == pytest.approx(4.0, rel=0.08)
+
+
+def test_where_all_are_right_it_is_colder_by_no_more_than_the_prior_lets_it() -> None:
     logits = np.array([[2.0, 0.0], [0.0, 1.0]])
-    assert fit_temperature(logits, np.array([0, 1]), "single") == 1.0
-    assert fit_temperature(logits - 0.5, np.eye(2, dtype=np.int64), "multi-label") == 1.0
+    assert 0.5 < fit_temperature(logits, np.array([0, 1]), "single") < 1.0
+    assert 0.5 < fit_temperature(logits - 0.5, np.eye(2, dtype=np.int64), "multi-label") < 1.0
+    assert 0.1 < fit_temperature(np.tile(logits, (500, 1)), np.tile([0, 1], 500), "single") < 0.5
 
 
 def test_figures_are_those_of_the_definitions() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from ontogeny.core.errors import DataError, UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.finetune import classify_file
-from ontogeny.finetune.classifier import Classified, Classifier
+from ontogeny.finetune.classifier import Classifier
 from ontogeny.finetune.classify_file import check_output, count_rows, write_classified
 from ontogeny.tokenizer.codec import Tokenizer
 from tests.finetune.test_classifier import make_classifier
@@ -86,24 +87,71 @@ def test_rows_that_cannot_be_read_are_counted_and_told(tmp_path: Path, classifie
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
 
 
-def test_an_interrupted_write_leaves_nothing(
+def computed(monkeypatch: pytest.MonkeyPatch, *, stop_after: int | None = None) -> list[str]:
+    """The texts that are computed from now on; the user stops it after so many calls."""
+    plain, texts_of, calls = Classifier.probabilities, list[str](), itertools.count()
+
+    def watched(self: Classifier, texts: Any, **settings: Any) -> Any:
+        if next(calls) == stop_after:
+            raise KeyboardInterrupt
+        texts_of.extend(texts)
+        return plain(self, texts, **settings)
+
+    monkeypatch.setattr(Classifier, "probabilities", watched)
+    return texts_of
+
+
+def test_an_interrupted_run_writes_nothing_and_goes_on_where_it_was(
     tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_csv(tmp_path / "in.csv", ["text"], [[text] for text in TEXTS])
-    (tmp_path / "out.csv").write_text("before")
+    classified(classifier, source, tmp_path / "whole.csv")
+    target = tmp_path / "out.csv"
+    target.write_text("before")
     monkeypatch.setattr(classify_file, "ROWS_AT_ONCE", 2)
-    plain, calls = Classifier.classify, iter(range(1))
+    with monkeypatch.context() as patch:
+        computed(patch, stop_after=1)
+        with pytest.raises(KeyboardInterrupt):
+            classified(classifier, source, target)
+    assert target.read_text() == "before"
+    kept = tmp_path / ".out.csv.answers"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [kept.name, "in.csv", "out.csv", "whole.csv"]
+    kept.write_bytes(kept.read_bytes() + b"cut off")
+    with monkeypatch.context() as patch:
+        again = computed(patch)
+        classified(classifier, source, target)
+    assert again == TEXTS[2:]
+    whole, found = ((tmp_path / name).read_text().splitlines() for name in ("whole.csv", "out.csv"))
+    for one, other in zip(whole[1:], found[1:], strict=True):
+        assert one.split(",")[:-1] == other.split(",")[:-1]
+    assert not kept.exists()
 
-    def interrupted(self: Classifier, texts: Any) -> list[Classified]:
-        if next(calls, None) is None:
-            raise KeyboardInterrupt
-        return plain(self, texts)
 
-    monkeypatch.setattr(Classifier, "classify", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        classified(classifier, source, tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_text() == "before"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+def test_what_another_classifier_left_does_not_count(
+    tmp_path: Path, classifier: Classifier, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_csv(tmp_path / "in.csv", ["text"], [[text] for text in TEXTS])
+    with monkeypatch.context() as patch:
+        computed(patch, stop_after=0)
+        with pytest.raises(KeyboardInterrupt):
+            classified(make_classifier(tokenizer, "ordinal"), source, tmp_path / "out.csv")
+    assert (tmp_path / ".out.csv.answers").is_file()
+    again = computed(monkeypatch)
+    classified(classifier, source, tmp_path / "out.csv")
+    assert again == TEXTS
+
+
+def test_a_text_is_computed_once(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classify_file, "ROWS_AT_ONCE", 3)
+    source = write_csv(tmp_path / "in.csv", ["text"], [[text] for text in TEXTS * 3])
+    texts = computed(monkeypatch)
+    classified(classifier, source, tmp_path / "out.csv")
+    assert sorted(texts) == sorted(TEXTS)
+    with (tmp_path / "out.csv").open(newline="") as file:
+        found = [(row["text"], row["label"], row["probability"]) for row in csv.DictReader(file)]
+    assert found == found[:5] * 3
 
 
 def test_a_column_that_is_missing(tmp_path: Path) -> None:

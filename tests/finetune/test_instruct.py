@@ -120,7 +120,7 @@ def test_noise_is_on_what_is_trained_and_not_on_what_is_measured(
     model = make_model(tokenizer)
     plain, noisy = make_tuning(tokenizer, examples), make_tuning(tokenizer, examples, neftune_alpha=5.0)
     assert noisy.held_out_loss(model) == plain.held_out_loss(model)
-    assert all(batch.noise is None for batch in noisy.some_held_out("cpu").batches.every_row())
+    assert all(batch.noise is None for batch in noisy.some_held_out("cpu").every_row())
     assert all(batch.noise is not None for batch in noisy.batches(model).micro_batches(3))
     calm, moved = (
         tuned_in_float64(tmp_path / str(alpha), tokenizer, examples, neftune_alpha=alpha)

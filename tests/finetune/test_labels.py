@@ -85,11 +85,11 @@ def test_a_file_comes_back_as_it_was_corrected(tmp_path: Path) -> None:
         LabelError("b2", "Grüße \N{EURO SIGN}", "spam", "news", 0.5),
     ]
     write_label_errors(path, errors)
-    assert read_corrections(path) == {"a1": "ham", "b2": "spam"}
+    assert read_corrections(path).label_of == {"a1": "ham", "b2": "spam"}
     rows = list(csv.reader(path.read_text("utf-8-sig").splitlines(keepends=True)))
     assert tuple(rows[0]) == COLUMNS
     assert rows[1][1].startswith("'=HYPERLINK")  # which a spreadsheet then does not compute
     rows[1][2] = "spam"
     with path.open("w", encoding="utf-8", newline="") as file:  # as a spreadsheet in Europe writes it
         csv.writer(file, delimiter=";").writerows(rows)
-    assert read_corrections(path) == {"a1": "spam", "b2": "spam"}
+    assert read_corrections(path).label_of == {"a1": "spam", "b2": "spam"}

@@ -16,6 +16,7 @@ from ontogeny.core.progress import QuietProgress
 from ontogeny.finetune.instruct import Tuning, tune
 from ontogeny.finetune.methods import LastBlocks, Method, check_method, choose_trained, describe
 from ontogeny.model.config_lora import Lora
+from ontogeny.model.heads import add_head
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train import objective, training
@@ -54,6 +55,9 @@ def test_as_a_recipe_writes_them() -> None:
         ({"type": "lora", "targets": []}, "at least 1 item"),
         ({"type": "lora", "dropout": 1.0}, "less than 1"),
         ({"type": "last-blocks"}, "Field required"),
+        ({"type": "lora", "base": "int4"}, "should be 'float32', 'int8' or 'nf4'"),
+        ({"type": "full", "base": "nf4"}, "`base` is for `type: lora` alone: `type: full` trains weights"),
+        ({"type": "last-blocks", "blocks": 1, "base": "int8"}, "`base` is for `type: lora` alone"),
     ],
 )
 def test_what_cannot_be_meant(value: object, message: str) -> None:
@@ -155,6 +159,14 @@ def test_operations_that_frozen_weights_save() -> None:
     config = make_tiny_model().config
     both = of(LastBlocks(type="last-blocks", blocks=2))
     assert whole - both == 2 * config.vocab_size * config.d_model  # the head has no gradient
+
+
+def test_no_operation_is_counted_for_words_where_labels_are_told() -> None:
+    model = make_tiny_model()
+    words = training_flops_per_token(model, 12)
+    add_head(model, classes=2, kind="single")
+    config = model.config
+    assert words - training_flops_per_token(model, 12) == 6 * config.vocab_size * config.d_model
 
 
 @pytest.mark.parametrize("name", METHODS)

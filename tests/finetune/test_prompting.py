@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from ontogeny.finetune.prompting import (
     prompted,
     spoken,
 )
-from ontogeny.inference.scoring import score_continuations
+from ontogeny.inference.continuations import score_continuations
 from ontogeny.model.config import ModelShape
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
@@ -85,9 +84,13 @@ def test_each_class_is_shown_before_any_twice() -> None:
 
 def by_content(pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
     """A model that reads: it finds the right name likelier by a nat a letter."""
-    assert len({tuple(context) for context, _ in pairs}) == 1  # so that a scorer can share it
-    wanted = " junk mail" if "Text: win" in read(pairs[0][0]).split("\n\n")[-1] else " ham"
-    return [(-1.0 if CODEC.decode(choice) == wanted else -2.0) * len(choice) for _, choice in pairs]
+
+    def right(context: Sequence[int]) -> str:
+        return " junk mail" if "Text: win" in read(context).split("\n\n")[-1] else " ham"
+
+    return [
+        (-1.0 if CODEC.decode(choice) == right(context) else -2.0) * len(choice) for context, choice in pairs
+    ]
 
 
 def test_the_likeliest_name_per_byte_is_the_answer() -> None:
@@ -142,7 +145,10 @@ def test_a_real_model_is_asked_as_token_by_token_sums_say(tokenizer: Tokenizer) 
     shape = ModelShape(d_model=16, n_layers=2, n_heads=2, n_kv_heads=1, d_ff=24, seq_len=256)
     model = Transformer(shape.resolve(tokenizer.vocab_size))
     randomise(model, 3)
-    scorer = partial(score_continuations, model)
+
+    def scorer(pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
+        return [score.logprob for score in score_continuations(model, pairs)]
+
     asked = part(4)
     found = prompted(scorer, tokenizer, asked, Shown(("a list",), (0,)), seq_len=256, seed=1)["sum"]
     prompt = fitted_prompting(tokenizer, NAMES, Shown(("a list",), (0,)), seq_len=256)

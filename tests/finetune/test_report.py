@@ -123,8 +123,14 @@ def test_figures_hold_the_numbers_of_the_page() -> None:
     assert figures["headline"] == headline(found).text
     assert figures["tokens"]["test"]["most"] == 9
     assert figures["found_before_training"] == {
-        "copies": 4, "leaks_of_test": 7, "leaks_of_held_out": 0, "groups_in_two_parts": 0, "texts_of_two_labels": 2,
-    }  # fmt: skip
+        "copies": 4,
+        "near_copies": 0,
+        "leaks_of_test": 7,
+        "leaks_of_held_out": 0,
+        "near_leaks": 0,
+        "groups_in_two_parts": 0,
+        "texts_of_two_labels": 2,
+    }
 
 
 def test_the_files_lie_together(tmp_path: Path) -> None:

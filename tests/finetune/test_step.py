@@ -59,7 +59,10 @@ def inputs(tmp_path: Path, tokenizer: Tokenizer, examples: Examples) -> dict[str
         "messages": [messages for _, messages in examples],
     }
     pq.write_table(pa.table(rows), questions / "part-00000.parquet")
-    pq.write_table(pa.table({"split": ["held_out"], "text": [GENERAL_TEXT]}), corpus / "part-00000.parquet")
+    pq.write_table(
+        pa.table({"split": ["held_out"], "group": ["g"], "text": [GENERAL_TEXT]}),
+        corpus / "part-00000.parquet",
+    )
     return {
         "model": SimpleNamespace(path=base, name="tiny/base@1", kind="model", digest="blake3:base"),
         "data": SimpleNamespace(

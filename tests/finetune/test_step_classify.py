@@ -80,7 +80,9 @@ def run(folder: Path, inputs: dict[str, Any], progress: Any = None, **change: An
 
 
 def test_a_classifier_and_its_story(tmp_path: Path, inputs: dict[str, Any]) -> None:
-    general = write_examples(tmp_path / "corpus", rows={"split": ["held_out"], "text": ["a list of names"]})
+    general = write_examples(
+        tmp_path / "corpus", rows={"split": ["held_out"], "group": ["g"], "text": ["a list of names"]}
+    )
     inputs["general"] = artifact(general, "corpus")
     metrics = run(tmp_path / "out", inputs, general="corpus").metrics
     payload = tmp_path / "out" / "payload"
@@ -99,7 +101,6 @@ def test_a_classifier_and_its_story(tmp_path: Path, inputs: dict[str, Any]) -> N
     assert metrics["general_bits_per_byte_before"] > 0
     assert (metrics["examples"], metrics["held_out_examples"], metrics["test_examples"]) == (140, 20, 40)
     assert sum(by_part["train"] for by_part in metrics["labels"].values()) == 140
-    assert "flops_utilisation" not in metrics
     seen = documents_seen(PackingPlan.load(payload / "packing.parquet"))
     assert sorted(document.doc_id for document in seen) == [
         f"{number:032x}" for number in range(200) if splits_of(200)[number] == "train"
@@ -173,6 +174,8 @@ def test_ordinal_labels(tmp_path: Path, inputs: dict[str, Any]) -> None:
     inputs["data"] = artifact(write_examples(tmp_path / "stars", rows=rows), "examples")
     metrics = run(tmp_path / "out", inputs, classify={"kind": "ordinal", "ask_base": 0}).metrics
     assert metrics["mean_absolute_error"] < 1.5
+    assert 0 <= metrics["baseline_mean_absolute_error"] < 1.5
+    assert "places off" in (tmp_path / "out" / "payload" / "report.html").read_text()
     assert list(metrics["labels"]) == ["0", "1", "2", "3"]
 
 
@@ -190,8 +193,11 @@ def test_several_labels(tmp_path: Path, inputs: dict[str, Any]) -> None:
     inputs["data"] = artifact(write_examples(tmp_path / "tags", rows=rows), "examples")
     metrics = run(tmp_path / "out", inputs, classify={"kind": "multi-label"}).metrics
     assert metrics["accuracy"] > metrics["majority_accuracy"]
-    assert metrics["baseline_accuracy"] is None
-    assert (tmp_path / "out" / "payload" / "report.html").is_file()
+    assert metrics["baseline_accuracy"] > metrics["majority_accuracy"]
+    assert 0 < metrics["macro_f1"] <= 1 and 0 < metrics["micro_f1"] <= 1
+    page = (tmp_path / "out" / "payload" / "report.html").read_text()
+    assert "Was it worth it?" in page and "most frequent set" in page and "wholly right" in page
+    assert "What is taken for what" not in page
 
 
 def test_what_is_told_beforehand(tmp_path: Path, inputs: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ontogeny.statistics.learning_curve import Measured, extrapolate
+from ontogeny.statistics.learning_curve import Measured, MeasuredLoss, extrapolate, extrapolate_loss
 
 
 def on_the_curve(a: float, b: float, c: float, *, tested: int) -> list[Measured]:
@@ -61,3 +61,41 @@ def test_too_few_sizes_and_impossible_counts_are_refused() -> None:
         extrapolate([Measured(1, 1, 2), Measured(2, 1, 2), Measured(2, 2, 2)], seed=1)
     with pytest.raises(ValueError, match="counts of right answers"):
         extrapolate([Measured(1, 3, 2), Measured(2, 1, 2), Measured(3, 2, 2)], seed=1)
+
+
+def losses_on_the_curve(a: float, b: float, c: float, *, noise: float = 0.0) -> list[MeasuredLoss]:
+    """Held-out examples of 10 tokens, each with a loss of its own that is as far from the mean at every size."""
+    spread = [noise * (number % 7 - 3) for number in range(70)]
+    return [
+        MeasuredLoss(n, tuple(10 * (a + b * n**-c) + own for own in spread), (10,) * len(spread))
+        for n in (250, 500, 1000)
+    ]
+
+
+def test_a_curve_of_losses_is_found_again() -> None:
+    growth = extrapolate_loss(losses_on_the_curve(1.2, 30.0, 0.5), seed=1)
+    now, more = (1.2 + 30.0 * n**-0.5 for n in (1000, 2000))
+    assert growth.change == pytest.approx(more / now - 1, abs=2e-3)
+    assert growth.measured[-1] == (1000, pytest.approx(now))
+    assert growth.curve[-1] == (pytest.approx(2000), pytest.approx(more, rel=2e-3))
+    assert growth.words.startswith(
+        "Twice the data (2,000 examples) would change the held-out loss by about -"
+    )
+
+
+def test_losses_of_the_same_examples_rise_and_fall_together() -> None:
+    growth = extrapolate_loss(losses_on_the_curve(1.2, 30.0, 0.5, noise=2.0), seed=1)
+    assert growth.interval.low <= growth.change <= growth.interval.high < 0
+
+
+def test_losses_that_do_not_fall_promise_nothing() -> None:
+    measured = [MeasuredLoss(n, (float(n), 2.0), (1, 1)) for n in (1, 2, 4)]
+    assert extrapolate_loss(measured, seed=1).change == pytest.approx(0, abs=1e-9)
+
+
+def test_losses_of_other_examples_are_refused() -> None:
+    measured = losses_on_the_curve(1.2, 30.0, 0.5)
+    with pytest.raises(ValueError, match="the losses of the same examples at every size"):
+        extrapolate_loss([*measured[:2], MeasuredLoss(1000, (1.0,), (1,))], seed=1)
+    with pytest.raises(ValueError, match="at least 3 sizes"):
+        extrapolate_loss(measured[:2], seed=1)

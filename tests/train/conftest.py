@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ontogeny.model.config import ModelShape
+from ontogeny.model.config import ModelConfig, ModelShape
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.packing import DocumentSpans
 from tests.random_weights import randomise
@@ -66,6 +67,15 @@ def make_tiny_model(*, tie_embeddings: bool = True) -> Transformer:
     )
     model = Transformer(shape.resolve(VOCAB_SIZE))
     randomise(model, 3)
+    return model
+
+
+def make_decoder(switches: Mapping[str, Any], *, seq_len: int) -> Transformer:
+    """Two layers of the family that `switches` make, always with the same weights."""
+    sizes = {"vocab_size": VOCAB_SIZE, "d_model": 24, "n_layers": 2, "d_ff": 32, "seq_len": seq_len}
+    heads = {"n_heads": 4, "n_kv_heads": 2, "head_dim": 6}
+    model = Transformer(ModelConfig.model_validate({**sizes, **heads, **switches}))
+    randomise(model, 7, std=0.2)
     return model
 
 

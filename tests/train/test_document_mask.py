@@ -13,33 +13,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ontogeny.core.errors import UsageError
-from ontogeny.model.config import ModelConfig
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import Batches
 from ontogeny.train.config_mixture import Packing
 from ontogeny.train.objective import next_token
 from ontogeny.train.packing import DocumentSpans, PackingPlan, pack_text
 from tests.model.conftest import FAMILIES
-from tests.random_weights import randomise
+from tests.train.conftest import VOCAB_SIZE, make_decoder
 
 SEQ_LEN = 40
-VOCAB_SIZE = 61
 IGNORED = -100
 
 
 def decoder(switches: dict[str, Any]) -> Transformer:
-    sizes = {
-        "vocab_size": VOCAB_SIZE,
-        "d_model": 24,
-        "n_layers": 2,
-        "n_heads": 4,
-        "n_kv_heads": 2,
-        "head_dim": 6,
-    }
-    config = {**sizes, "d_ff": 32, "seq_len": SEQ_LEN, **switches}
-    model = Transformer(ModelConfig.model_validate(config))
-    randomise(model, 7, std=0.2)
-    return model.double()
+    return make_decoder(switches, seq_len=SEQ_LEN).double()
 
 
 def alone(plan: PackingPlan, source: Any) -> list[list[int]]:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ontogeny.core.errors import UsageError
-from ontogeny.model.config import ModelConfig
 from ontogeny.model.loss import token_cross_entropy
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import Batch, Batches
@@ -18,25 +17,14 @@ from ontogeny.train.noise import EmbeddingNoise
 from ontogeny.train.objective import next_token
 from ontogeny.train.packing import DocumentSpans, pack_whole
 from tests.model.conftest import FAMILIES
-from tests.random_weights import randomise
+from tests.train.conftest import make_decoder
 
 SEQ_LEN = 64
-VOCAB_SIZE = 61
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
 def decoder(switches: dict[str, Any]) -> Transformer:
-    sizes = {
-        "vocab_size": VOCAB_SIZE,
-        "d_model": 24,
-        "n_layers": 2,
-        "n_heads": 4,
-        "n_kv_heads": 2,
-        "head_dim": 6,
-    }
-    model = Transformer(ModelConfig.model_validate({**sizes, "d_ff": 32, "seq_len": SEQ_LEN, **switches}))
-    randomise(model, 7, std=0.2)
-    return model
+    return make_decoder(switches, seq_len=SEQ_LEN)
 
 
 def batches(documents: DocumentSpans, shards: Any, rows: int, **more: Any) -> Batches:

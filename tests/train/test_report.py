@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ontogeny.train.packing import DocumentSpans, pack_text
-from ontogeny.train.report import cuts, write_training_report
+from ontogeny.train.report import cuts, lowest_of, where_it_turned, write_training_report
 
 FIGURES: dict[str, Any] = {
     "steps": 40, "tokens": 4000, "parameters": 1000, "trainable_parameters": 1000, "held_out_bits_per_byte": 2.05,
@@ -100,3 +100,22 @@ def test_cuts_are_counted_where_a_document_goes_on(documents: DocumentSpans) -> 
         same = plan.document[place] == plan.document[place + 1]
         expected += bool(same and plan.row[place] != plan.row[place + 1])
     assert cuts(plan) == expected > 0
+
+
+def measured(*losses: float) -> list[dict[str, float]]:
+    return [{"step": 10.0 * (n + 1), "loss": 1.0, "held_out_loss": loss} for n, loss in enumerate(losses)]
+
+
+def test_where_the_held_out_loss_turned_is_said_in_words() -> None:
+    turned = where_it_turned(measured(3.0, 2.0, 2.5), published=30)
+    assert turned.startswith("The held-out loss fell until step 20 and was 25.0% higher at step 30:")
+    assert turned.endswith("`keep: {best: true}` publishes the weights of step 20.")
+    assert where_it_turned(measured(3.0, 2.0, 2.5), published=20).endswith(
+        "The model has the weights of step 20."
+    )
+    assert "at step 30: it had not turned up" in where_it_turned(measured(3.0, 2.0, 1.5), published=30)
+
+
+def test_the_lowest_is_a_point_of_its_own() -> None:
+    point = lowest_of(measured(3.0, 2.0, 2.5), "step")
+    assert (point.label, point.x, point.y) == ("lowest, step 20", [20.0], [2.0])

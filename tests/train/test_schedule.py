@@ -52,3 +52,12 @@ def test_never_rises_after_the_warmup_and_never_reaches_zero(shape: str) -> None
     assert found[:7] == sorted(found[:7])
     assert found[6:] == sorted(found[6:], reverse=True)
     assert min(found) > 0
+
+
+def test_a_warmup_that_is_left_open_fits_the_run() -> None:
+    open_ended = ScheduleConfig(warmup_steps=None)
+    assert [open_ended.warmup(steps) for steps in (5, 60, 200, 10_000)] == [0, 6, 20, 20]
+    assert ScheduleConfig(warmup_steps=7).warmup(8) == 7
+    assert lr_multiplier(open_ended, step=0, steps=60) == lr_multiplier(
+        ScheduleConfig(warmup_steps=6), step=0, steps=60
+    )

@@ -3,6 +3,9 @@
     linear = fit_linear(texts, gold, held_out_texts, held_out_gold, classes=K)
     contestants = {"tuned": test, **baselines(gold, linear, test)}           # name -> Judged, on the same texts
 
+Where texts may have several labels, gold is (N, K) zeros and ones: the majority is the most frequent set, and the
+linear model one against the rest for each label.
+
 The linear model is TF-IDF (words and pairs of them, 1 + ln tf) with logistic regression, by scikit-learn: seconds of
 work, or minutes for many classes, hard to beat on short texts, and the least that a tuned model has to be better than.
 It learns from the training part only; the held-out part chooses how strongly it is regularised.
@@ -21,7 +24,7 @@ import numpy.typing as npt
 from ontogeny.core.errors import DataError, UsageError
 from ontogeny.core.seeds import numpy_generator
 from ontogeny.finetune.judged import Judged
-from ontogeny.statistics.classification import log_loss
+from ontogeny.finetune.judged_sets import JudgedSets, frequent_set
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -41,16 +44,19 @@ MAX_ITERATIONS = 1_000  # of L-BFGS; it ends when its gradient is small, after a
 FOLDS = 5  # Kohavi 1995 found little to gain from more than five to ten
 
 
-MAJORITY, LINEAR = "majority class", "TF-IDF, logistic regression"
+MAJORITY, FREQUENT_SET, LINEAR = "majority class", "most frequent set", "TF-IDF, logistic regression"
 
 
-def baselines(train_gold: Ints, linear: Linear, part: Judged) -> dict[str, Judged]:
-    """The majority class and the linear model on the texts of `part`, whose own probabilities are not looked at."""
-    found = {
-        MAJORITY: majority(train_gold, len(part.texts), classes=len(part.names)),
-        LINEAR: linear.probabilities(part.texts),
-    }
-    return {name: replace(part, probabilities=probabilities) for name, probabilities in found.items()}
+def baselines(train_gold: Ints, linear: Linear | None, part: Judged) -> dict[str, Judged]:
+    """The majority and the linear model on the texts of `part`, whose own probabilities are not looked at."""
+    if isinstance(part, JudgedSets):
+        found: dict[str, Judged] = {FREQUENT_SET: frequent_set(train_gold, part)}
+    else:
+        even = majority(train_gold, len(part.texts), classes=len(part.names))
+        found = {MAJORITY: replace(part, probabilities=even)}
+    if linear is not None:
+        found[LINEAR] = replace(part, probabilities=linear.probabilities(part.texts))
+    return found
 
 
 def majority(gold: Ints, examples: int, *, classes: int) -> Floats:
@@ -74,7 +80,7 @@ class Linear:
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Probabilities (N, K) of N texts."""
         found = np.zeros((len(texts), self.classes))
-        if texts:
+        if texts:  # several labels: `classes_` are all of them
             found[:, self.pipeline.classes_] = self.pipeline.predict_proba(list(texts))
         return found
 
@@ -92,25 +98,27 @@ def fit_linear(
     Ties go to the smaller log loss.
 
     Args:
-        gold: the classes of `texts`, (N,) below K; at least two of them.
+        gold: the classes of `texts`, (N,) below K; at least two of them. Or (N, K) zeros and ones.
 
     Raises:
         DataError: no text holds a word of two letters.
         UsageError: scikit-learn is not installed.
     """
     tried = [fit_at(texts, gold, each, classes=classes) for each in INVERSE_STRENGTHS]
+    judge, ids_of_classes = JudgedSets if gold.ndim == 2 else Judged, tuple(map(str, range(classes)))
 
     def quality(linear: Linear) -> tuple[float, float]:
+        ids = tuple(map(str, range(len(held_out_texts))))
         probabilities = linear.probabilities(held_out_texts)
-        right = float((probabilities.argmax(1) == held_out_gold).mean())
-        return right, -log_loss(probabilities, held_out_gold)
+        scores = judge(ids, tuple(held_out_texts), held_out_gold, probabilities, ids_of_classes).scores
+        return scores.accuracy, -scores.log_loss
 
     return max(tried, key=quality) if len(held_out_texts) else tried[1]
 
 
 def fit_at(texts: Sequence[str], gold: Ints, inverse_strength: float, *, classes: int) -> Linear:
     """Learn from `texts` with a given C. For the errors see `fit_linear`."""
-    pipeline = _pipeline(inverse_strength, classes)
+    pipeline = _pipeline(inverse_strength, classes, several=gold.ndim == 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an optimizer that was stopped a little early
         try:
@@ -148,10 +156,11 @@ def cross_validated(
     return found
 
 
-def _pipeline(inverse_strength: float, classes: int) -> Any:
+def _pipeline(inverse_strength: float, classes: int, *, several: bool) -> Any:
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
+        from sklearn.multiclass import OneVsRestClassifier
         from sklearn.pipeline import make_pipeline
     except ImportError as error:
         raise UsageError(
@@ -159,7 +168,8 @@ def _pipeline(inverse_strength: float, classes: int) -> Any:
             where="baselines",
             hint="pip install scikit-learn",
         ) from error
+    model = LogisticRegression(C=inverse_strength, max_iter=MAX_ITERATIONS)
     return make_pipeline(
         TfidfVectorizer(ngram_range=WORDS, sublinear_tf=True, max_features=PARAMETERS // classes),
-        LogisticRegression(C=inverse_strength, max_iter=MAX_ITERATIONS),
+        OneVsRestClassifier(model) if several else model,
     )

@@ -1,7 +1,10 @@
 """Probabilities that mean what they say: one temperature, by which all logits are divided.
 
-It is the one with the least negative log-likelihood on held-out examples, which were neither trained nor tested on
-(temperature scaling; Guo et al. 2017, arXiv 1706.04599, section 4.2). It never changes which label is the likeliest.
+It is the likeliest on held-out examples, which were neither trained nor tested on (temperature scaling; Guo et al.
+2017, arXiv 1706.04599, section 4.2), and it never changes which label is the likeliest. With few mistakes among few
+examples the likelihood alone says little, and may do harm. So the logarithm of the temperature has a normal prior
+around that of 1, and the likeliest under both is taken (Bishop 2006, section 1.2.5; Platt 1999, section 2.2, guards the
+fit of his two parameters by a prior too).
 """
 
 from __future__ import annotations
@@ -19,6 +22,11 @@ Floats = npt.NDArray[np.float64]
 Gold = npt.NDArray[np.int64]
 
 LIKELY = 0.5  # from which probability on a text has a label, where it may have several
+SPREAD = 0.5
+"""Standard deviation of the prior of ln T: between 0.38 and 2.7 with 95%. Two labels, 95% right, drawn at temperatures
+of 0.6, 1, 1.6 and 2.5: with 30 held-out examples the calibration error becomes 1.5%, 1.7%, 2.1% and 2.5% (by the
+likelihood alone 2.7%, 1.9%, 2.4% and 2.8%; as trained 4.9%, 0.3%, 2.5% and 3.7%); with 400 it is the likelihood's."""
+TRIED = 33
 LEAST, MOST = 0.02, 50.0  # beyond these probabilities are 0 and 1, or all alike, as far as anyone can tell
 
 
@@ -40,10 +48,9 @@ def probabilities_of(logits: Floats, kind: HeadKind, temperature: float) -> Floa
 
 
 def fit_temperature(logits: Floats, gold: Gold, kind: HeadKind) -> float:
-    """The temperature with the least negative log-likelihood of `gold`.
+    """The likeliest temperature, given `gold` and a prior that favours 1; without examples that is 1.
 
-    Where the model is right about every example, colder is always likelier, and the likelihood says nothing of how much
-    to trust it: then, as without examples, the temperature is 1.
+    Where the model is right about every example, colder is always likelier, and the prior says how far to go.
 
     Args:
         logits: (N, K) of held-out examples.
@@ -51,15 +58,17 @@ def fit_temperature(logits: Floats, gold: Gold, kind: HeadKind) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    if not len(logits) or _always_right(logits, gold, kind):
-        return 1.0
-    # The negative log-likelihood is convex in 1 / T, so it has one valley in log T too.
-    found = minimize_scalar(
-        lambda log_t: negative_log_likelihood(logits, gold, kind, math.exp(log_t)),
-        bounds=(math.log(LEAST), math.log(MOST)),
-        method="bounded",
-        options={"xatol": 1e-6},
-    )
+    def cost(log_t: float) -> float:
+        """What is minimised, in nats."""
+        likelihood = negative_log_likelihood(logits, gold, kind, math.exp(log_t)) if len(gold) else 0.0
+        return len(gold) * likelihood + (log_t / SPREAD) ** 2 / 2
+
+    tried = np.linspace(math.log(LEAST), math.log(MOST), TRIED)
+    best = int(
+        np.argmin([cost(log_t) for log_t in tried])
+    )  # of several valleys, as there may be, the deepest
+    around = tried[max(best - 1, 0)], tried[min(best + 1, TRIED - 1)]
+    found = minimize_scalar(cost, bounds=around, method="bounded", options={"xatol": 1e-6})
     return float(math.exp(found.x))
 
 
@@ -89,10 +98,13 @@ def calibrated(logits: Floats, gold: Gold, kind: HeadKind, temperature: float) -
     )
 
 
-def _always_right(logits: Floats, gold: Gold, kind: HeadKind) -> bool:
+def are_right(logits: Floats, gold: Gold, kind: HeadKind) -> npt.NDArray[np.bool_]:
+    """(N,) whether the likeliest label is that of `gold`, or for `multi-label` all labels are."""
     if kind == "multi-label":
-        return bool(((logits > 0) == (gold == 1)).all())
-    return bool((logits.argmax(1) == gold).all())
+        right: npt.NDArray[np.bool_] = ((logits > 0) == (gold == 1)).all(1)
+    else:
+        right = logits.argmax(1) == gold
+    return right
 
 
 def _log_softmax(logits: Floats) -> Floats:

@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from blake3 import blake3
 from pydantic import ConfigDict, ValidationError
 
 from ontogeny.core.errors import ArtifactError, UsageError
-from ontogeny.core.files import read_json, write_atomic
+from ontogeny.core.files import canonical_json, read_json, write_atomic
 from ontogeny.finetune.calibration import LIKELY, probabilities_of
 from ontogeny.finetune.classify import logits_of
 from ontogeny.finetune.config_classify import LongTexts
@@ -27,7 +28,7 @@ from ontogeny.inference.loading import LoadedModel, load_model
 from ontogeny.lineage.step import Settings
 from ontogeny.model.formats import stored
 from ontogeny.model.head_kinds import HeadKind
-from ontogeny.model.heads import add_head, fill_head, save_head, without_head
+from ontogeny.model.heads import add_head, fill_head, head_of, save_head, without_head
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train.snapshots import Form
@@ -86,19 +87,29 @@ class Classifier:
         reader = TextReader(self.tokenizer, what.seq_len, what.template, what.long_texts)
         return logits_of(self.model, reader.read(texts)[0], advance=advance)
 
-    def probabilities(self, texts: Sequence[str]) -> Floats:
-        """Probabilities (N, K) of the labels in their order."""
-        return probabilities_of(self.logits(texts), self.description.kind, self.description.temperature)
+    def probabilities(self, texts: Sequence[str], *, advance: Callable[[int], None] | None = None) -> Floats:
+        """Probabilities (N, K) of the labels in their order; `advance` is told of texts as they are done."""
+        logits = self.logits(texts, advance=advance)
+        return probabilities_of(logits, self.description.kind, self.description.temperature)
+
+    @property
+    def identity(self) -> str:
+        """A digest, in hexadecimal, of what tells it from other classifiers: its description and its head."""
+        digest = blake3(canonical_json(self.description.model_dump(mode="json")))
+        for weight in head_of(self.model).parameters():
+            digest.update(weight.detach().cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def classify(self, texts: Sequence[str]) -> list[Classified]:
         """What each of `texts` is; which others are asked about does not matter."""
         if not texts:
             return []
         return [
-            self._said(text, row) for text, row in zip(texts, self.probabilities(texts).tolist(), strict=True)
+            self.said(text, row) for text, row in zip(texts, self.probabilities(texts).tolist(), strict=True)
         ]
 
-    def _said(self, text: str, row: list[float]) -> Classified:
+    def said(self, text: str, row: Sequence[float]) -> Classified:
+        """What the probabilities (K,) of `text` come to."""
         by_name = dict(zip(self.description.labels, row, strict=True))
         likeliest = max(by_name, key=by_name.__getitem__)
         label: str | list[str] = likeliest

@@ -1,8 +1,11 @@
 """A file of texts in, the same rows with their labels out: in pieces, in the order of the file, in bounded memory.
 
     rows = count_rows(source, column="text")                     # refuses a file without texts before a model is loaded
-    for row in classified_rows(classifier, source, column="text"): ...
+    for piece in classified_rows(answers, source, column="text", advance=...): ...
     write_classified(classifier, source, target, rows, column="text", progress=...)
+
+A text that stands there several times is computed once. What was computed before an interruption lies in a hidden file
+beside the output, until that is there, so the same command goes on where it was.
 
 The output has the columns of the input, and `label`, `probability` and (JSON lines) `probabilities`. Where the input
 has columns of these names they stay as they are, and ours are `predicted_label` and so on.
@@ -23,12 +26,13 @@ from ontogeny.core.errors import DataError, UsageError
 from ontogeny.core.files import disk_errors, writing_atomic
 from ontogeny.core.progress import Progress
 from ontogeny.finetune.classifier import Classified, Classifier
+from ontogeny.finetune.known_answers import KnownAnswers, kept_answers
 from ontogeny.records.accounting import RowCount, describe
 from ontogeny.records.formats import Format, detect_format
 from ontogeny.records.reading import missing_column, read_rows
 from ontogeny.records.row import BadRow, Fault, Row, Value
 
-ROWS_AT_ONCE = 512  # enough to put together texts of a length, few enough that the bar moves
+ROWS_AT_ONCE = 512  # what a kill costs at most
 ADDED = ("label", "probability", "probabilities")
 OUTPUTS = (Format.JSONL, Format.CSV)
 Piece: TypeAlias = Sequence[tuple[Row, Classified]]
@@ -91,12 +95,18 @@ def count_rows(source: Path, *, column: str, note: Callable[[str], None]) -> Row
 
 
 def classified_rows(
-    classifier: Classifier, source: Path, *, column: str
+    answers: KnownAnswers, source: Path, *, column: str, advance: Callable[[int], None]
 ) -> Iterator[list[tuple[Row, Classified]]]:
-    """The rows of `source` that can be read, some hundred at a time, with what the classifier says of them."""
+    """The rows of `source` that can be read, some hundred at a time, with what the classifier says of them.
+
+    `advance` is told of rows as they are done.
+    """
     good = (row for row in _with_text(source, column) if isinstance(row, Row))
     while piece := list(islice(good, ROWS_AT_ONCE)):
-        yield list(zip(piece, classifier.classify([str(row.values[column]) for row in piece]), strict=True))
+        texts = [str(row.values[column]) for row in piece]
+        found = answers.probabilities(texts, advance).tolist()
+        said = [answers.classifier.said(text, row) for text, row in zip(texts, found, strict=True)]
+        yield list(zip(piece, said, strict=True))
 
 
 def write_classified(
@@ -119,14 +129,16 @@ def write_classified(
     lines = _jsonl(rows) if detect_format(target) is Format.JSONL else _csv(rows)
     with (
         disk_errors(f"writing {target}"),
+        kept_answers(classifier, target.with_name(f".{target.name}.answers")) as answers,
         writing_atomic(target) as file,
         progress.bar("classifying", total=rows.count.good, unit="rows") as bar,
     ):
-        for piece in classified_rows(classifier, source, column=column):
+        if answers.rows:
+            progress.note(f"going on: {len(answers.rows):,} different texts were classified before")
+        for piece in classified_rows(answers, source, column=column, advance=bar.advance):
             file.write(lines(piece))
             if told is not None:
                 told([said for _, said in piece])
-            bar.advance(len(piece))
 
 
 def check_output(source: Path, target: Path) -> None:

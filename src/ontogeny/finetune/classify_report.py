@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ontogeny.core.files import read_json
-from ontogeny.finetune.baselines import LINEAR, MAJORITY, Linear
+from ontogeny.finetune.baselines import FREQUENT_SET, LINEAR, MAJORITY, Linear
 from ontogeny.finetune.calibration import probabilities_of
 from ontogeny.finetune.class_examples import ClassExamples
 from ontogeny.finetune.contestants import TUNED, hold_against, unjudged
-from ontogeny.finetune.judged import Judged
+from ontogeny.finetune.growth import growth_figures
+from ontogeny.finetune.judged import Judged, mean_places_off
 from ontogeny.finetune.labelled import FIGURES_FILE
 from ontogeny.finetune.report import write_classification_report
-from ontogeny.finetune.report_figures import Findings
-from ontogeny.finetune.scores import label_counts, scores_of_several
+from ontogeny.finetune.report_figures import Findings, headline
+from ontogeny.finetune.scores import label_counts
 from ontogeny.model.head_kinds import HeadKind
-from ontogeny.train.packing import PackingPlan
-from ontogeny.train.report import read_metrics, write_training_report
-from ontogeny.train.snapshot_folders import snapshots_in
+from ontogeny.report.page import Page
+from ontogeny.statistics.learning_curve import Growth
+from ontogeny.train.report import read_metrics
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,30 +51,53 @@ class Rivals:
     base: Mapping[str, Judged] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Guarded:
+    """What the guards found.
+
+    Attributes:
+        steps: after how many the weights were taken.
+        add_to: adds what was forgotten to the page.
+        growth: what more data would give, where that was asked.
+    """
+
+    steps: int
+    add_to: Callable[[Page], None]
+    growth: Growth | None = None
+
+    def figures(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {} if self.growth is None else growth_figures(self.growth)
+
+
 def judged_part(examples: ClassExamples, part: str, probabilities: Floats | None = None) -> Judged:
-    """A part whose texts have one label, with what was said of them, or before anything was."""
+    """A part with what was said of its texts, or before anything was."""
     plain = unjudged(examples.parts[part], examples.gold[part], examples.names)
     return plain if probabilities is None else replace(plain, probabilities=probabilities)
 
 
-def report_one(
+def report_classifier(
     folder: Path,
     examples: ClassExamples,
     said: Said,
     rivals: Rivals,
+    guarded: Guarded,
     *,
     data: Path,
     settings: Mapping[str, Any],
     seed: int,
+    note: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Write the page about a classifier of texts with one label, and its files, into `folder`; the metrics.
+    """Write the page about a classifier, and its files, into `folder`; the metrics.
 
     Args:
         folder: has metrics.jsonl already.
         rivals: who else judges the test part.
+        guarded: what the guards found.
         data: the folder of the examples.
         settings: the configuration, defaults included.
         seed: of bootstraps and folds.
+        note: told whether it was worth it.
     """
     judged = {part: judged_part(examples, part, said.probabilities(part)) for part in said.logits}
     judged["train"] = judged_part(examples, "train")
@@ -89,42 +113,35 @@ def report_one(
         seq_len=examples.reader.seq_len,
         cut=examples.cut,
         seed=seed,
+        ordinal=said.kind == "ordinal",
         label_errors=errors,
         lines=read_metrics(folder),
+        steps=guarded.steps,
+        growth=guarded.growth,
+        more=guarded.add_to,
         examples=read_json(figures) if figures.is_file() else {},
         settings=settings,
     )
     write_classification_report(folder, findings)
-    tuned = everyone[TUNED]
-    off = {"mean_absolute_error": float(np.abs(tuned.predicted - tuned.gold).mean())}
+    note(headline(findings).text)
+    tuned, off = everyone[TUNED], mean_places_off
+    own: dict[str, dict[str, Any]] = {
+        "multi-label": {"micro_f1": tuned.scores.micro_f1},
+        "ordinal": {
+            "mean_absolute_error": off(tuned),
+            "baseline_mean_absolute_error": off(everyone[LINEAR]) if LINEAR in everyone else None,
+        },
+    }
     return {
         "accuracy": tuned.scores.accuracy,
         "macro_f1": tuned.scores.macro_f1,
         "expected_calibration_error": tuned.scores.expected_calibration_error,
-        **(off if said.kind == "ordinal" else {}),
-        "majority_accuracy": everyone[MAJORITY].scores.accuracy,
+        **own.get(said.kind, {}),
+        "majority_accuracy": everyone[
+            FREQUENT_SET if said.kind == "multi-label" else MAJORITY
+        ].scores.accuracy,
         "baseline_accuracy": everyone[LINEAR].scores.accuracy if LINEAR in everyone else None,
         "base_accuracy": {name: each.scores.accuracy for name, each in rivals.base.items()},
         "probable_label_errors": len(errors),
+        **guarded.figures(),
     }
-
-
-def report_several(
-    folder: Path,
-    examples: ClassExamples,
-    said: Said,
-    plan: PackingPlan,
-    *,
-    figures: Mapping[str, Any],
-    settings: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Write the page about the training of a classifier of texts with several labels; the metrics."""
-    write_training_report(
-        folder,
-        title="Classifier",
-        settings=settings,
-        figures=figures,
-        plan=plan,
-        snapshots=snapshots_in(folder),
-    )
-    return scores_of_several(examples.gold["test"], said.probabilities("test"), train=examples.gold["train"])

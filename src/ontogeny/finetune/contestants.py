@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,13 @@ from ontogeny.core.errors import UsageError
 from ontogeny.core.files import canonical_json, read_json, write_atomic
 from ontogeny.core.progress import Progress
 from ontogeny.core.seeds import derive_seed
-from ontogeny.finetune.baselines import MAJORITY, Linear, baselines, cross_validated, fit_linear, majority
+from ontogeny.finetune.baselines import Linear, baselines, cross_validated, fit_linear
 from ontogeny.finetune.judged import Judged
+from ontogeny.finetune.judged_sets import JudgedSets
 from ontogeny.finetune.labelled import LabelledTexts
 from ontogeny.finetune.labels import LabelError, find_label_errors
 from ontogeny.finetune.prompting import SHOTS, Shown, draw_shown, prompted
-from ontogeny.inference.scoring import score_continuations
+from ontogeny.inference.continuations import score_continuations
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 
@@ -36,7 +36,8 @@ Floats = npt.NDArray[np.float64]
 def unjudged(part: LabelledTexts, gold: Ints, names: tuple[str, ...]) -> Judged:
     """The texts of a part with their classes, before anyone has said anything: all classes are equally likely."""
     even = np.full((len(part), len(names)), 1 / len(names))
-    return Judged(part.doc_ids, part.texts, gold, even, names)
+    judge = JudgedSets if gold.ndim == 2 else Judged
+    return judge(part.doc_ids, part.texts, gold, even, names)
 
 
 def ask_base(
@@ -80,7 +81,7 @@ def _answers(
     with progress.bar("asking the base", total=len(asked) * min(limit, len(test.texts)), unit="texts") as bar:
         for name, examples in asked.items():
             by_rule = prompted(
-                partial(score_continuations, model),
+                lambda pairs: [score.logprob for score in score_continuations(model, pairs)],
                 tokenizer,
                 test,
                 examples,
@@ -113,18 +114,22 @@ def hold_against(
 
     Args:
         parts: what the tuned model says of `held_out` and `test`, and `train` unjudged: of texts that it has learnt, it
-            would repeat the labels, so a linear model that has not judges those.
+            would repeat the labels, so a linear model that has not judges those. Of texts with several labels none is
+            looked at for wrong ones.
         linear: fitted on `train`.
         base: what the prompted base says of texts of `test`.
     """
     train, held_out, test = parts["train"], parts["held_out"], parts["test"]
-    classes = len(test.names)
+    everyone = {TUNED: test, **baselines(train.gold, linear, test), **base}
+    if isinstance(test, JudgedSets):
+        return everyone, []
     if linear is None:
-        even = majority(train.gold, len(test.texts), classes=classes)
-        everyone = {TUNED: test, MAJORITY: replace(test, probabilities=even), **base}
         return everyone, find_label_errors(test, held_out)
     others = cross_validated(
-        train.texts, train.gold, linear.inverse_strength, classes=classes, seed=derive_seed(seed, "folds")
+        train.texts,
+        train.gold,
+        linear.inverse_strength,
+        classes=len(test.names),
+        seed=derive_seed(seed, "folds"),
     )
-    everyone = {TUNED: test, **baselines(train.gold, linear, test), **base}
     return everyone, find_label_errors(test, held_out, replace(train, probabilities=others))

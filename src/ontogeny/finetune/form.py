@@ -42,6 +42,5 @@ def form_of(method: Method, base: Artifact, model: Transformer, tokenizer: Token
     """What `model`, which is still the model in `base`, becomes when it is trained by `method`."""
     if not isinstance(method, Lora):
         return WholeModel(tokenizer)
-    return AdapterFolder(
-        method, peft.Base(base.name, peft.weights_digest(model), f"../../{base.name}"), base.path, tokenizer
-    )
+    told = peft.Base(base.name, peft.weights_digest(model), f"../../{base.name}", method.base)
+    return AdapterFolder(method, told, base.path, tokenizer)

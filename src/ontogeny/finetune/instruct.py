@@ -10,8 +10,11 @@ micro-batch and are padded to the longest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
 
 from ontogeny.core.errors import DataError, UsageError
 from ontogeny.core.progress import Progress
@@ -20,7 +23,9 @@ from ontogeny.finetune.conversations import Conversations
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import Batches
 from ontogeny.train.config import TrainConfig
+from ontogeny.train.loop import Hook
 from ontogeny.train.noise import EmbeddingNoise
+from ontogeny.train.objective import next_token, summed_loss
 from ontogeny.train.packing import DocumentSpans, PackingPlan, pack_whole
 from ontogeny.train.precision import resolve_dtype
 from ontogeny.train.snapshots import Form
@@ -51,16 +56,30 @@ class Tuning:
     def held_out_loss(self, model: Transformer) -> float:
         """Mean loss, nats a token, of all held-out answers."""
         dtype = resolve_dtype(self.config.dtype, model.device.type)
-        return held_out_loss(model, self._measured(self.held_out.spans, model.device.type), dtype=dtype)
+        return held_out_loss(model, HeldOut(self.all_held_out(model.device.type)), dtype=dtype)
 
-    def some_held_out(self, device: str) -> HeldOut:
+    def all_held_out(self, device: str) -> Batches:
+        """The whole part that is never trained on."""
+        return self._measured(self.held_out.spans, device)
+
+    def held_out_losses(self, model: Transformer) -> list[tuple[float, int]]:
+        """Of each held-out conversation the loss, nats summed over its answers, and how many tokens these are."""
+        dtype = resolve_dtype(self.config.dtype, model.device.type)
+        one_by_one = replace(self, config=self.config.model_copy(update={"micro_batch_rows": 1}))
+        with torch.no_grad():
+            return [
+                (float(summed_loss(model, batch, next_token, dtype)), batch.supervised)
+                for batch in one_by_one.all_held_out(model.device.type).every_row()
+            ]
+
+    def some_held_out(self, device: str) -> Batches:
         """The part that is measured during training: always the same."""
         shuffled = self.held_out.spans.shuffled(derive_seed(self.seed, "held out"))
         return self._measured(shuffled.first_tokens(self.config.eval_tokens), device)
 
-    def _measured(self, spans: DocumentSpans, device: str) -> HeldOut:
+    def _measured(self, spans: DocumentSpans, device: str) -> Batches:
         plan = pack_whole(spans, seq_len=self.plan.seq_len, batch_rows=1, seed=self.seed)
-        return HeldOut(self._batches(plan, self.held_out, device, None))
+        return self._batches(plan, self.held_out, device, None)
 
     def _batches(
         self, plan: PackingPlan, source: Conversations, device: str, noise: EmbeddingNoise | None
@@ -122,8 +141,9 @@ def tune(
     progress: Progress,
     origin: str = "",
     form: Form | None = None,
+    hooks: Sequence[Hook] = (),
 ) -> Trained:
-    """Train `model` in place; resumes from `folder`. See `train.training.train` for the errors."""
+    """Train `model` in place; resumes from `folder`. See `train.training.train` for `hooks` and the errors."""
     computed = f"packing={tuning.packing} neftune={tuning.neftune_alpha}"  # what a checkpoint must agree with
     return train(
         model,
@@ -132,7 +152,8 @@ def tune(
         folder=folder,
         progress=progress,
         label="finetune",
-        held_out=tuning.some_held_out(model.device.type),
+        held_out=HeldOut(tuning.some_held_out(model.device.type)),
         origin=f"{origin} {computed}",
         form=form,
+        hooks=hooks,
     )

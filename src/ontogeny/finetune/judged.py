@@ -6,7 +6,8 @@ so that two of them are compared in pairs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -105,6 +106,7 @@ class Judged:
             accuracy_interval=wilson(right, len(self.gold)),
             macro_f1=macro_f1(self.confusion),
             weighted_f1=weighted_f1(self.confusion),
+            micro_f1=right / len(self.gold),
             matthews=matthews(self.confusion),
             expected_calibration_error=calibration_error(self.reliability),
             brier=brier(self.probabilities, self.gold),
@@ -118,31 +120,50 @@ class Judged:
         Raises:
             ValueError: one of them is not here.
         """
+        rows = self.rows_of(doc_ids)
+        texts = tuple(self.texts[row] for row in rows)
+        return replace(
+            self, doc_ids=doc_ids, texts=texts, gold=self.gold[rows], probabilities=self.probabilities[rows]
+        )
+
+    def rows_of(self, doc_ids: Sequence[str]) -> list[int]:
+        """Where these examples stand. For the error see `take`."""
         place = {doc_id: row for row, doc_id in enumerate(self.doc_ids)}
         missing = [doc_id for doc_id in doc_ids if doc_id not in place]
         if missing:
             raise ValueError(
                 f"{len(missing)} of {len(doc_ids)} examples were not judged, first {missing[0]!r}"
             )
-        rows = [place[doc_id] for doc_id in doc_ids]
-        texts = tuple(self.texts[row] for row in rows)
-        return Judged(doc_ids, texts, self.gold[rows], self.probabilities[rows], self.names)
+        return [place[doc_id] for doc_id in doc_ids]
+
+    def named(self, row: int) -> tuple[str, str]:
+        """The label of an example, and the one it is said to have."""
+        return self.names[self.gold[row]], self.names[self.predicted[row]]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Metrics on one part. Accuracy has Wilson's 95% interval; the log loss is in nats; Brier's is between 0 and 2."""
+    """Metrics on one part. Accuracy has Wilson's 95% interval; the log loss is in nats; Brier's is between 0 and 2.
+
+    Micro F1 is the accuracy where texts have one label; Matthews' correlation is not defined where they have several.
+    """
 
     examples: int
     accuracy: float
     accuracy_interval: Interval
     macro_f1: float
     weighted_f1: float
-    matthews: float
+    micro_f1: float
     expected_calibration_error: float
     brier: float
     log_loss: float
     per_class: tuple[ClassScores, ...]
+    matthews: float | None = None
+
+
+def mean_places_off(judged: Judged) -> float:
+    """By how many places the label that was said is off the true one, on average; of labels in an order."""
+    return float(np.abs(judged.predicted - judged.gold).mean())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
     choose_trained(model, method, seed=...)      # before the first step
     describe(model, method, train, ...)          # what that comes to, in words
+    with base_kept(model, method, folder): ...   # train
 
 Whatever is not trained is frozen truly: it has no gradient, no optimizer's state, and no product is computed for one.
 This module imports no torch before a model is there.
@@ -9,9 +10,12 @@ This module imports no torch before a model is there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from ontogeny.core.errors import UsageError
 from ontogeny.lineage.step import Settings
@@ -40,11 +44,24 @@ def _method_type(value: Any) -> Any:
     return value if isinstance(value, str) else getattr(value, "type", None)
 
 
+def _without_base(value: Any) -> Any:
+    """Codes are for matrices that stay as they are."""
+    if isinstance(value, dict) and "base" in value and value.get("type") in ("full", "last-blocks"):
+        raise ValueError(
+            f"`base` is for `type: lora` alone: `type: {value['type']}` trains weights of the model itself, which "
+            "cannot be kept in codes: leave `base` out, or train adapters"
+        )
+    return value
+
+
 Method = Annotated[
-    Annotated[Literal["full"], Tag("full")]
-    | Annotated[LastBlocks, Tag("last-blocks")]
-    | Annotated[Lora, Tag("lora")],
-    Discriminator(_method_type),
+    Annotated[
+        Annotated[Literal["full"], Tag("full")]
+        | Annotated[LastBlocks, Tag("last-blocks")]
+        | Annotated[Lora, Tag("lora")],
+        Discriminator(_method_type),
+    ],
+    BeforeValidator(_without_base),
 ]
 
 
@@ -109,11 +126,29 @@ def choose_trained(model: Transformer, method: Method, *, seed: int) -> None:
             part.requires_grad_(requires_grad=True)
 
 
+@contextmanager
+def base_kept(model: Transformer, method: Method, folder: Path) -> Iterator[None]:
+    """Keep the base of adapters as `method` asks within the context; then it is that in `folder` again, which adapters
+    are merged into and measured with.
+
+    Raises:
+        ModelFormatError, UsageError: see `model.formats.frozen.kept`.
+    """
+    if not isinstance(method, Lora) or method.base == "float32":
+        yield
+        return
+    from ontogeny.model.formats import frozen
+
+    with frozen.kept(model, method.base, folder):
+        yield
+
+
 def describe(model: Transformer, method: Method, train: TrainConfig, *, seq_len: int) -> list[str]:
     """A line for each: how many weights are trained, by what, and how much memory it takes at most, as far as known."""
-    every = list(model.parameters())
-    trained = sum(weight.numel() for weight in every if weight.requires_grad)
-    weights = sum(weight.numel() for weight in every)
+    from ontogeny.model.lora import weight_count
+
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    weights = weight_count(model)
     lines = [
         f"method      {_in_words(method, model)}",
         f"trained     {trained:,} of {weights:,} weights ({numbers.percent(trained / weights, 2)})",
@@ -134,7 +169,8 @@ def _in_words(method: Method, model: Transformer) -> str:
 
     kind = "DoRA" if method.dora else "LoRA"
     kind = f"rank-stabilised {kind}" if method.rank_stabilised else kind
-    return f"{kind} of rank {method.rank} on {len(adapters(model))} frozen matrices"
+    kept = "" if method.base == "float32" else f" in {method.base}"
+    return f"{kind} of rank {method.rank} on {len(adapters(model))} frozen matrices{kept}"
 
 
 def _memory_bytes(model: Transformer, method: Method, train: TrainConfig, seq_len: int) -> float | None:
@@ -163,5 +199,6 @@ def _memory_bytes(model: Transformer, method: Method, train: TrainConfig, seq_le
         precision="float32" if on_cpu or train.dtype == "float32" else "bfloat16",
         optimizer=train.optimizer.type,
         lora_rank=method.rank if isinstance(method, Lora) else None,
+        base=method.base if isinstance(method, Lora) else "float32",
     )
     return training_memory(setup).peak + RESERVED_BYTES[device.kind]

@@ -35,11 +35,12 @@ LEAST_TEXT_TOKENS = 8  # a text cut to less than this says nothing
 FRAME_TOKENS = (
     4  # a text and what stands around it may have more tokens together than apart; this is the slack
 )
+TEXTS_AT_ONCE = 16  # between two ticks of the bar
 
 Rule: TypeAlias = Literal["sum", "per byte"]
 Scorer: TypeAlias = Callable[[Sequence[tuple[Sequence[int], Sequence[int]]]], Sequence[float]]
-"""Natural-log probability of each continuation after its context, both token ids: `inference.score_continuations`.
-Neighbours with equal contexts come together, so that a scorer can share what it computes for one."""
+"""Natural-log probability of each continuation after its context, both token ids (`inference.scoring`). Contexts come
+many at once and begin alike, so that what they share is computed once."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -180,11 +181,12 @@ def prompted(
     rows = np.sort(numpy_generator(seed, "prompted").permutation(len(part.doc_ids))[:limit])
     choices = asked.choices
     sums = np.empty((len(rows), len(choices)))
-    for place, row in enumerate(rows):
-        context = asked.context(part.texts[row])
-        sums[place] = scorer([(context, choice) for choice in choices])
+    for first in range(0, len(rows), TEXTS_AT_ONCE):
+        contexts = [asked.context(part.texts[row]) for row in rows[first : first + TEXTS_AT_ONCE]]
+        pairs = [(context, choice) for context in contexts for choice in choices]
+        sums[first : first + len(contexts)] = np.reshape(scorer(pairs), (len(contexts), len(choices)))
         if advance is not None:
-            advance(1)
+            advance(len(contexts))
     sizes = np.array([len(f" {word}".encode()) for word in spoken(part.names)])
     chosen = part.take(tuple(part.doc_ids[row] for row in rows))
     scores: dict[Rule, Floats] = {"sum": sums, "per byte": sums / sizes}

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from ontogeny.core.files import write_atomic
-from ontogeny.finetune.baselines import MAJORITY
-from ontogeny.finetune.judged import Scores
+from ontogeny.finetune.baselines import FREQUENT_SET, MAJORITY
+from ontogeny.finetune.judged import Judged, Scores, mean_places_off
 from ontogeny.finetune.labels import LABEL_ERRORS_FILE, write_label_errors
 from ontogeny.finetune.report_figures import (
     TONES,
@@ -27,13 +27,15 @@ from ontogeny.finetune.report_figures import (
     headline,
     points,
 )
+from ontogeny.finetune.report_guards import show_growth
 from ontogeny.report import numbers
-from ontogeny.report.figures import Bar, Mark, Series, bar_chart, histogram, line_chart
+from ontogeny.report.figures import Bar, Series, bar_chart, histogram, line_chart
 from ontogeny.report.heat_map import heat_map
-from ontogeny.report.page import Page, Section, Toned, Turn
+from ontogeny.report.page import Page, Toned, Turn
 from ontogeny.report.reliability import ReliabilityBin, reliability_chart
 from ontogeny.report.shapes import shortened
 from ontogeny.statistics.calibration import BINS
+from ontogeny.train.report import lowest_of, where_it_turned
 
 REPORT_FILE, FIGURES_FILE = "report.html", "figures.json"
 SMOOTHING_POINTS = 9
@@ -44,14 +46,18 @@ TEXT_CHARS = 700  # of a text, on the page
 CELL_CHARS = 160
 FOUND = {
     "copies": "copies within a part, of which one was kept",
+    "near_copies": "near copies within a part, a word or two apart",
     "leaks_of_test": "texts of the test part that were there to learn from too",
     "leaks_of_held_out": "texts of the held-out part that were there to learn from too",
+    "near_leaks": "near copies of texts of the test or held-out part",
     "groups_in_two_parts": "groups in two parts",
     "texts_of_two_labels": "texts under different labels",
 }
 UNEVEN = 10.0  # a class with so many times the examples of another is worth a word
+_SIDES = {True: ("right", "wrong"), False: ("has the label", "has it not")}
 WHERE_CALIBRATED = (
-    "Left: examples by the probability of the label that was chosen, and the share of them that was right, with 95%"
+    "Left: examples by the probability of the label that was chosen (where there may be several, of each label), and"
+    " the share of them that was right, with 95%"
     " intervals; on the dashed line a probability is a frequency, and dots grow with their examples. Right: how many"
     " were right and wrong at which probability; heights go by square roots, so that few are seen beside many."
 )
@@ -75,10 +81,13 @@ def classification_page(findings: Findings) -> Page:
     said = headline(findings)
     _add_key_figures(page, findings, said)
     _add_contestants(page, findings, said)
-    _add_confusion(page, findings)
+    if findings.single:
+        _add_confusion(page, findings)
     _add_classes(page, findings)
     _add_calibration(page, findings)
     _add_training(page, findings)
+    if findings.more is not None:
+        findings.more(page)
     _add_mistakes(page, findings)
     _add_label_errors(page, findings)
     _add_data(page, findings)
@@ -99,7 +108,7 @@ def _add_key_figures(page: Page, findings: Findings, said: Headline) -> None:
         tone=said.tone,
     )
     for name, found in findings.comparisons.items():
-        if name != MAJORITY:
+        if name not in (MAJORITY, FREQUENT_SET):
             note = f"over {name}, p {equals(found.p_value)}"
             page.key_figure("points gained", numbers.signed(100 * found.difference, 1), note=note)
             break
@@ -125,9 +134,9 @@ def _add_contestants(page: Page, findings: Findings, said: Headline) -> None:
         caption="With 95% intervals (Wilson), which are wider than those of differences on the same examples.",
     )
     section.table(
-        ["", "examples", "accuracy, %", "95% interval", "macro F1", "weighted F1", "MCC"],
-        [_decisions(name, judged.scores) for name, judged in findings.test.items()],
-        caption="What they decide. MCC: Matthews' correlation, 0 for guessing.",
+        ["", "examples", "accuracy, %", "95% interval", "macro F1", "weighted F1", *_own_measures(findings)],
+        [_decisions(name, judged, findings) for name, judged in findings.test.items()],
+        caption=_WHAT_DECISIONS_ARE[findings.single],
     )
     section.table(
         ["", "calibration error, %", "Brier", "log loss"],
@@ -154,10 +163,24 @@ def _add_contestants(page: Page, findings: Findings, said: Headline) -> None:
             caption="In pairs, on the same examples: a bootstrap's interval, and McNemar's test (mid-p).",
         )
     if findings.growth is not None:
-        _add_growth(section, findings)
+        show_growth(section, findings.growth)
 
 
-def _decisions(name: str, scores: Scores) -> list[str | int | float]:
+_WHAT_DECISIONS_ARE = {
+    True: "What they decide. MCC: Matthews' correlation, 0 for guessing.",
+    False: "What they decide. A text is right where all its labels are and no other. Macro F1 is the mean over labels,"
+    " micro F1 counts each label of each text alike.",
+}
+
+
+def _own_measures(findings: Findings) -> list[str]:
+    if not findings.single:
+        return ["micro F1"]
+    return ["MCC", "places off"] if findings.ordinal else ["MCC"]
+
+
+def _decisions(name: str, judged: Judged, findings: Findings) -> list[str | int | float]:
+    scores = judged.scores
     interval = numbers.interval([100 * end for end in scores.accuracy_interval], 1)
     accuracy = numbers.measure(100 * scores.accuracy, 1)
     return [
@@ -167,33 +190,14 @@ def _decisions(name: str, scores: Scores) -> list[str | int | float]:
         interval,
         scores.macro_f1,
         scores.weighted_f1,
-        scores.matthews,
+        scores.micro_f1 if scores.matthews is None else scores.matthews,
+        *([numbers.measure(mean_places_off(judged), 3)] if findings.ordinal else []),
     ]
 
 
 def _probabilities(name: str, scores: Scores) -> list[str | float]:
     error = numbers.measure(100 * scores.expected_calibration_error, 1)
     return [name, error, scores.brier, scores.log_loss]
-
-
-def _add_growth(section: Section, findings: Findings) -> None:
-    growth = findings.growth
-    assert growth is not None
-    section.note(growth.words)
-    fitted = Series(
-        "fitted curve", [x for x, _ in growth.curve], [100 * y for _, y in growth.curve], "dashed"
-    )
-    measured = Series(
-        "measured",
-        [each.examples for each in growth.measured],
-        [100 * each.right / each.tested for each in growth.measured],
-        "points",
-    )
-    section.figure(
-        line_chart([measured, fitted], x_label="examples to learn from", y_label="test examples right (%)"),
-        caption="Accuracy by the number of examples to learn from, and a power law through it. The bounds hold the"
-        " noise of the test part alone.",
-    )
 
 
 def _add_confusion(page: Page, findings: Findings) -> None:
@@ -259,7 +263,7 @@ def _add_calibration(page: Page, findings: Findings) -> None:
         (f"With the temperature. {WHERE_CALIBRATED}", findings.tuned),
     ):
         bins = [ReliabilityBin(each.count, each.probability, each.wanted) for each in judged.reliability]
-        section.figure(reliability_chart(bins, of=BINS, labels=("right", "wrong")), caption=name)
+        section.figure(reliability_chart(bins, of=BINS, labels=_SIDES[findings.single]), caption=name)
 
 
 def _add_training(page: Page, findings: Findings) -> None:
@@ -270,12 +274,12 @@ def _add_training(page: Page, findings: Findings) -> None:
     section = page.section("Training", lead=lead)
     series = [_series("training", lines, "loss", smooth=SMOOTHING_POINTS)]
     held_out = [line for line in lines if line.get("held_out_loss") is not None]
-    marks = []
     if held_out:
         series.append(_series("held out", held_out, "held_out_loss"))
-        best = min(held_out, key=lambda line: line["held_out_loss"])
-        marks.append(Mark(f"lowest, step {int(best['step'])}", best["held_out_loss"]))
-    section.figure(line_chart(series, x_label="step", y_label="loss (nats a text)", marks=marks))
+        series.append(lowest_of(lines, "step"))
+    section.figure(line_chart(series, x_label="step", y_label="loss (nats a text)"))
+    if held_out:
+        section.prose(where_it_turned(lines, published=findings.steps))
     section.figure(
         line_chart([_series("learning rate", lines, "lr")], x_label="step", y_label="learning rate"),
         caption="The learning rate that the schedule gave.",
@@ -300,7 +304,7 @@ def _add_mistakes(page: Page, findings: Findings) -> None:
     )
     section = page.section("Most surely wrong", lead=lead)
     for row in findings.mistakes:
-        gold, said = judged.names[judged.gold[row]], judged.names[judged.predicted[row]]
+        gold, said = judged.named(row)
         chance = numbers.percent(float(judged.confidence[row]))
         turn = Turn("text", shortened(judged.texts[row], TEXT_CHARS))
         section.sample([turn], title=f"{gold}, taken for {said} with {chance}", tone="bad")

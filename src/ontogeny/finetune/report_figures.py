@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from ontogeny.finetune.baselines import LINEAR
-from ontogeny.finetune.judged import Comparison, Judged, Verdict, compare
+from ontogeny.finetune.judged import Comparison, Judged, Verdict, compare, mean_places_off
+from ontogeny.finetune.judged_sets import JudgedSets
 from ontogeny.finetune.labels import LabelError
 from ontogeny.report import numbers
-from ontogeny.report.page import Tone
+from ontogeny.report.page import Page, Tone
 from ontogeny.statistics.learning_curve import Growth
 
 SHOWN_MISTAKES = 20  # as the issue asks: a quarter of an hour of reading
@@ -34,10 +35,13 @@ class Findings:
         lengths: part to the tokens of each text as it was read, and `seq_len` the most there may be.
         cut: texts of all parts that were longer and had to be cut.
         lines: of metrics.jsonl.
+        steps: after how many the weights were taken.
         examples: figures of the examples, see `found_before_training`.
+        ordinal: whether labels have an order, so that one mistake is larger than another.
         growth: what more data would give, where that was measured.
         settings: the configuration, defaults included.
         seed: of the bootstrap.
+        more: adds sections to the page, below that of the training.
     """
 
     title: str
@@ -49,11 +53,14 @@ class Findings:
     seq_len: int
     cut: int
     seed: int
+    ordinal: bool = False
     label_errors: Sequence[LabelError] = ()
     lines: Sequence[Mapping[str, float]] = ()
+    steps: int = 0
     examples: Mapping[str, Any] = field(default_factory=dict)
     growth: Growth | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    more: Callable[[Page], None] | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +71,11 @@ class Findings:
     def tuned(self) -> Judged:
         """The tuned model on the test part."""
         return self.test[self.name]
+
+    @property
+    def single(self) -> bool:
+        """Whether texts have one label each."""
+        return not isinstance(self.tuned, JudgedSets)
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
@@ -108,8 +120,9 @@ def headline(findings: Findings) -> Headline:
     found = others[rival]
     own = numbers.percent(findings.tuned.take(findings.test[rival].doc_ids).scores.accuracy)
     theirs = numbers.percent(findings.test[rival].scores.accuracy)
+    right = "right" if findings.single else "wholly right"
     numbers_of = (
-        f"it gets {own} of {numbers.counted(found.examples, 'test example')} right, {rival} {theirs}"
+        f"it gets {own} of {numbers.counted(found.examples, 'test example')} {right}, {rival} {theirs}"
         f" ({points(found.difference)}, 95% interval {numbers.interval([100 * end for end in found.interval], 1)},"
         f" McNemar's mid-p {equals(found.p_value)})"
     )
@@ -148,13 +161,17 @@ def classification_figures(findings: Findings) -> dict[str, Any]:
         "labels": list(names),
         "headline": headline(findings).text,
         "temperature": findings.temperature,
-        "contestants": {name: _scores(judged) for name, judged in findings.test.items()},
+        "contestants": {
+            name: _scores(judged)
+            | ({"mean_absolute_error": mean_places_off(judged)} if findings.ordinal else {})
+            for name, judged in findings.test.items()
+        },
         "comparisons": {
             name: {**asdict(found), "interval": list(found.interval), "verdict": found.verdict}
             for name, found in findings.comparisons.items()
         },
         "uncalibrated": _scores(findings.uncalibrated),
-        "confusion": findings.tuned.confusion.tolist(),
+        "confusion": findings.tuned.confusion.tolist() if findings.single else None,
         "per_class": {
             name: asdict(scores) for name, scores in zip(names, findings.tuned.scores.per_class, strict=True)
         },
@@ -176,8 +193,10 @@ def found_before_training(examples: Mapping[str, Any]) -> dict[str, int]:
     leaks = examples.get("leaks", {})
     return {
         "copies": sum(examples.get("copies", {}).values()),
+        "near_copies": sum(examples.get("near_copies", {}).values()),
         "leaks_of_test": leaks.get("test", 0),
         "leaks_of_held_out": leaks.get("held_out", 0),
+        "near_leaks": sum(examples.get("near_leaks", {}).values()),
         "groups_in_two_parts": examples.get("groups_in_two_parts", 0),
         "texts_of_two_labels": examples.get("conflicts", {}).get("texts", 0),
     }

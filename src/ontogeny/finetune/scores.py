@@ -1,4 +1,4 @@
-"""What a classifier says of the test part, written down; and its metrics where texts have several labels."""
+"""What a classifier says of the test part, written down."""
 
 from __future__ import annotations
 
@@ -13,35 +13,10 @@ from ontogeny.finetune.calibration import LIKELY
 from ontogeny.finetune.labelled import LabelledTexts
 from ontogeny.model.head_kinds import HeadKind
 from ontogeny.records.parts import Stored, write_single
-from ontogeny.statistics.calibration import calibration_error, reliability
 
 PREDICTIONS_FILE = "predictions.parquet"
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-
-def scores_of_several(gold: Ints, probabilities: Floats, *, train: Ints) -> dict[str, float | None]:
-    """Metrics of probabilities (N, K) for gold (N, K) of texts with several labels.
-
-    Accuracy is that of the whole set of labels, and the majority is the most frequent set of `train` (M, K). Macro F1
-    is over labels that a text has or is said to have; the calibration error is that of each label's probability. There
-    is no linear baseline.
-    """
-    said = probabilities >= LIKELY
-    right = (said & (gold == 1)).sum(0)
-    named = said.sum(0) + gold.sum(0)
-    f1 = 2 * right[named > 0] / named[named > 0]
-    sets, count = np.unique(train, axis=0, return_counts=True)
-    return {
-        "accuracy": float((said == (gold == 1)).all(1).mean()),
-        "macro_f1": float(f1.mean()) if len(f1) else 0.0,
-        "expected_calibration_error": calibration_error(
-            reliability(probabilities.ravel(), gold.ravel() == 1)
-        ),
-        "majority_accuracy": float((gold == sets[count.argmax()]).all(1).mean()),
-        "baseline_accuracy": None,
-    }
 
 
 def write_predictions(

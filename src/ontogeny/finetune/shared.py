@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ontogeny.core.errors import UsageError
-from ontogeny.core.progress import Progress
 from ontogeny.lineage.artifact import Artifact
 
 if TYPE_CHECKING:
-    from ontogeny.model.transformer import Transformer
-    from ontogeny.tokenizer.codec import Tokenizer
+    from ontogeny.finetune.config_guards import GuardSettings
+    from ontogeny.finetune.forgetting import GeneralText
 
 
 def check_batch(batch_rows: int, *, examples: int) -> None:
@@ -29,27 +28,27 @@ def check_batch(batch_rows: int, *, examples: int) -> None:
         )
 
 
-def general_bits(
-    model: Transformer,
-    tokenizer: Tokenizer,
-    general: Artifact | None,
-    *,
-    max_bytes: int | None,
-    progress: Progress,
-) -> Callable[[], float | None]:
-    """Measures bits per byte of text that tuning does not aim at; None where there is none."""
-    from ontogeny.finetune.forgetting import general_texts
-    from ontogeny.inference.scoring import bits_per_byte
+def general_text_of(config: GuardSettings, inputs: Mapping[str, Artifact]) -> GeneralText | None:
+    """The text that tuning does not aim at; None where there is none.
 
-    texts = general_texts(general, max_bytes=max_bytes) if general is not None else []
-    return lambda: bits_per_byte(model, tokenizer, texts, progress=progress).value if texts else None
+    Raises:
+        DataError: no document is held out, or too few for the gate.
+    """
+    from ontogeny.finetune.forgetting import check_gate, general_text
+
+    general = inputs.get("general")
+    if general is None:
+        return None
+    text = general_text(general, max_bytes=config.general_max_bytes)
+    check_gate(config.forgetting, text, where=general.name)
+    return text
 
 
-def once(path: Path, measure: Callable[[], dict[str, float | None]]) -> dict[str, float | None]:
+def once(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What `measure` gives, kept in `path` so that a resumed step need not repeat it."""
     from ontogeny.core.files import canonical_json, read_json, write_atomic
 
     if not path.is_file():
         write_atomic(path, canonical_json(measure()))
-    measured: dict[str, float | None] = read_json(path)
+    measured: dict[str, Any] = read_json(path)
     return measured

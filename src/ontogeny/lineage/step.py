@@ -52,17 +52,23 @@ class StepConfig(Settings):
         """The kind of the artifact where it depends on the settings. None: `Step.output`."""
         return None
 
+    @property
+    def held_back(self) -> Mapping[tuple[str | int, ...], tuple[str, ...]]:
+        """The steps that its gates hold back while they refuse, by where it says so."""
+        return {}
+
 
 class Ref:
     """Marks a field as the name of an artifact of one of `kinds`.
 
     One that `only_decides` puts nothing of what it holds into the result, which has neither its licences nor its
-    knowledge cutoff.
+    knowledge cutoff. `words` mean something in the field itself and name no artifact.
     """
 
-    def __init__(self, *kinds: str, only_decides: bool = False) -> None:
+    def __init__(self, *kinds: str, only_decides: bool = False, words: tuple[str, ...] = ()) -> None:
         self.kinds = kinds
         self.only_decides = only_decides
+        self.words = words
 
 
 class Immaterial:
@@ -98,7 +104,7 @@ def _references_of(value: object, role: str, marker: Ref | None) -> Iterator[Ref
     elif isinstance(value, (list, tuple)):
         for position, item in enumerate(value):
             yield from _references_of(item, f"{role}.{position}", marker)
-    elif isinstance(value, str) and marker is not None:
+    elif isinstance(value, str) and marker is not None and value not in marker.words:
         yield Reference(role, value, marker.kinds, marker.only_decides)
 
 

@@ -73,6 +73,26 @@ class Batch:
         return 0 if self.spare else len(self.targets)
 
 
+class BatchFeed(Protocol):
+    """What a training reads, and what it is measured on; see `Batches`."""
+
+    @property
+    def plan(self) -> PackingPlan:
+        """Which rows there are."""
+
+    def part(self, number: int, parts: int) -> BatchFeed:
+        """What process `number` of `parts` sees of it."""
+
+    def micro_batches(self, step: int) -> list[Batch]:
+        """The batches of a step (from 0)."""
+
+    def documents(self, step: int) -> list[str]:
+        """Ids of the documents that a step reads."""
+
+    def every_row(self) -> Iterator[Batch]:
+        """Each row once."""
+
+
 class Batches:
     """The batches of a plan: by step for training, or all rows in order for measuring.
 
@@ -112,6 +132,12 @@ class Batches:
         mine = copy(self)
         mine._part, mine._parts = number, parts
         return mine
+
+    def reading(self, source: TokenSource) -> Batches:
+        """The same batches of another source, without noise: what lies there where the tokens lie here."""
+        other = copy(self)
+        other._source, other._noise = source, None
+        return other
 
     def micro_batches(self, step: int) -> list[Batch]:
         """The rows of a step (from 0), `micro_batch_rows` at a time, longest first."""

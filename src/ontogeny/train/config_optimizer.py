@@ -15,6 +15,7 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 Shape = Literal["linear", "1-sqrt", "cosine"]
+USUAL_WARMUP_STEPS = 20
 
 
 class AdamWConfig(Settings):
@@ -85,14 +86,18 @@ OptimizerConfig = Annotated[
 class ScheduleConfig(Settings):
     """Warmup, a constant part, then decay (arXiv 2405.18392). With `decay_fraction: 1` there is no constant part."""
 
-    warmup_steps: Annotated[int, Field(ge=0)] = 20
-    """Steps over which the rate rises linearly from near zero to its peak."""
+    warmup_steps: Annotated[int, Field(ge=0)] | None = USUAL_WARMUP_STEPS
+    """Steps over which the rate rises linearly from near zero to its peak. None: 20, at most a tenth of all steps."""
     decay_fraction: Fraction = 0.4
     """Share of all steps, at the end, over which the rate falls; it never begins before the warmup is over."""
     shape: Shape = "linear"
     """How it falls: in a line, as 1 - sqrt(progress) (faster at first), or as half a cosine."""
     final_lr_fraction: Fraction = 0.0
     """What is left of the peak rate after the last step."""
+
+    def warmup(self, steps: int) -> int:
+        """Steps of the warmup in a run of `steps`."""
+        return min(USUAL_WARMUP_STEPS, steps // 10) if self.warmup_steps is None else self.warmup_steps
 
 
 class SkipOutliers(Settings):
@@ -138,9 +143,10 @@ def check_schedule(schedule: ScheduleConfig, steps: int) -> None:
                 f"`schedule.{name}` has no effect, since `schedule.decay_fraction` ({schedule.decay_fraction:g}) "
                 f"leaves none of {steps} steps for a decay: raise that, or leave `{name}` out"
             )
-    if schedule.warmup_steps + decays > steps:
+    warmup = schedule.warmup(steps)
+    if warmup + decays > steps:
         raise ValueError(
-            f"the {schedule.warmup_steps} of `schedule.warmup_steps`{' and a decay' if decays else ''} do not fit "
+            f"the {warmup} of `schedule.warmup_steps`{' and a decay' if decays else ''} do not fit "
             f"into {steps} steps: lower it, or train for longer"
         )
 

@@ -76,15 +76,21 @@ def next_token(model: Transformer, batch: Batch, *, z_loss: float = 0.0) -> Tens
     The z-loss with factor `z_loss` (`model.loss`) is in the gradient of what is returned and not in its value, so that
     losses with and without it can be compared.
     """
+    hidden, head = states_and_head(model, batch)
+    with torch.autocast(hidden.device.type, enabled=False):  # the fused loss chooses its own types
+        return _cross_entropy(hidden, head, batch.targets, z_loss)
+
+
+def states_and_head(model: Transformer, batch: Batch) -> tuple[Tensor, Tensor]:
+    """States (N, C) from which the targets of `batch` are predicted, and the head (V, C), in the type of products."""
     hidden = model.hidden(batch.idx, documents=batch.documents, noise=batch.noise).flatten(0, 1)  # (B * T, C)
     if batch.positions is not None:
-        hidden = hidden.index_select(0, batch.positions)  # (N, C)
+        hidden = hidden.index_select(0, batch.positions)
     kind = hidden.device.type
     if not torch.is_autocast_enabled(kind):
-        return _cross_entropy(hidden, model.head_weight, batch.targets, z_loss)
-    with torch.autocast(kind, enabled=False):  # the fused loss chooses its own types, given operands of one
-        dtype = torch.get_autocast_dtype(kind)
-        return _cross_entropy(hidden.to(dtype), model.head_weight.to(dtype), batch.targets, z_loss)
+        return hidden, model.head_weight
+    dtype = torch.get_autocast_dtype(kind)
+    return hidden.to(dtype), model.head_weight.to(dtype)
 
 
 def _cross_entropy(hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float) -> Tensor:

@@ -6,19 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ontogeny.model.flops import flops_per_token, tuning_flops_per_token
+from ontogeny.model.heads import has_head
 
 if TYPE_CHECKING:
     from ontogeny.model.transformer import Transformer
 
 
 def training_flops_per_token(model: Transformer, seq_len: int) -> int:
-    """Operations to train on one token in rows of `seq_len`; frozen weights have no gradient to compute."""
+    """Operations to train on one token in rows of `seq_len`; frozen weights have no gradient to compute.
+
+    Those of a head of classes are not counted: it reads one state a text.
+    """
+    config = model.config.model_copy(update={"vocab_size": 0}) if has_head(model) else model.config
     if all(weight.requires_grad for weight in model.parameters()):
-        return flops_per_token(model.config, seq_len)
+        return flops_per_token(config, seq_len)
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     layers = [int(name.split(".")[1]) for name in trained if name.startswith("layers.")]
     return tuning_flops_per_token(
-        model.config,
+        config,
         seq_len,
         first_layer=min(layers, default=model.config.n_layers),
         trained=sum(weight.numel() for weight in trained.values() if weight.ndim == 2),

@@ -7,7 +7,7 @@ one that was not. Times, rates and memory stand in the manifest (`ontogeny show`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ def write_training_report(
     figures: Mapping[str, Any],
     plan: PackingPlan,
     snapshots: Iterable[int] = (),
+    more: Callable[[Page], None] | None = None,
+    minimised: str = "Cross-entropy",
 ) -> None:
     """Write the page of the model in `payload`, whose metrics and configuration are there.
 
@@ -58,11 +60,15 @@ def write_training_report(
         figures: metrics of the manifest, of which only those that follow from the settings are shown.
         plan: what was read.
         snapshots: steps whose models lie in the payload.
+        more: adds sections, below that of the loss.
+        minimised: what the loss is, in words.
     """
     lines = read_metrics(payload)
     page = Page(title, subtitle="how the loss fell, on what, and what it took")
     _add_key_figures(page, lines, figures)
-    _add_loss(page, lines, figures, snapshots=sorted(snapshots))
+    _add_loss(page, lines, figures, minimised=minimised, snapshots=sorted(snapshots))
+    if more is not None:
+        more(page)
     _add_steering(page, lines)
     _add_data(page, figures, plan)
     _add_model(page, payload, figures)
@@ -93,8 +99,10 @@ def _trained(figures: Mapping[str, Any]) -> str:
     return "" if figures["trainable_parameters"] == figures["parameters"] else "of which a part was trained"
 
 
-def _add_loss(page: Page, lines: Lines, figures: Mapping[str, Any], *, snapshots: Sequence[int]) -> None:
-    lead = "Cross-entropy on what was read, smoothed over the values of single lines, and on documents that never were."
+def _add_loss(
+    page: Page, lines: Lines, figures: Mapping[str, Any], *, minimised: str, snapshots: Sequence[int]
+) -> None:
+    lead = f"{minimised} on what was read, smoothed over the values of single lines, and on documents that never were."
     section = page.section("Loss", lead=lead)
     a_step = lines[0]["tokens"] / lines[0]["step"]
     if all(abs(line["tokens"] / line["step"] - a_step) < EVEN * a_step for line in lines):
@@ -126,9 +134,42 @@ def _add_loss(page: Page, lines: Lines, figures: Mapping[str, Any], *, snapshots
             rows,
             caption="On the part of the held-out documents that is measured during training.",
         )
+        section.prose(where_it_turned(lines, published=figures["steps"]))
     if snapshots:
         said = ", ".join(numbers.count(step) for step in snapshots)
         section.prose(f"Snapshots of the model lie beside it, in checkpoints/, of the steps {said}.")
+
+
+def where_it_turned(lines: Lines, *, published: int) -> str:
+    """In words: until where the held-out loss fell, how much it rose since, and which weights the model has.
+
+    Args:
+        lines: of metrics.jsonl, at least one with a held-out loss.
+        published: the step whose weights the model has.
+    """
+    measured = [line for line in lines if line.get("held_out_loss") is not None]
+    lowest, last = min(measured, key=lambda line: line["held_out_loss"]), measured[-1]
+    step = numbers.count(lowest["step"])
+    if lowest is last:
+        return (
+            f"The held-out loss was lowest where it was last measured, at step {step}: it had not turned up."
+        )
+    rise = last["held_out_loss"] / lowest["held_out_loss"] - 1
+    turned = (
+        f"The held-out loss fell until step {step} and was {numbers.percent(rise)} higher at step "
+        f"{numbers.count(last['step'])}: what was learnt in between serves what was read more than what was not."
+    )
+    if published == lowest["step"]:
+        return f"{turned} The model has the weights of step {step}."
+    return f"{turned} `keep: {{best: true}}` publishes the weights of step {step}."
+
+
+def lowest_of(lines: Lines, key: str) -> Series:
+    """The lowest held-out loss as a point of its own, over `key` of its line."""
+    measured = [line for line in lines if line.get("held_out_loss") is not None]
+    lowest = min(measured, key=lambda line: line["held_out_loss"])
+    label = f"lowest, step {numbers.count(lowest['step'])}"
+    return Series(label, [lowest[key]], [lowest["held_out_loss"]], "points")
 
 
 def _loss_chart(lines: Lines, key: str, label: str) -> Svg:
@@ -144,7 +185,7 @@ def _loss_chart(lines: Lines, key: str, label: str) -> Svg:
             [line["held_out_loss"] for line in measured],
             "points",
         )
-        series.append(held_out)
+        series += [held_out, lowest_of(lines, key)]
     return line_chart(series, x_label=label, y_label="loss (nats a token)")
 
 

@@ -17,9 +17,10 @@ def lr_multiplier(schedule: ScheduleConfig, *, step: int, steps: int) -> float:
     `final_lr_fraction` after the last, which is therefore never quite reached. A decay that is longer than what the
     warmup leaves is shortened to that.
     """
-    if step < schedule.warmup_steps:
-        return (step + 1) / schedule.warmup_steps
-    decay_steps = min(round(schedule.decay_fraction * steps), steps - schedule.warmup_steps)
+    warmup = schedule.warmup(steps)
+    if step < warmup:
+        return (step + 1) / warmup
+    decay_steps = min(round(schedule.decay_fraction * steps), steps - warmup)
     into_decay = step - (steps - decay_steps)
     if into_decay <= 0:
         return 1.0

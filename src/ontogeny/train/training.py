@@ -18,11 +18,11 @@ from ontogeny.core.errors import UsageError
 from ontogeny.core.files import digest_json
 from ontogeny.core.hardware import peak_memory_bytes
 from ontogeny.core.progress import Progress
-from ontogeny.model.lora import dropout_of
+from ontogeny.model.lora import dropout_of, weight_count
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train.average import AverageWeights
-from ontogeny.train.batches import Batch, Batches
+from ontogeny.train.batches import Batch, BatchFeed
 from ontogeny.train.checkpoint import Checkpoints
 from ontogeny.train.config import IMMATERIAL, TrainConfig
 from ontogeny.train.hooks import HeldOutLoss
@@ -47,7 +47,7 @@ CHECKPOINTS_FOLDER = "checkpoints"
 class HeldOut:
     """What is measured during training and never trained on: rows, and tokens a byte where bytes are known."""
 
-    batches: Batches
+    batches: BatchFeed
     tokens_per_byte: float | None = None
 
 
@@ -64,7 +64,7 @@ class Trained:
 
 def train(
     model: Transformer,
-    batches: Batches,
+    batches: BatchFeed,
     *,
     config: TrainConfig,
     folder: Path,
@@ -115,7 +115,7 @@ class _Training:
     def __init__(
         self,
         model: Transformer,
-        batches: Batches,
+        batches: BatchFeed,
         config: TrainConfig,
         ranks: Ranks,
         held_out: HeldOut | None,
@@ -311,7 +311,7 @@ def _figures(
         "peak_memory_bytes": torch.cuda.max_memory_allocated() if on_gpu else peak_memory_bytes(),
         "supervised_tokens_per_second": state.supervised / state.train_seconds,
         "trainable_parameters": sum(parameter.numel() for parameter in state.optimizer.parameters),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": weight_count(model),
         "threads": torch.get_num_threads(),
     }
     return figures, {"tokens": float(state.tokens), "flops": float(flops)}
