@@ -23,7 +23,7 @@ VERBS = (
         "store gc",
         "store rebuild",
     ),
-    *("import", "export", "generate", "chat", "evaluate", "serve", "seen"),
+    *("import", "export", "generate", "chat", "classify", "evaluate", "serve", "seen"),
 )
 
 
@@ -226,6 +226,32 @@ def test_evaluate(command: Command, life: Life) -> None:
     Path("suites.yaml").write_text("suites:\n  - {type: samples, prompts: ['def '], max_new_tokens: 4}\n")
     assert command("evaluate", "smoke/base", "--suite", "suites.yaml", "--json").json["results"] == []
     assert command("evaluate", "smoke/base", "--suite", "smoke/corpus").code == 2
+
+
+def test_tasks_are_evaluated_from_files(command: Command, life: Life, tmp_path: Path) -> None:
+    rows = "".join(f'{{"q": "def f{n}", "a": "(x):"}}\n' for n in range(3))
+    (tmp_path / "rows.jsonl").write_text(rows)
+    short = "type: continuation\nquestion: q\nanswer: a\ndata: "
+    (tmp_path / "here.yaml").write_text(f"{short}rows.jsonl\n")
+    (tmp_path / "there.yaml").write_text(f"{short}${{DATA}}/rows.jsonl\n")
+    here, there = str(tmp_path / "here.yaml"), str(tmp_path / "there.yaml")
+    results = command("evaluate", "smoke/base", "--suite", here, "--limit", "2", "--json").json["results"]
+    assert [(row["task"], row["metric"], row["n"]) for row in results] == [
+        ("here", "perplexity", 2),
+        ("here", "acc", 2),
+    ]
+    (tmp_path / "suite.yaml").write_text(
+        f"- {{type: task, task: {here}, name: one, num_fewshot: 1}}\n- {there}\n"
+    )
+    several = command(
+        "evaluate", "smoke/base", "--suite", str(tmp_path / "suite.yaml"), "--data", str(tmp_path), "--json"
+    )
+    assert [row["task"] for row in several.json["results"]] == ["one", "one", "there", "there"]
+    said = command("evaluate", "smoke/base", "--suite", there)
+    assert said.code == 2 and "--data DIR" in said.err
+    (tmp_path / "suite.yaml").write_text("suites: 3\n")
+    said = command("evaluate", "smoke/base", "--suite", str(tmp_path / "suite.yaml"))
+    assert said.code == 2 and "a suite file lists suites" in said.err
 
 
 def test_a_missing_key_file_or_a_key_without_one_is_refused(

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-RECIPE = """
-recipe: rates
-seed: 5
-steps:
-  corpus:    {step: curate, sources: [{type: jsonl, path: ./texts.jsonl}]}
-  tokenizer: {step: train-tokenizer, corpus: corpus, vocab_size: 300}
-  tokens:    {step: tokenize, corpus: corpus, tokenizer: tokenizer}
+from tests.tiny_recipe import write_recipe
+
+BASE = """
   base:
     step: pretrain
     tokens: tokens
@@ -25,10 +20,7 @@ RATE = "steps.base.size.lr"
 
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    texts = [f"the function {number} gives back a list of names and one number" for number in range(60)]
-    rows = "".join(json.dumps({"id": str(n), "text": text}) + "\n" for n, text in enumerate(texts))
-    (tmp_path / "texts.jsonl").write_text(rows)
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    write_recipe(tmp_path, BASE)
     monkeypatch.setenv("ONTOGENY_HOME", str(tmp_path / "ws"))
     monkeypatch.chdir(tmp_path)
     return "recipe.yaml"
@@ -38,7 +30,7 @@ def test_what_is_common_is_told_once(command: Any, recipe: str) -> None:
     said = command("run", recipe, "--grid", f"{RATE}=0.01,0.02")
     assert said.code == 0, said.err
     lines = [line.strip() for line in said.err.splitlines()]
-    assert f"rates  1 of 2  {RATE}=0.01" in lines and f"rates  2 of 2  {RATE}=0.02" in lines
+    assert f"tiny  1 of 2  {RATE}=0.01" in lines and f"tiny  2 of 2  {RATE}=0.02" in lines
     for once in (
         "d_model: 32 (given)",
         "steps: ",

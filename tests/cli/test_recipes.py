@@ -77,14 +77,19 @@ def test_every_recipe_can_be_planned(command: Command, recipe: Path, tmp_path: P
 
 
 def paths_set(recipe: Path, folder: Path) -> list[str]:
-    """`--set` for every source of `recipe` whose path is the user's to give, with a file that is there."""
+    """`--set` for every path in `recipe` that is the user's to give, with a file that is there."""
     options: list[str] = []
+
+    def give(place: str, source: object) -> None:
+        if isinstance(source, dict) and "path" in source:
+            file = folder / Path(source["path"]).name.replace("*", "a")
+            file.write_text("")
+            options.extend(["--set", f"steps.{place}.path={file}"])
+
     for name, step in yaml.safe_load(recipe.read_text())["steps"].items():
+        give(f"{name}.data", step.get("data"))
         for number, source in enumerate(step.get("sources", ())):
-            if "path" in source:
-                file = folder / Path(source["path"]).name.replace("*", "a")
-                file.write_text("")
-                options += ["--set", f"steps.{name}.sources.{number}.path={file}"]
+            give(f"{name}.sources.{number}", source)
     return options
 
 

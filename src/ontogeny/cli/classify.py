@@ -88,12 +88,13 @@ def _of_file(
     classifier: Classifier, source: Path, column: str, count: int, progress: Progress
 ) -> list[Classified]:
     from ontogeny.finetune.classify_file import classified_rows
+    from ontogeny.finetune.known_answers import KnownAnswers
 
     results = []
     with progress.bar("classifying", total=count, unit="rows") as bar:
-        for piece in classified_rows(classifier, source, column=column):
+        answers = KnownAnswers(classifier)
+        for piece in classified_rows(answers, source, column=column, advance=bar.advance):
             results += [said for _, said in piece]
-            bar.advance(len(piece))
     return results
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
 SuiteOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--suite", metavar="NAME|FILE.yaml", help="An evaluation in the workspace, or a file with `suites:`."
+        "--suite",
+        metavar="NAME|FILE.yaml",
+        help="A task (shipped, or a YAML file), a file with suites, or an evaluation in the workspace.",
+    ),
+]
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Where tasks find their data: what ${DATA} stands for in their files."
     ),
 ]
 
@@ -36,6 +46,7 @@ def evaluate(
             "--checkpoints", help="The snapshots that its training kept too: the curve of each suite."
         ),
     ] = False,
+    data: DataOption = None,
     limit: LimitOption = None,
     device: DeviceOption = "auto",
     workspace: WorkspaceOption = None,
@@ -57,7 +68,7 @@ def evaluate(
     suites = [
         entry
         for name in suite or [_newest_evaluation(place, asked or located.name)]
-        for entry in _suites(place, name)
+        for entry in _suites(place, name, data)
     ]
     artifact = run_single(
         place,
@@ -96,18 +107,13 @@ def _newest_evaluation(place: Workspace, model: str) -> str:
     return str(found[-1])
 
 
-def _suites(place: Workspace, name: str) -> list[dict[str, Any]]:
-    """The suites of an evaluation artifact, its references as full names; or those that a file lists."""
-    from pathlib import Path
+def _suites(place: Workspace, name: str, data: Path | None) -> list[dict[str, Any]]:
+    """The suites of an evaluation artifact, its references as full names; or those of a file, or one of a task."""
+    from ontogeny.core.errors import UsageError
+    from ontogeny.tasks.catalogue import is_task_name
 
-    from ontogeny.core.errors import RecipeError, UsageError
-    from ontogeny.recipe.source import read_source
-
-    if name.endswith((".yaml", ".yml")):
-        data = read_source(Path(name)).data
-        if not isinstance(data, dict) or not isinstance(data.get("suites"), list):
-            raise RecipeError("a suite file holds `suites: [...]` as in a recipe", where=name)
-        return list(data["suites"])
+    if is_task_name(name):
+        return [_with_data(entry, data) for entry in _entries(name)]
     artifact = place.open(name)
     if artifact.kind != "evaluation":
         raise UsageError(
@@ -119,3 +125,27 @@ def _suites(place: Workspace, name: str) -> list[dict[str, Any]]:
         for key in body:
             body[key] = used.get(f"suites.{position}.{key}", body[key])
     return suites
+
+
+def _entries(name: str) -> list[str | dict[str, Any]]:
+    """What a suite file lists, as `suites: [...]` or as a list; the name itself where it is a task's."""
+    from ontogeny.core.errors import RecipeError
+    from ontogeny.tasks.catalogue import SUFFIXES
+    from ontogeny.tasks.source import read_values
+
+    values = read_values(Path(name)) if name.endswith(SUFFIXES) else None
+    listed = values.get("suites") if isinstance(values, dict) else values
+    if listed is None:
+        return [name]
+    if not isinstance(listed, list) or not listed or not all(isinstance(one, (str, dict)) for one in listed):
+        raise RecipeError(
+            "a suite file lists suites as in a recipe, or names of tasks", where=name,
+            hint="e.g. `suites: [{type: task, task: hellaswag}]`",
+        )  # fmt: skip
+    return listed
+
+
+def _with_data(entry: str | dict[str, Any], data: Path | None) -> dict[str, Any]:
+    """A name stands for a task; `data` is where it reads, unless it says so itself."""
+    suite = {"type": "task", "task": entry} if isinstance(entry, str) else entry
+    return {"data_root": str(data), **suite} if data is not None and suite.get("type") == "task" else suite

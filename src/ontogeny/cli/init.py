@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-TEMPLATES = ("curate", "pretrain", "finetune")
+TEMPLATES: dict[str, str | None] = {
+    "curate": None,
+    "pretrain": None,
+    "finetune": "steps.assistant.data.path=./conversations.jsonl",
+    "classify": "steps.classifier.data.path=./examples.csv",
+}
+"""What there is to begin with, and what has to be set for it to run; None: nothing."""
 
 
 def register(app: typer.Typer) -> None:
@@ -40,4 +46,5 @@ def init(
     text = (files("ontogeny.recipe") / "templates" / f"{template}.yaml").read_text(encoding="utf-8")
     with disk_errors("writing the recipe"):
         write_atomic(path, text.replace("NAME", name))
-    typer.echo(f"wrote {path}; next: ontogeny run {path}")
+    needed = TEMPLATES[template]
+    typer.echo(f"wrote {path}; next: ontogeny run {path}" + (f" --set {needed}" if needed else ""))

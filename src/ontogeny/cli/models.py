@@ -95,6 +95,11 @@ def export(
         files = export_peft(located.folder, out)
     else:
         files = export_folder(located.folder, out, weight_type=type)
+    if format != "peft" and located.artifact is not None and located.artifact.kind == "classifier":
+        typer.echo(
+            "its head and its labels have no place there: `ontogeny classify` and `ontogeny serve` take the classifier",
+            err=True,
+        )
     if as_json:
         print_json({"path": str(out), "files": [str(file) for file in files]})
     else:
