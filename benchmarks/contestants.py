@@ -54,7 +54,8 @@ class Contestant:
     def stop(self) -> None:
         if self._process.poll() is None:
             self._send("stop")
-        self._process.wait(timeout=60)
+        with self._process:  # closes what was spoken through
+            self._process.wait(timeout=60)
 
     def _ask(self, what: str, **more: object) -> dict[str, Any]:
         self._send(what, **more)

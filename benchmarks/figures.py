@@ -15,8 +15,11 @@ from typing import TypeAlias
 
 from benchmarks import figures_curation as curation
 from benchmarks import figures_documents as documents
+from benchmarks import figures_finetune_speed as tuning
+from benchmarks import figures_finetuning as finetuning
 from benchmarks import figures_life as life
 from benchmarks import figures_pretraining as pretraining
+from benchmarks import figures_qlora as qlora
 from benchmarks import figures_tokenizers as tokenizers
 from benchmarks.figure_table import HEAD, Result, Row
 from benchmarks.measure import RESULTS, ROOT
@@ -53,6 +56,15 @@ TABLES: dict[str, dict[str, RowsOf]] = {
         "pretrain_throughput_10m-16k": pretraining.throughput,
         "pretrain_throughput_30m": pretraining.throughput,
         "checkpoint_cost": pretraining.checkpoints,
+    },
+    "Fine-tuning": {
+        "finetune_accuracy_trec": finetuning.classifier,
+        "finetune_accuracy_banking77": finetuning.classifier,
+        "finetune_accuracy_sms": finetuning.classifier,
+        "finetune_accuracy_gsm8k": finetuning.assistant,
+        "finetune_accuracy_alpaca": finetuning.assistant,
+        "finetune_speed": tuning.speed,
+        "qlora": qlora.base_in_codes,
     },
 }
 """By subject, what a result file becomes."""

@@ -28,6 +28,7 @@ class Step:
 
     name: str
     status: str
+    artifact: str
     seconds: float
     work_seconds: float
     weights_digest: str | None
@@ -47,20 +48,20 @@ class Finished:
     steps: list[Step]
 
 
-def start(recipe: str, workspace: Path, **options: Any) -> subprocess.Popen[str]:
+def start(recipe: str, workspace: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """`ontogeny run RECIPE --json` in a session of its own, so that it can be killed as a whole."""
-    command = [str(ONTOGENY), "run", recipe, "--workspace", str(workspace), "--json"]
+    command = [str(ONTOGENY), "run", recipe, "--workspace", str(workspace), "--json", *arguments]
     return subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True, **options)
 
 
-def run(recipe: str, workspace: Path) -> Finished:
-    """Run a recipe to its end and read what it published.
+def run(recipe: str, workspace: Path, *arguments: str) -> Finished:
+    """Run a recipe to its end, with more arguments if need be, and read what it published.
 
     Raises:
         SystemExit: the run did not end well.
     """
     started = time.perf_counter()
-    process = start(recipe, workspace, stdout=subprocess.PIPE)
+    process = start(recipe, workspace, *arguments, stdout=subprocess.PIPE)
     peak_bytes = 0
     while True:
         try:
@@ -81,7 +82,8 @@ def steps_of(result: dict[str, Any], workspace: Path) -> list[Step]:
         manifest = json.loads((workspace / "artifacts" / step["artifact"] / "manifest.json").read_bytes())
         digests = {file["path"]: file["digest"] for file in manifest["files"]}
         work = manifest["spent"]["seconds"]["value"]
-        steps.append(Step(step["name"], step["status"], step["seconds"], work, digests.get(WEIGHTS)))
+        told = step["name"], step["status"], step["artifact"], step["seconds"]
+        steps.append(Step(*told, work, digests.get(WEIGHTS)))
     return steps
 
 

@@ -30,6 +30,7 @@ WITH_DATA = (
     *("curate_end_to_end", "dedup_quality", "dedup_speed", "decontamination", "extraction"),
     *("classifier_quality", "language_quality", "pii_quality"),
     *("tokenizer_encode", "tokenizer_train", "time_to_loss"),
+    *("finetune_accuracy", "finetune_speed", "qlora"),
 )
 
 

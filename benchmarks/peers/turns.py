@@ -4,7 +4,7 @@ A contestant loads everything once, announces itself, and then works only when i
 them stay loaded and are measured in the same minutes:
 
     -> {"ready": true, ...facts}                        once
-    <- {"do": "turn"}     -> {"seconds": 1.2, ...}      one unit of work
+    <- {"do": "turn"}     -> {"seconds": 1.2, ...}      one unit of work, what it took, cpu_seconds, and peak_bytes
     <- {"do": "sgemm", "products": [[4096, 384, 1024], ...]}
                           -> {"seconds": [0.02, ...]}   what products (n, k) (k, m) take right now
     <- {"do": "stop"}                                   the process ends
@@ -30,7 +30,7 @@ class Turns:
     def __init__(self) -> None:
         self._answers = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
-        self._started = 0.0
+        self._started = self._spent = 0.0
 
     def announce(self, **facts: object) -> None:
         """Everything is loaded and warm; `facts` go into the result file."""
@@ -41,7 +41,7 @@ class Turns:
         for line in sys.stdin:
             request = json.loads(line)
             if request["do"] == "turn":
-                self._started = time.perf_counter()
+                self._started, self._spent = time.perf_counter(), time.process_time()
                 return
             if request["do"] == "sgemm":
                 self._answer(seconds=[product_seconds(*sizes) for sizes in request["products"]])
@@ -53,8 +53,9 @@ class Turns:
     def done(self, **figures: float) -> None:
         """The turn is over; the clock stops here."""
         seconds = time.perf_counter() - self._started
+        cpu_seconds = time.process_time() - self._spent
         peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        self._answer(seconds=seconds, peak_bytes=peak_bytes, **figures)
+        self._answer(seconds=seconds, cpu_seconds=cpu_seconds, peak_bytes=peak_bytes, **figures)
 
     def _answer(self, **fields: object) -> None:
         self._answers.write(json.dumps(fields) + "\n")

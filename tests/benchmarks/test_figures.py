@@ -11,6 +11,7 @@ import pytest
 from benchmarks.figure_table import Result, Row, at_least, at_most, fewer, interval, spread
 from benchmarks.figures import BEGIN, END, NOTHING_YET, README, TABLES, render, with_figures
 from benchmarks.measure import RESULTS
+from ontogeny.finetune.baselines import LINEAR
 
 DEMO = {
     "seconds": 300.0,
@@ -230,3 +231,121 @@ def test_checkpoints_have_two_goals(tmp_path: Path) -> None:
     share, ready = rows_of(tmp_path)
     assert share[1:] == ["1.10%", "", "", "30M weights, 360 MB a checkpoint", "below 2%: met"]
     assert (ready[1], ready[-1]) == ("6.0 (all from 5.8 to 6.2; n = 3)", "below 5 s: **missed**")
+
+
+def test_a_tuned_classifier_stands_beside_the_linear_model_and_the_base_that_was_shown_most(
+    tmp_path: Path,
+) -> None:
+    everyone = {
+        "fine-tuned": (0.94, 0.02),
+        LINEAR: (0.884, 0.05),
+        "the base, zero-shot (sum)": (0.5, 0.2),
+        "the base, 8-shot (sum)": (0.4, 0.2),
+        "the base, 8-shot (per byte)": (0.45, 0.2),
+    }
+    figures = {
+        "everyone": {
+            name: {"examples": 500, "accuracy": right, "interval": [0.3, 0.96], "calibration_error": error}
+            for name, (right, error) in everyone.items()
+        },
+        "fine-tuned against": {
+            name: {"difference": 0.94 - right, "p_value": 0.03, "verdict": "better"}
+            for name, (right, _) in everyone.items()
+        },
+        "calibration error before": 0.05,
+        "tokens": 114_000.0,
+        "seconds": 900.0,
+    }
+    settings = {"about": "TREC", "goal": "better", "threads": 1}
+    (tmp_path / "finetune_accuracy_trec.json").write_text(record(figures, settings=settings))
+    linear, base, error, minutes = rows_of(tmp_path)
+    assert linear[2:] == [
+        "TF-IDF, logistic regression 88.4% (30.0% to 96.0%), 500 texts",
+        "+5.6 points (p = 0.03)",
+        "114,000 tokens learnt from",
+        "significantly above: met",
+    ]
+    assert base[:2] == ["", ""]
+    assert base[2].startswith("the base, 8-shot (per byte) 45.0%")
+    assert error[1:3] == ["0.020", "without temperature 0.050"]
+    assert (minutes[1], minutes[4:]) == ("15", ["1 thread", "at most 30: met"])
+
+
+def test_a_spam_filter_may_be_a_little_behind_the_linear_model(tmp_path: Path) -> None:
+    said = {"examples": 1000, "accuracy": 0.98, "interval": [0.97, 0.99], "calibration_error": 0.01}
+    figures = {
+        "everyone": {"fine-tuned": said, LINEAR: said},
+        "fine-tuned against": {LINEAR: {"difference": -0.004, "p_value": 0.3, "verdict": "undecided"}},
+    }
+    (tmp_path / "finetune_accuracy_sms.json").write_text(record(figures, settings={"goal": "not behind"}))
+    linear, _ = rows_of(tmp_path)
+    assert linear[-1] == "at most 0.5 points below: met"
+
+
+def test_an_assistant_answers_better_and_has_not_forgotten(tmp_path: Path) -> None:
+    figures = {
+        "held-out loss on answers": {"before": 1.3, "after": 0.8, "change": -0.385},
+        "general bits per byte": {"before": 1.0, "after": 1.03, "change": 0.03},
+    }
+    settings = {"about": "GSM8K", "goal": 0.25}
+    (tmp_path / "finetune_accuracy_gsm8k.json").write_text(record(figures, settings=settings))
+    answers, general = rows_of(tmp_path)
+    assert answers[1:4] == ["0.800", "the base 1.300", "-38.5%"]
+    assert answers[-1] == "at least 25% below: met"
+    assert general[-1] == "at most 2% worse: **missed**"
+
+
+def test_tuning_stands_beside_what_peers_do_by_default_and_what_may_be_faster(tmp_path: Path) -> None:
+    def tuned(rate: float, peak_bytes: int) -> dict[str, Any]:
+        return {"tokens_per_second": middle(rate), "peak_bytes": peak_bytes}
+
+    figures = {
+        "instruct": {
+            "ontogeny": tuned(190.0, 2_600_000_000),
+            "trl": tuned(75.0, 5_200_000_000),
+            "trl_wrapped": tuned(110.0, 5_000_000_000),
+            "speed relative to trl": middle(2.5),
+            "speed relative to trl_wrapped": middle(1.7),
+            "memory relative to trl": 0.5,
+            "memory relative to trl_wrapped": 0.52,
+            "goals": {"speed relative to trl": 2.0, "memory relative to trl": 0.6},
+        }
+    }
+    (tmp_path / "finetune_speed.json").write_text(record(figures))
+    first, second, memory, other = rows_of(tmp_path)
+    assert first[1] == "190.0 (189.9 to 190.1; n = 5)"
+    assert first[2].startswith("TRL's SFTTrainer, packing 75.0")
+    assert first[3:] == [
+        "2.50 times (95%: 2.45 to 2.55; n = 5) as fast",
+        "SmolLM2-135M, GSM8K",
+        "at least 2 times: met",
+    ]
+    assert (second[:2], second[-1]) == (["", ""], "")
+    assert memory[1:4] == ["2,600 MB", "TRL's SFTTrainer, packing 5,200 MB", "0.50 of it"]
+    assert (memory[-1], other[3], other[-1]) == ("at most 0.6: met", "0.52 of it", "")
+
+
+def test_a_base_in_codes_takes_half_the_memory_and_learns_as_much(tmp_path: Path) -> None:
+    def base(share: float, above: float) -> dict[str, float]:
+        return {
+            "bytes of weights": 400e6 * share,
+            "weights, share of float32's": share,
+            "matrices, share of float32's": share / 2,
+            "peak bytes": 1e9,
+            "loss after": 0.8 * (1 + above),
+            "loss after, above float32's": above,
+        }
+
+    figures = {
+        "float32": base(1.0, 0.0),
+        "int8": base(0.4, 0.002),
+        "nf4": base(0.3, 0.02),
+        "goals": {"weight memory, share of float32's": 0.5, "loss above float32's": 0.01},
+    }
+    (tmp_path / "qlora.json").write_text(record(figures))
+    weights, peak, loss, *_, worse = rows_of(tmp_path)
+    assert weights[1:4] == ["160 MB", "in float32 400 MB", "0.40 of it; matrices of layers 0.20"]
+    assert weights[-1] == "at most half: met"
+    assert peak[1] == "1,000 MB"
+    assert loss[1:4] == ["0.8016", "in float32 0.8000", "+0.20%"]
+    assert worse[-1] == "at most 1% above: **missed**"

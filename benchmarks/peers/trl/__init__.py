@@ -1,0 +1,1 @@
+"""TRL's `SFTTrainer` and transformers' `Trainer`, both with PEFT's LoRA."""
