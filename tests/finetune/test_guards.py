@@ -24,7 +24,6 @@ from ontogeny.model.config import ModelShape
 from ontogeny.model.formats import huggingface
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
-from ontogeny.train.objective import add_gradients
 from tests.finetune.labelled_data import spam_examples
 from tests.finetune.stop_after import StoppedError, stop_after
 from tests.random_weights import randomise

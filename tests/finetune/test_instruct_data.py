@@ -15,7 +15,9 @@ from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.finetune.config_conversations import ConversationSettings
 from ontogeny.finetune.instruct_data import InstructData, read_instruct_data
+from ontogeny.tokenizer.chat import Messages
 from ontogeny.tokenizer.codec import Tokenizer
+from tests.finetune.conftest import question
 
 Examples = list[tuple[str, list[dict[str, str]]]]
 
@@ -40,12 +42,19 @@ def inputs(tmp_path: Path, examples: Examples) -> dict[str, Any]:
     return {"data": artifact, "replay": artifact}
 
 
+def make_up(tokenizer: Tokenizer, wanted: int) -> list[tuple[str, Messages]]:
+    assert tokenizer.chat_template is not None
+    return [(f"self-{number:06d}", question(number)) for number in range(wanted)]
+
+
 def read(
     inputs: dict[str, Any], tokenizer: Tokenizer, *, seq_len: int = 100, **settings: Any
 ) -> tuple[InstructData, list[str]]:
     progress = Notes()
     config = ConversationSettings.model_validate(settings)
-    data = read_instruct_data(config, inputs, tokenizer, seq_len=seq_len, seed=1, progress=progress)
+    data = read_instruct_data(
+        config, inputs, tokenizer, seq_len=seq_len, seed=1, progress=progress, make_up=make_up
+    )
     return data, progress.notes
 
 
@@ -77,6 +86,12 @@ def test_replayed_rows_are_trained_on_and_not_measured(inputs: dict[str, Any], t
     assert data.figures()["replayed_examples"] == 2
 
 
+def test_what_the_model_made_up_is_trained_on_too(inputs: dict[str, Any], tokenizer: Tokenizer) -> None:
+    data, _ = read(inputs, tokenizer, self_replay=True, replay_share=0.1)
+    assert (len(data.train), len(data.held_out), data.replayed) == (24, 8, 2)
+    assert list(data.train.spans.doc_ids)[-2:] == ["self-000000", "self-000001"]
+
+
 def test_a_template_that_does_not_fit_is_refused(inputs: dict[str, Any], tokenizer: Tokenizer) -> None:
     with pytest.raises(UsageError, match="the template 'llama-3' needs the special tokens"):
         read(inputs, tokenizer, template="llama-3")
@@ -87,6 +102,7 @@ def test_a_template_that_does_not_fit_is_refused(inputs: dict[str, Any], tokeniz
     [
         ({"template": "chatlm"}, r"`template: chatlm` is neither one of .* Did you mean 'chatml'\?"),
         ({"replay_share": 0.1}, "`replay_share` has no effect without `replay`"),
+        ({"replay": "other", "self_replay": True}, "`replay` and `self_replay` both say what is replayed"),
         ({"neftune_alpha": 0}, "greater than 0"),
         ({"too_long": "shrink"}, "'cut', 'drop' or 'last-turns'"),
     ],

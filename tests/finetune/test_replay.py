@@ -13,7 +13,7 @@ import pytest
 
 from ontogeny.core.errors import DataError
 from ontogeny.finetune.conversations import Conversations, encode_conversations
-from ontogeny.finetune.replay import with_replay
+from ontogeny.finetune.replay import general_rows, joined, rows_wanted
 from ontogeny.tokenizer.codec import Tokenizer
 from tests.finetune.conftest import question
 
@@ -36,8 +36,9 @@ def general(folder: Path, *, kind: str, rows: int = 40) -> Any:
 
 def replayed(examples: Examples, tokenizer: Tokenizer, artifact: Any, **change: Any) -> Conversations:
     own = encode_conversations(examples, tokenizer, seq_len=SEQ_LEN)
-    settings: dict[str, Any] = {"share": 0.25, "seq_len": SEQ_LEN, "too_long": "cut", "seed": 1, **change}
-    return with_replay(own, artifact, tokenizer, **settings)
+    settings: dict[str, Any] = {"seq_len": SEQ_LEN, "too_long": "cut", "seed": 1, **change}
+    wanted = rows_wanted(own, settings.pop("share", 0.25))
+    return joined(own, general_rows(artifact, wanted, tokenizer, **settings))
 
 
 @pytest.mark.parametrize("kind", ["corpus", "examples"])

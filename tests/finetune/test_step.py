@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import QuietProgress
+from ontogeny.finetune import self_replay
 from ontogeny.finetune.step import FINETUNE, FinetuneConfig
 from ontogeny.inference.loading import load_model
 from ontogeny.inference.scoring import bits_per_byte
@@ -149,6 +150,20 @@ def test_a_resumed_step_tells_the_same(tmp_path: Path, inputs: dict[str, Any]) -
         "general_bits_per_byte",
     ):
         assert again[name] == first[name]
+
+
+def test_what_the_model_made_up_lies_beside_it(
+    tmp_path: Path, inputs: dict[str, Any], examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = [(f"self-{number:06d}", messages) for number, (_, messages) in enumerate(examples[:3])]
+    monkeypatch.setattr(self_replay, "made_up", lambda *_, **__: own)
+    metrics = run(tmp_path / "out", inputs, self_replay=True, replay_share=0.1).metrics
+    assert (metrics["examples"], metrics["replayed_examples"]) == (22, 3)
+    payload = tmp_path / "out" / "payload"
+    lines = (payload / "self_replay.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{"doc_id": name, "messages": said} for name, said in own]
+    seen = {document.doc_id for document in documents_seen(PackingPlan.load(payload / "packing.parquet"))}
+    assert {name for name, _ in own} <= seen
 
 
 def test_a_longer_row_than_the_context_is_refused(tmp_path: Path, inputs: dict[str, Any]) -> None:

@@ -30,8 +30,11 @@ class ConversationSettings(Settings):
     """Size of the noise on the inputs' vectors while training (NEFTune; its authors try 5, 10 and 15). None: none."""
     replay: Annotated[str, Ref("examples", "corpus")] | None = None
     """General conversations or text to learn from as well, against forgetting."""
+    self_replay: bool = False
+    """Whether the model, as it is before it is tuned, makes up conversations to learn from as well: questions after its
+    template's beginning, and its answers to them (arXiv 2403.01244, 2406.08464)."""
     replay_share: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Share of the training rows that are replayed. None: 0.05 where there is a `replay`."""
+    """Share of the training rows that are replayed. None: 0.05 where something is."""
 
     @model_validator(mode="after")
     def _check_conversations(self) -> Self:
@@ -42,8 +45,12 @@ class ConversationSettings(Settings):
                 f"`template: {self.template}` is neither one of {', '.join(TEMPLATES)} nor a file that ends with "
                 f"{TEMPLATE_SUFFIX}.{nearest(self.template, TEMPLATES)}"
             )
-        if self.replay_share is not None and self.replay is None:
-            raise ValueError("`replay_share` has no effect without `replay`: name examples or a corpus there")
+        if self.replay is not None and self.self_replay:
+            raise ValueError("`replay` and `self_replay` both say what is replayed: leave one of them out")
+        if self.replay_share is not None and self.replay is None and not self.self_replay:
+            raise ValueError(
+                "`replay_share` has no effect without `replay`: name examples or a corpus there, or set `self_replay`"
+            )
         return self
 
     def changed(self) -> list[str]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ontogeny.core.progress import Progress
 from ontogeny.core.seeds import derive_seed
 from ontogeny.finetune.config_conversations import ConversationSettings
 from ontogeny.finetune.conversations import Conversations, encode_conversations, read_examples
-from ontogeny.finetune.replay import DEFAULT_SHARE, with_replay
+from ontogeny.finetune.replay import DEFAULT_SHARE, general_rows, joined, rows_wanted
 from ontogeny.lineage.artifact import Artifact
+from ontogeny.tokenizer.chat import Messages
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.templates import template_notes, with_template
+
+MakeUp: TypeAlias = Callable[[Tokenizer, int], list[tuple[str, Messages]]]
+"""So many (doc_id, messages) pairs by the model that will be tuned, in the words of the tokenizer's template."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,11 @@ def read_instruct_data(
     seq_len: int,
     seed: int,
     progress: Progress,
+    make_up: MakeUp,
 ) -> InstructData:
     """Encode the inputs `data` and `replay` for a model with `tokenizer` that reads `seq_len` tokens.
+
+    `make_up` is asked where the settings have `self_replay`.
 
     Raises:
         UsageError: a template that does not go with the tokenizer, or none.
@@ -64,14 +72,19 @@ def read_instruct_data(
     for note in (train.account + held_out.account).notes(seq_len=seq_len, too_long=settings.too_long):
         progress.note(note)
     alone = len(train)
-    if settings.replay is not None and alone:
-        train = with_replay(
-            train,
-            inputs["replay"],
-            dressed,
-            share=settings.replay_share or DEFAULT_SHARE,
-            seq_len=seq_len,
-            too_long=settings.too_long,
-            seed=derive_seed(seed, "replay"),
-        )
+    if alone and (settings.replay is not None or settings.self_replay):
+        wanted = rows_wanted(train, settings.replay_share or DEFAULT_SHARE)
+        if settings.self_replay:
+            own = make_up(dressed, wanted)
+            replayed = encode_conversations(own, dressed, seq_len=seq_len, too_long=settings.too_long)
+        else:
+            replayed = general_rows(
+                inputs["replay"],
+                wanted,
+                dressed,
+                seq_len=seq_len,
+                too_long=settings.too_long,
+                seed=derive_seed(seed, "replay"),
+            )
+        train = joined(train, replayed)
     return InstructData(dressed, train, held_out, len(train) - alone)

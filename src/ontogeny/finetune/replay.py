@@ -32,24 +32,21 @@ DEFAULT_SHARE = 0.05
 Row = TypeVar("Row")
 
 
-def with_replay(
-    conversations: Conversations,
-    general: Artifact,
-    tokenizer: Tokenizer,
-    *,
-    share: float,
-    seq_len: int,
-    too_long: TooLong,
-    seed: int,
+def rows_wanted(conversations: Conversations, share: float) -> int:
+    """How many rows are `share` of all, these and `conversations`."""
+    return max(1, round(len(conversations) * share / (1 - share)))
+
+
+def general_rows(
+    general: Artifact, wanted: int, tokenizer: Tokenizer, *, seq_len: int, too_long: TooLong, seed: int
 ) -> Conversations:
-    """`conversations` and as many rows of `general` that these are `share` of all, or all of them where too few.
+    """`wanted` rows of `general`, or all of them where too few.
 
     Rows of a corpus are the beginnings of its training documents, of which every token is learnt.
 
     Raises:
         DataError: there is nothing to replay.
     """
-    wanted = max(1, round(len(conversations) * share / (1 - share)))
     if general.kind == "corpus":
         replayed = encode_texts(_drawn(list(_texts(general.path)), wanted, seed), tokenizer, seq_len=seq_len)
     else:
@@ -61,7 +58,7 @@ def with_replay(
             where=general.name,
             hint="name another set in `replay`, or leave it out",
         )
-    return joined(conversations, replayed)
+    return replayed
 
 
 def encode_texts(texts: Iterable[tuple[str, str]], tokenizer: Tokenizer, *, seq_len: int) -> Conversations:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ontogeny.core.files import write_atomic
 from ontogeny.finetune.growth import Part, check_parts, growth_figures, learn_parts, nested_order
 from ontogeny.finetune.guards import Guards, Measured
 from ontogeny.finetune.methods import base_kept, choose_trained, describe
@@ -25,9 +28,12 @@ if TYPE_CHECKING:
     from ontogeny.model.transformer import Transformer
     from ontogeny.report.page import Page
     from ontogeny.statistics.learning_curve import LossGrowth
+    from ontogeny.tokenizer.chat import Messages
     from ontogeny.tokenizer.codec import Tokenizer
     from ontogeny.train.snapshots import Form
     from ontogeny.train.training import Trained
+
+SELF_REPLAY_FILE = "self_replay.jsonl"
 
 
 class Prepared(NamedTuple):
@@ -55,7 +61,13 @@ def prepare(config: FinetuneConfig, inputs: Mapping[str, Artifact], context: Con
     seq_len, seed = config.train.seq_len or model.config.seq_len, derive_seed(context.seed, "order")
     tokenizer = Tokenizer.load(base.path)
     data = read_instruct_data(
-        config, inputs, tokenizer, seq_len=seq_len, seed=seed, progress=context.progress
+        config,
+        inputs,
+        tokenizer,
+        seq_len=seq_len,
+        seed=seed,
+        progress=context.progress,
+        make_up=partial(_make_up, model, context),
     )
     tuning = _plan(config, data.train, data.held_out, seq_len=seq_len, seed=seed)
     check_batch(config.train.batch_rows, examples=len(data.train))
@@ -66,6 +78,26 @@ def prepare(config: FinetuneConfig, inputs: Mapping[str, Artifact], context: Con
     for line in describe(model, config.method, config.train, seq_len=int(data.train.spans.length.max())):
         context.progress.note(f"finetune: {line}")
     return Prepared(base, model, data, tuning, form)
+
+
+def _make_up(
+    model: Transformer, context: Context, tokenizer: Tokenizer, wanted: int
+) -> list[tuple[str, Messages]]:
+    """What `model` makes up, which lies beside what becomes of it as well."""
+    from ontogeny.core.seeds import derive_seed
+    from ontogeny.finetune.self_replay import made_up
+
+    rows = made_up(
+        model,
+        tokenizer,
+        wanted,
+        seed=derive_seed(context.seed, "self replay"),
+        kept=context.scratch / SELF_REPLAY_FILE,
+        progress=context.progress,
+    )
+    lines = (json.dumps({"doc_id": doc_id, "messages": messages}) + "\n" for doc_id, messages in rows)
+    write_atomic(context.payload / SELF_REPLAY_FILE, "".join(lines))
+    return rows
 
 
 def run_instruct(config: FinetuneConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:

@@ -171,6 +171,24 @@ def turn_end(tokenizer: Tokenizer) -> str | None:
     return match[0] if match else None
 
 
+def encode_opening(tokenizer: Tokenizer) -> tuple[list[int], int]:
+    """Token ids of a conversation up to where its first question begins, and the special token that ends a question.
+
+    Raises:
+        DataError: the template ends questions without one.
+        ModelFormatError: there is no template, or it fails.
+    """
+    rendered = render(tokenizer, [{"role": "user", "content": VEIL}])
+    before, _, after = rendered.partition(VEIL)
+    match = tokenizer.special_pattern.search(after)
+    if match is None:
+        raise DataError(
+            "the chat template ends questions without a special token, so none can be made up",
+            hint="choose another `template`, or name examples to replay",
+        )
+    return [token.id for token in _tokens(tokenizer, before, VEIL)], tokenizer.special_ids[match[0]]
+
+
 @functools.lru_cache(maxsize=16)
 def _compiled(source: str) -> tuple[BoundedEnvironment, Template]:
     environment = BoundedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
