@@ -26,7 +26,7 @@ import torch
 
 from benchmarks.contestants import SETTINGS, peer_python
 from benchmarks.harness_tasks import single_task, write_for_harness
-from benchmarks.measure import ROOT, Json, Neighbours, write_result
+from benchmarks.measure import ROOT, Neighbours, write_result
 from ontogeny.core.progress import QuietProgress
 from ontogeny.evaluate import task as tasks
 from ontogeny.evaluate.scores import Scores
@@ -50,6 +50,7 @@ METRIC_BOUND, LOGPROB_BOUND = 1e-4, 1e-3
 BATCH_SIZE = 8  # harness's; its numbers move with it by less than our bounds
 OWN_SHAPE = ModelShape(d_model=192, n_layers=4, n_heads=6, n_kv_heads=2, seq_len=1024)
 OWN_VOCABULARY, OWN_STEPS, OWN_ROWS, OWN_LENGTH = 2048, 150, 8, 128
+ARTICLE_CHARACTERS = 6_000  # two windows of our own model; harness holds the logits of all tokens at once
 WRITING = {"max_gen_toks": 48, "until": ["Question:"], "do_sample": False}
 
 
@@ -165,10 +166,11 @@ def write_task(one: Asked, data: Path, folder: Path) -> Path:
 
 
 def write_wikitext(data: Path, folder: Path) -> Path:
-    """Whole articles of WikiText-2, a row each, in harness's form of its task."""
+    """Articles of WikiText-2, a row each, in harness's form of its task."""
     lines = (data / "wikitext-2-valid" / "valid.raw.txt").read_text().splitlines(keepends=True)
     begins = [number for number, line in enumerate(lines) if ARTICLE.fullmatch(line.strip())]
-    pages = ["".join(lines[begin:end]) for begin, end in pairwise([*begins, len(lines)])]
+    articles = ["".join(lines[begin:end]) for begin, end in pairwise([*begins, len(lines)])]
+    pages = [article[:ARTICLE_CHARACTERS] for article in articles]
     rows = folder / f"{WIKITEXT}.jsonl"
     rows.write_text("".join(json.dumps({"page": page}) + "\n" for page in pages))
     metrics = ("word_perplexity", "byte_perplexity", "bits_per_byte")

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from benchmarks import figures_curation as curation
 from benchmarks import figures_documents as documents
+from benchmarks import figures_evaluation as evaluation
 from benchmarks import figures_finetune_speed as tuning
 from benchmarks import figures_finetuning as finetuning
 from benchmarks import figures_life as life
@@ -66,6 +67,7 @@ TABLES: dict[str, dict[str, RowsOf]] = {
         "finetune_speed": tuning.speed,
         "qlora": qlora.base_in_codes,
     },
+    "Evaluation": {"evaluate_parity": evaluation.parity, "evaluate_speed": evaluation.speed},
 }
 """By subject, what a result file becomes."""
 
@@ -96,7 +98,8 @@ def render(results: Path) -> str:
 
 def table(title: str, rows_of: Mapping[str, RowsOf], results: Path) -> str:
     """The rows of the results that exist, with what was measured; an older result may lack some, or all."""
-    lines, sources = [], []
+    lines: list[str] = []
+    sources: dict[str, None] = {}  # a command that wrote several results stands there once
     for name, rows_from in rows_of.items():
         path = results / f"{name}.json"
         if not path.exists():
@@ -104,7 +107,7 @@ def table(title: str, rows_of: Mapping[str, RowsOf], results: Path) -> str:
         result = Result(json.loads(path.read_bytes()))
         if rows := [row for row in rows_from(result) if row.ours is not None]:
             lines += [str(row.below(above)) for above, row in pairwise([None, *rows]) if row is not None]
-            sources.append(f"- {result.source}")
+            sources[f"- {result.source}"] = None
     if not lines:
         return ""
     return "\n".join([f"### {title}", "", *HEAD, *lines, "", "Measured by", "", *sources])

@@ -138,7 +138,7 @@ TASKS = {
         "intents",
         "intents",
         "better",
-        _classifier(asked=50, epochs=2, batch_rows=32, rate=0.003),
+        _classifier(asked=25, epochs=2, batch_rows=32, rate=0.003),
         banking77,
     ),
     "sms": Task(

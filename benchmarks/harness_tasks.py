@@ -13,8 +13,8 @@ from ontogeny.tasks.data import read_split
 
 
 def single_task(name: str, data: Path, num_fewshot: int | None) -> Task:
-    """The task of that name; of a group `GROUP/TASK` its member."""
-    group, _, member = name.partition("/")
+    """The task of that name, or in that file; of a group `GROUP/TASK` its member."""
+    group, _, member = (name, "", "") if name.endswith(".yaml") else name.partition("/")
     found = find_tasks(group, root=data, num_fewshot=num_fewshot).tasks
     chosen = [task for task in found if task.name == (member or task.name)]
     if len(chosen) != 1:

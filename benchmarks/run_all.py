@@ -31,6 +31,7 @@ WITH_DATA = (
     *("classifier_quality", "language_quality", "pii_quality"),
     *("tokenizer_encode", "tokenizer_train", "time_to_loss"),
     *("finetune_accuracy", "finetune_speed", "qlora"),
+    *("evaluate_parity", "evaluate_speed"),
 )
 
 

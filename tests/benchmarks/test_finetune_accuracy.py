@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks.finetune_accuracy import RECIPES, TASKS, figures_of, trec
+from benchmarks.finetune_accuracy import RECIPES, TASKS, figures_of, gsm8k, trec
 from benchmarks.measure import ROOT
 from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.table import STEPS
 
-LINES = {"train": b"DESC:manner How did serfdom develop ?\n", "test": b"HUM:ind Who is Ren\xe9e , really ?\n"}
+FILES = {
+    "trec/TREC.train": b"DESC:manner How did serfdom develop ?\n",
+    "trec/TREC.test": b"HUM:ind Who is Ren\xe9e , really ?\n",
+    "gsm8k-train/train.jsonl": b'{"question": "1 + 1?", "answer": "2"}\n' * 3,
+    "alpaca/alpaca_5000.json": b"[]",
+}
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder with as much of TREC as is read before a run."""
-    (tmp_path / "trec").mkdir()
-    for part, line in LINES.items():
-        (tmp_path / "trec" / f"TREC.{part}").write_bytes(line)
+    """A folder with as much as is read before a run."""
+    for name, content in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
     return tmp_path
 
 
@@ -35,6 +42,12 @@ def test_questions_stand_below_the_words_of_their_kinds(data: Path) -> None:
     trec(data, data)
     assert (data / "trec-train.csv").read_text() == "label,text\ndescription,How did serfdom develop ?\n"
     assert (data / "trec-test.csv").read_text() == 'label,text\nperson,"Who is Renée , really ?"\n'
+
+
+def test_of_a_set_of_conversations_the_first_are_taken(data: Path) -> None:
+    given = gsm8k(data, data)
+    rows = json.loads(Path(given["steps.assistant.data.path"]).read_text())
+    assert rows == [{"question": "1 + 1?", "answer": "2"}] * 3
 
 
 def test_losses_are_told_beside_those_before() -> None:
