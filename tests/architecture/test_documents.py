@@ -12,10 +12,13 @@ import yaml
 from pydantic import BaseModel
 
 from docs import generate_commands, generate_settings
+from ontogeny.evaluate.config_gates import Gate
+from ontogeny.evaluate.suites import EvaluateConfig
 from ontogeny.recipe.data_steps import add_data_steps
 from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.source import Source
 from ontogeny.recipe.table import STEPS
+from ontogeny.tasks.catalogue import find_tasks
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "ontogeny"
@@ -84,8 +87,19 @@ def recipe_snippets() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "block"), recipe_snippets())
-def test_snippets_of_recipes_are_valid_steps(page: str, block: str) -> None:
+def test_snippets_are_valid(page: str, block: str, tmp_path: Path) -> None:
+    """Steps, suites and gates of one, and files of tasks."""
     written = yaml.safe_load(block)
+    if written.keys() <= {"suites"}:
+        EvaluateConfig(model="model", **written)
+        return
+    if written.keys() <= {"gates"}:
+        assert [Gate.model_validate(gate) for gate in written["gates"]]
+        return
+    if written.keys() & {"type", "group"}:
+        (tmp_path / "task.yaml").write_text(block)
+        assert find_tasks(str(tmp_path / "task.yaml"), root=tmp_path).tasks
+        return
     source = Source(Path(page), {"steps": written.get("steps", written)})
     for body in add_data_steps(source).values():
         assert STEPS[body["step"]].config.model_validate(body).step == body["step"]

@@ -23,7 +23,7 @@ VERBS = (
         "store gc",
         "store rebuild",
     ),
-    *("import", "export", "generate", "chat", "classify", "evaluate", "serve", "seen"),
+    *("import", "export", "generate", "chat", "classify", "evaluate", "compare", "serve", "seen"),
 )
 
 
@@ -275,3 +275,27 @@ def test_debug_shows_where_an_error_came_from(
     monkeypatch.setattr(sys, "argv", ["ontogeny", "show", "nothing/here", "--debug"])
     with pytest.raises(UsageError):
         main()
+
+
+def test_compare(command: Command, life: Life) -> None:
+    said = command("compare", "smoke/tutor", "smoke/base", "--limit", "12")
+    assert said.code == 0, said.err
+    assert "tutor" in said.out and "verdict" in said.out
+    lines = [line for line in said.out.splitlines() if line.startswith("multiple-choice, acc: ")]
+    assert len(lines) == 1 and lines[0].split(": ")[1] in ("better", "worse", "undecided")
+    rows = command("compare", "smoke/tutor", "smoke/base", "--limit", "12", "--json").json
+    assert (rows["model"], rows["other"]) == ("smoke/tutor@1", "smoke/base@1")
+    assert {"task", "metric", "a", "b", "difference", "ci95", "p_value", "verdict", "n"} <= set(
+        rows["results"][0]
+    )
+    assert {row["verdict"] for row in rows["results"]} <= {"better", "worse", "undecided"}
+
+
+def test_compare_several_trainings(command: Command, life: Life) -> None:
+    rows = command("compare", "smoke/tutor,smoke/base", "smoke/export", "--limit", "12", "--json").json
+    assert rows["model"] == "smoke/tutor@1 + smoke/base@1"
+    assert {row["test"] for row in rows["results"]} == {"seeds-t"}
+    twice = command("compare", "smoke/tutor,smoke/tutor", "smoke/base", "--limit", "12")
+    assert twice.code == 2 and "lists a training twice" in twice.err
+    same = command("compare", "smoke/base", "smoke/base", "--limit", "12")
+    assert same.code == 1 and "the model and the baseline are the same artifact" in same.err

@@ -14,6 +14,7 @@ from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.table import STEPS
 from ontogeny.records.parts import read_parts
 from tests.cli.conftest import Command
+from tests.cli.task_data import write_task_data
 from tests.cli.test_curate_web import FRENCH, prose
 from tests.conftest import ROOT, SMOKE, Life
 
@@ -87,6 +88,9 @@ def paths_set(recipe: Path, folder: Path) -> list[str]:
             options.extend(["--set", f"steps.{place}.path={file}"])
 
     for name, step in yaml.safe_load(recipe.read_text())["steps"].items():
+        if "data_root" in step:
+            write_task_data(folder / "data")
+            options.extend(["--set", f"steps.{name}.data_root={folder / 'data'}"])
         give(f"{name}.data", step.get("data"))
         for number, source in enumerate(step.get("sources", ())):
             give(f"{name}.sources.{number}", source)

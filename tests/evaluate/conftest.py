@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ontogeny.evaluate.runner import Source
-from ontogeny.evaluate.subject import Reader, Subject, Written
+from ontogeny.evaluate.subject import Advance, Reader, Subject, nothing
 from ontogeny.tasks.multiple_choice import Prompt
+from ontogeny.tasks.requests import Chat, Generate, Loglikelihood, Rolling, Scored, Written
 
 
 @dataclass
@@ -29,7 +30,36 @@ class FakeReader:
         self.calls.append("bits")
         return [self.rate * len(text.encode()) + 0.1 * text.count("e") for text in texts]
 
-    def logprobs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
+    def logprobs(
+        self, requests: Sequence[Loglikelihood | Rolling], *, advance: Advance = nothing
+    ) -> list[Scored | None]:
+        self.calls.append("logprobs")
+        advance(len(requests))
+        return [self._scored(request) for request in requests]
+
+    def _scored(self, request: Loglikelihood | Rolling) -> Scored | None:
+        if isinstance(request, Rolling):
+            return Scored(-self.rate * len(request.text), False, len(request.text.split()))
+        if len(request.continuation) >= self.context:
+            return None
+        chat = isinstance(request.context, Chat)
+        text = request.context if isinstance(request.context, str) else request.context.turns[-1].content
+        liking = self._liking(Prompt("chat" if chat else "plain", text), request.continuation)
+        truncated = len(text) + len(request.continuation) > self.context
+        return Scored(liking, liking > -5.0, len(request.continuation.split()), truncated)
+
+    def alone(self, requests: Sequence[Loglikelihood]) -> list[Scored | None]:
+        self.calls.append("alone")
+        return [self._scored(request) for request in requests]
+
+    def generate(self, requests: Sequence[Generate], *, advance: Advance = nothing) -> list[Written]:
+        self.calls.append("generate")
+        return [
+            Written(f" {len(str(request.context))} {request.seed % 10}", "stop", 2, 0.5)
+            for request in requests
+        ]
+
+    def choice_logprobs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
         self.calls.append("logprobs")
         return [self._liking(prompt, continuation) for prompt, continuation in pairs]
 

@@ -60,9 +60,9 @@ def test_continuations_of_one_prompt_are_scored_together(
     calls: list[list[Prompt]] = []
 
     class Recording(FakeReader):
-        def logprobs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
+        def choice_logprobs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
             calls.append([prompt for prompt, _ in pairs])
-            return super().logprobs(pairs)
+            return super().choice_logprobs(pairs)
 
     monkeypatch.setattr(multiple_choice, "PAIRS_AT_ONCE", 4)
     assert scored(choices, Recording()) == whole

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from ontogeny.evaluate.provenance import made_here
 from ontogeny.evaluate.record import items_schema, read_record, record_of, rows_of, write_record
 from ontogeny.evaluate.runner import Assignment, Source, evaluate
 from ontogeny.evaluate.scores import ItemRow
@@ -29,6 +31,25 @@ def test_what_is_written_is_read(corpus: Source, choices: Source, tmp_path: Path
     assert read_record(tmp_path) == (record, rows)
     assert len(rows) == 2 * 8 + 3 * 8 + 2 * 1
     assert pq.read_schema(tmp_path / "items.parquet").names == list(ItemRow.model_fields)
+    lines = (tmp_path / "results.jsonl").read_text("utf-8").splitlines()
+    assert [ItemRow.model_validate({"form": None} | json.loads(line)) for line in lines] == rows
+    assert not any(": null" in line or ":null" in line for line in lines), "what is not known is left out"
+
+
+def test_what_was_asked_and_how_long_it_took_is_on_record(corpus: Source, tmp_path: Path) -> None:
+    suites = [Assignment(BitsPerByteSuite(data="corpus", max_bytes=500), corpus)]
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    record = record_of(evaluate(subject("a@1"), suites, scratch=scratch), (), made_here(device="cpu", seed=3))
+    (suite,), (speed,) = record.suites, record.speed
+    assert suite.data_digest == corpus.digest and suite.task_digest is not None
+    assert suite.settings["max_bytes"] == 500
+    assert record.digests == {"a@1": "blake3:a@1"}
+    assert record.made is not None and record.made.seed == 3
+    assert (speed.suite, speed.model) == ("bits-per-byte", "a@1")
+    assert speed.items == record.results[0].n and speed.seconds >= 0 < speed.items_per_second
+    again = record_of(evaluate(subject("a@1"), suites, scratch=scratch), ())
+    assert again.speed == (), "what was known from before took no time that says anything"
 
 
 def test_the_schema_has_a_column_for_each_field() -> None:

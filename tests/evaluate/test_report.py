@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from ontogeny.evaluate.record import record_of, rows_of
 from ontogeny.evaluate.report import evaluation_page
 from ontogeny.evaluate.runner import Assignment, Source, evaluate
 from ontogeny.evaluate.suites import BitsPerByteSuite, MultipleChoiceSuite, SamplesSuite
+from ontogeny.evaluate.trust import Contamination, SearchedText, Spotted
 from ontogeny.lineage.manifest import Verdict
 from tests.evaluate.conftest import FakeReader, subject
+from tests.evaluate.records import MODEL, choice_row, compared, record, result, suite
 
 VERDICT = Verdict(
     gate="answers",
@@ -39,13 +43,65 @@ def test_everything_is_there(corpus: Source, choices: Source, questions: Source)
     html = page(corpus, choices, questions)
     for text in (
         "Evaluation of r/tutor@1", "against r/base@1", "bits per byte", "xz -9e needs", "choices right", "chance 33.3%",
-        "n = 24", "paired p", "answers refused: too few. Held back: small.", "sign flip",
-        "acc[plain]", "6 of the 24 questions, drawn at random:", "reference", "its better form", "Detectable",
-        "finds easiest, then hardest", "Errors and intervals take into account that items come in 12 groups.",
+        "n = 24", "paired p", "answers refused: too few. Held back: small.", "a sign-flip test of whole groups",
+        "acc[plain]", "4 of the 24 questions, drawn at random", "reference", "its better form", "Detectable",
+        "finds easiest, then hardest", "What was found", "Against r/base@1", "How it was made",
+        "undecided on 2 of 2 tasks", "Where tutor gained most on base", "blake3:choices",
+        "Errors and intervals take into account that items come in 12 groups.",
     ):  # fmt: skip
         assert text in html, text
     assert "<script" not in html
     assert "tpircs" in html, "what the model wrote"
+
+
+def test_many_tasks_are_counted_on_cards_and_drawn_together() -> None:
+    record = compared("better", "worse", "undecided", "better")
+    html = evaluation_page(record, [], seed=0).render()
+    assert "of 4 tasks, against r/base@1" in html
+    for text in ("better by", "no difference", "primary metric of each task", "What was found"):
+        assert text in html
+    assert html.index("better on 2 of 4 tasks") < html.index("primary metric of each task"), (
+        "the answer stands first"
+    )
+
+
+def test_without_a_baseline_cards_count_what_beats_guessing() -> None:
+    names = [f"task{number}" for number in range(4)]
+    results = tuple(result(name, 0.5 if number else 0.26) for number, name in enumerate(names))
+    html = evaluation_page(record(suites=tuple(map(suite, names)), results=results), [], seed=0).render()
+    assert re.search(r'better than guessing</dt><dd class="value">3<', html)
+    assert "Against" not in html
+
+
+def test_results_with_and_without_contaminated_items() -> None:
+    known = Contamination(
+        suite="quiz", model=MODEL, items=600, contaminated=12, passage_only=0, untold=3,
+        searched=(SearchedText(name="r/corpus@1", digest="blake3:c", documents=9, bytes=10**6),),
+    )  # fmt: skip
+    stained = suite(contamination={MODEL: known})
+    results = (result(), result("quiz/clean", 0.45, n=588), result("quiz/contaminated", 0.9, n=12))
+    seen = Spotted(
+        artifact="r/corpus@1", document="d", source="web", verdict="contaminated", share=0.8, answer=True,
+        words="what about q1",
+    )  # fmt: skip
+    row = choice_row("q1", (0.9, 0.1), contaminated=True, spotted=(seen,))
+    html = evaluation_page(record(suites=(stained,), results=results), [row], seed=0).render()
+    assert "Items that stand in the training data" in html
+    for text in ("12 of 600", "50.0%", "45.0%", "90.0%", "r/corpus@1, web, 80% of it", "what about q1"):
+        assert text in html
+
+
+def test_items_that_moved_a_gate_are_named() -> None:
+    rows = [choice_row("q1", (0.1, 0.9)), choice_row("q2", (0.8, 0.2))]
+    refused = VERDICT.model_copy(update={"items": ("q1", "gone")})
+    html = evaluation_page(record(verdicts=(refused,)), rows, seed=0).render()
+    assert "1 item that moved answers most" in html
+    assert "What about q1 then?" in html
+
+
+def test_a_run_without_anything_scored_has_a_page() -> None:
+    html = evaluation_page(record(suites=(), results=()), [], seed=0).render()
+    assert "Nothing was scored" in html
 
 
 def test_truncated_and_left_out_items_are_told(corpus: Source, choices: Source, questions: Source) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ontogeny.core.errors import DataError
-from ontogeny.evaluate.runner import XZ_NAME, Assignment, Evaluation, Source, evaluate
+from ontogeny.evaluate.outcome import XZ_NAME
+from ontogeny.evaluate.runner import Assignment, Evaluation, Rival, Source, evaluate
 from ontogeny.evaluate.scores import Result
 from ontogeny.evaluate.suites import BitsPerByteSuite, MultipleChoiceSuite, SamplesSuite
 from tests.evaluate.conftest import FakeReader, subject
@@ -23,7 +24,10 @@ def assignments(corpus: Source, choices: Source, questions: Source) -> list[Assi
 
 
 def run(
-    assignments: list[Assignment], scratch: Path | None = None, readers: list[FakeReader] | None = None
+    assignments: list[Assignment],
+    scratch: Path | None = None,
+    readers: list[FakeReader] | None = None,
+    cache: Path | None = None,
 ) -> Evaluation:
     tuned, base = readers or [FakeReader(rate=1.9, skill=2.0), FakeReader(rate=2.1, skill=1.0)]
     return evaluate(
@@ -32,6 +36,7 @@ def run(
         baseline=subject("r/base@1", base, conversational=False),
         seed=5,
         scratch=scratch,
+        cache=cache,
     )
 
 
@@ -100,6 +105,18 @@ def test_a_killed_run_goes_on_where_it_was_with_the_same_result(
     assert resumed.scores == uninterrupted.scores
 
 
+def test_an_evaluation_made_again_asks_nothing_and_is_the_same(
+    assignments: list[Assignment], tmp_path: Path
+) -> None:
+    first = run(assignments, cache=tmp_path)
+    readers = [FakeReader(rate=1.9, skill=2.0), FakeReader(rate=2.1, skill=1.0)]
+    again = run(assignments, readers=readers, cache=tmp_path)
+    assert (again.results, again.comparisons) == (first.results, first.comparisons)
+    assert again.scores == first.scores
+    assert not {"bits", "logprobs", "write"} & {call for reader in readers for call in reader.calls}
+    assert first.seconds and not again.seconds, "what took no time tells no speed"
+
+
 def test_what_was_asked_has_a_digest_of_its_content(assignments: list[Assignment]) -> None:
     one = assignments[0]
     assert one.source is not None
@@ -146,3 +163,57 @@ def test_snapshots_give_the_curve_of_each_suite(assignments: list[Assignment], t
     again = evaluate(model, assignments, snapshots=snapshots, seed=5, scratch=tmp_path)
     assert again.curves == evaluation.curves
     assert [reader.calls.count("load") for reader in readers] == loads
+
+
+def test_every_comparison_has_a_verdict(assignments: list[Assignment]) -> None:
+    rows = {(row.task, row.metric): row for row in run(assignments).comparisons}
+    bits = rows["bits-per-byte", "bits_per_byte"]
+    assert bits.verdict == "better" and bits.p_adjusted is not None and bits.p_adjusted >= bits.p_value
+    assert all(row.verdict in ("better", "worse", "undecided") for row in rows.values())
+    primary = rows["choices", "acc"]
+    assert primary.p_adjusted == pytest.approx(
+        max(primary.p_value, 2 * min(primary.p_value, bits.p_value)), rel=1e-6
+    ), "only what was chosen beforehand counts as asked"
+
+
+def test_a_rival_is_asked_only_what_its_gate_is_about(assignments: list[Assignment]) -> None:
+    old = subject("r/old@1", FakeReader(rate=2.0))
+    found = evaluate(
+        subject("r/tutor@1", FakeReader(rate=1.9)), assignments, rivals=[Rival(old, frozenset({"choices"}))]
+    )
+    assert set(found.scores["choices"]) == {"r/tutor@1", "r/old@1"}
+    assert set(found.scores["bits-per-byte"]) == {"r/tutor@1"}
+    assert {(row.task, row.model_b) for row in found.comparisons} == {("choices", "r/old@1")}
+    assert "bits" not in old.reader.calls
+    assert [one.name for one in found.subjects] == ["r/tutor@1", "r/old@1"]
+
+
+def test_a_rival_that_is_the_baseline_is_asked_once(assignments: list[Assignment]) -> None:
+    base = subject("r/base@1", FakeReader(rate=2.1, skill=1.0))
+    found = evaluate(
+        subject("r/tutor@1"), assignments, baseline=base, rivals=[Rival(base, frozenset({"choices"}))]
+    )
+    assert base.reader.calls.count("load") == 1
+    assert len(found.comparisons) == 4
+
+
+def test_several_trainings_count_together(assignments: list[Assignment]) -> None:
+    tutors = [
+        subject(f"r/tutor@{number}", FakeReader(rate=rate))
+        for number, rate in enumerate([1.8, 1.9, 2.0], start=1)
+    ]
+    base = subject("r/base@1", FakeReader(rate=2.4))
+    found = evaluate(tutors, assignments[:2], baseline=base)
+    together = find(found, "bits-per-byte", "bits_per_byte", "r/tutor@1,2,3")
+    each = [find(found, "bits-per-byte", "bits_per_byte", tutor.name).value for tutor in tutors]
+    assert together.value == pytest.approx(sum(each) / 3)
+    assert (together.seeds, together.between) == (3, pytest.approx(0.1))
+    (bits,) = [row for row in found.comparisons if row.metric == "bits_per_byte"]
+    assert (bits.model_a, bits.model_b, bits.test) == ("r/tutor@1,2,3", "r/base@1", "seeds-t")
+    assert bits.verdict == "better"
+
+
+def test_a_training_is_not_compared_with_itself(assignments: list[Assignment]) -> None:
+    tutors = [subject("r/tutor@1"), subject("r/tutor@2")]
+    with pytest.raises(DataError, match="the model and the baseline are the same artifact"):
+        evaluate(tutors, assignments, baseline=[subject("r/old@1"), tutors[1]])

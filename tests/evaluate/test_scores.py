@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ontogeny.evaluate.scores import Metric, compare, result
+from ontogeny.evaluate.scores import Comparison, Metric, compare, result, with_verdicts
 from ontogeny.statistics.errors import ratio_standard_error
 from ontogeny.statistics.intervals import around, wilson
 from ontogeny.statistics.paired import mcnemar
@@ -115,3 +115,31 @@ def test_a_single_group_is_compared_without_an_interval() -> None:
     a, b = accuracy([1, 1], ["g", "g"]), accuracy([0, 0], ["g", "g"])
     row = compare("t", a, b, model_a="a", model_b="b", label="acc", seed=0)
     assert (row.ci95, row.detectable, row.p_value) == (None, None, 1.0)
+
+
+def compared(p_value: float, difference: float, *, task: str, metric: str = "acc") -> Comparison:
+    return Comparison(
+        task=task, metric=metric, model_a="a", model_b="b", form_a=None, form_b=None, a=0.5 + difference, b=0.5,
+        difference=difference, ci95=None, p_value=p_value, test="sign-flip", detectable=None, n=100, groups=100,
+    )  # fmt: skip
+
+
+def test_a_difference_must_stand_out_among_all_that_were_asked() -> None:
+    alone = [compared(0.03, 0.1, task="t0")]
+    assert with_verdicts(alone, {("t0", "acc")})[0].verdict == "better"
+    among = [*alone, compared(0.4, -0.1, task="t1"), compared(0.001, -0.2, task="t2")]
+    judged = with_verdicts(among, {("t0", "acc"), ("t1", "acc"), ("t2", "acc")})
+    assert [one.p_adjusted for one in judged] == pytest.approx([0.06, 0.4, 0.003])
+    assert [one.verdict for one in judged] == ["undecided", "undecided", "worse"]
+
+
+def test_what_else_was_measured_takes_nothing_from_what_was_chosen() -> None:
+    others = [compared(0.5, 0.0, task="t", metric=f"other{place}") for place in range(20)]
+    judged = with_verdicts([compared(0.03, 0.1, task="t"), *others], {("t", "acc")})
+    assert judged[0].p_adjusted == 0.03
+    assert {one.p_adjusted for one in judged[1:]} == {1.0}
+
+
+def test_fewer_bits_are_better() -> None:
+    (judged,) = with_verdicts([compared(0.01, -0.1, task="t", metric="bits_per_byte")], set())
+    assert judged.verdict == "better"

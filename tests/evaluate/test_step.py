@@ -11,7 +11,7 @@ import pytest
 from ontogeny.core.errors import DataError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.evaluate.runner import Source
-from ontogeny.evaluate.step import EVALUATE
+from ontogeny.evaluate.step import EVALUATE, _lineage
 from ontogeny.evaluate.subject import Reader, Subject
 from ontogeny.evaluate.suites import EvaluateConfig
 from ontogeny.lineage.artifact import Artifact
@@ -80,7 +80,9 @@ def run(inputs: dict[str, Artifact], folder: Path, *, limit: int | None = None, 
 def test_it_publishes_results_items_and_a_report(inputs: dict[str, Artifact], tmp_path: Path) -> None:
     outputs = run(inputs, tmp_path)
     payload = tmp_path / "payload"
-    assert sorted(path.name for path in payload.iterdir()) == ["items.parquet", "report.html", "results.json"]
+    assert sorted(path.name for path in payload.iterdir()) == [
+        "items.parquet", "report.html", "results.json", "results.jsonl",
+    ]  # fmt: skip
     results = json.loads((payload / "results.json").read_text())
     assert results["results"] == outputs.metrics["results"]
     assert results["comparisons"] == outputs.metrics["comparisons"]
@@ -104,8 +106,11 @@ def test_refusals_are_verdicts_not_errors(inputs: dict[str, Artifact], tmp_path:
 def test_the_same_evaluation_has_the_same_payload(inputs: dict[str, Artifact], tmp_path: Path) -> None:
     run(inputs, tmp_path / "a")
     run(inputs, tmp_path / "b")
-    for name in ("results.json", "items.parquet", "report.html"):
+    for name in ("items.parquet", "results.jsonl", "report.html"):
         assert (tmp_path / "a/payload" / name).read_bytes() == (tmp_path / "b/payload" / name).read_bytes()
+    one, other = (json.loads((tmp_path / each / "payload/results.json").read_bytes()) for each in "ab")
+    assert one.pop("speed") and other.pop("speed"), "all that depends on when it was made"
+    assert one == other
 
 
 def test_a_limit_caps_every_suite(inputs: dict[str, Artifact], tmp_path: Path) -> None:
@@ -138,3 +143,26 @@ def test_a_curve_of_a_model_without_snapshots(inputs: dict[str, Artifact], tmp_p
     with pytest.raises(DataError, match="its training kept no snapshots") as caught:
         run(inputs, tmp_path, checkpoints=True)
     assert caught.value.hint == "train it with `train.keep: {every: STEPS}`, or leave `checkpoints` out"
+
+
+def test_several_trainings_and_a_gate_that_names_a_model(inputs: dict[str, Artifact], tmp_path: Path) -> None:
+    model = inputs.pop("model")
+    for number in (0, 1):
+        inputs[f"model.{number}"] = artifact(
+            f"tutor{number}", kind="model", step_type="finetune", folder=model.path
+        )
+    inputs["gates.0.better_than"] = inputs["baseline"]
+    gate = {"name": "g", "metric": "choices/acc", "better_than": "base"}
+    outputs = run(inputs, tmp_path, model=["tutor0", "tutor1"], gates=[gate])
+    together = [row for row in outputs.metrics["results"] if row["seeds"] == 2]
+    assert {row["model"] for row in together} == {"r/tutor0@1 + r/tutor1@1"}
+    assert [verdict.model_digest for verdict in outputs.verdicts] == ["blake3:tutor0", "blake3:tutor1"]
+    assert all(verdict.passed for verdict in outputs.verdicts)
+    assert "r/tutor0@1 + r/tutor1@1" in (tmp_path / "payload" / "report.html").read_text()
+
+
+def test_what_every_model_has_learnt_from_is_searched(inputs: dict[str, Artifact]) -> None:
+    lineage = _lineage(EvaluateConfig.model_validate(CONFIG), inputs)
+    assert lineage is not None
+    assert set(lineage.reads) == {"r/tutor@1", "r/base@1"}
+    assert _lineage(EvaluateConfig.model_validate(CONFIG | {"contamination_bytes": 0}), inputs) is None

@@ -101,13 +101,13 @@ def test_plain_prompts_begin_a_document(loaded: LoadedModel, reader: ModelReader
         reference(loaded, [start, *encode("Answer:")], encode(" No.")),
         reference(loaded, [start], encode("a")),
     ]
-    assert reader.logprobs(pairs) == pytest.approx(expected, abs=1e-4)
+    assert reader.choice_logprobs(pairs) == pytest.approx(expected, abs=1e-4)
 
 
 def test_chat_prompts_are_a_turn(loaded: LoadedModel, reader: ModelReader) -> None:
     prompt = Prompt("chat", "Walk? ")
     turn = encode_prompt(loaded.tokenizer, [{"role": "user", "content": prompt.text}])
-    found = reader.logprobs([(prompt, "Yes."), (prompt, "Not now.")])
+    found = reader.choice_logprobs([(prompt, "Yes."), (prompt, "Not now.")])
     expected = [reference(loaded, turn, loaded.tokenizer.encode(text)) for text in ("Yes.", "Not now.")]
     assert found == pytest.approx(expected, abs=1e-4)
 
@@ -118,7 +118,9 @@ def test_what_does_not_fit_loses_its_beginning(loaded: LoadedModel, reader: Mode
     assert not reader.is_truncated(Prompt("plain", "os"), choice)
     ids = loaded.tokenizer.encode(" " + choice)
     kept = loaded.tokenizer.encode(prompt.text.rstrip())[-(SEQ_LEN - len(ids)) :]
-    assert reader.logprobs([(prompt, choice)]) == pytest.approx([reference(loaded, kept, ids)], abs=1e-4)
+    assert reader.choice_logprobs([(prompt, choice)]) == pytest.approx(
+        [reference(loaded, kept, ids)], abs=1e-4
+    )
 
 
 def test_a_choice_fits_if_a_token_is_left_before_it(loaded: LoadedModel, reader: ModelReader) -> None:

@@ -8,11 +8,17 @@ import pytest
 from pydantic import ValidationError
 
 from ontogeny.evaluate.suites import EvaluateConfig, MultipleChoiceSuite
+from ontogeny.lineage.fingerprint import material
 from ontogeny.lineage.step import Reference, references
 
 BITS = {"type": "bits-per-byte", "data": "corpus"}
 CHOICES = {"type": "multiple-choice", "name": "questions", "data": "choices"}
 SAMPLES = {"type": "samples", "prompts": ["def "]}
+NO_WORSE = {
+    "name": "n",
+    "metric": "questions/acc",
+    "not_worse_than": {"model": "old", "margin": 0.02},
+}
 GATE = {"name": "g", "metric": "questions/acc", "at_least": 0.3}
 
 
@@ -60,10 +66,29 @@ def test_the_data_of_suites_are_references() -> None:
             {"gates": [{"name": "g", "metric": "questions/acc", "better_than": "baseline"}]},
             "name one: baseline: STEP",
         ),
+        (
+            {"gates": [NO_WORSE | {"not_worse_than": {"model": "baseline", "margin": 0.1}}]},
+            "name one: baseline: STEP",
+        ),
+        ({"gates": [NO_WORSE | {"not_worse_than": {"model": "old"}}]}, "margin\n  Field required"),
+        ({"gates": [NO_WORSE | {"not_worse_than": {"model": "old", "margin": 0}}]}, "greater than 0"),
+        ({"gates": [NO_WORSE | {"significance": 0.01}]}, "significance has no effect on not_worse_than"),
+        (
+            {"gates": [{"name": "g", "metric": "questions/acc", "above": "chance", "confidence": 0.9}]},
+            "confidence has no effect on above",
+        ),
+        ({"gates": [GATE | {"metric": "questions/de/accc"}]}, "no metric 'questions/de/accc'"),
+        ({"gates": [GATE | {"metric": "sise"}]}, "no metric 'sise'"),
+        ({"gates": [NO_WORSE | {"metric": "size"}]}, "size is counted, not estimated"),
+        ({"gates": [GATE | {"metric": "size", "confidence": 0.9}]}, "size is counted, not estimated"),
+        ({"model": ["tutor"]}, "model lists trainings that differ: two names at least"),
+        ({"model": ["a", "a"]}, "model lists trainings that differ"),
+        ({"baseline": ["a", "b", "a"]}, "baseline lists trainings that differ"),
+        ({"model": ["a", "b"], "checkpoints": True}, "the curve is of one training"),
         ({"gates": [{"name": "g", "metric": "questions/acc", "below": "xz"}]}, "only a bits-per-byte suite"),
         (
             {"gates": [{"name": "g", "metric": "bits-per-byte/bits_per_byte", "above": "chance"}]},
-            "only a multiple-choice suite",
+            "only the accuracy of all choices",
         ),
     ],
 )
@@ -75,3 +100,37 @@ def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], message: str) 
 def test_a_tested_gate_takes_a_significance() -> None:
     gate = {"name": "g", "metric": "questions/acc", "above": "chance", "significance": 0.01}
     assert config(gates=[gate]).gates[0].significance == 0.01
+
+
+def test_a_gate_names_models_which_are_inputs() -> None:
+    gates = [
+        NO_WORSE,
+        {"name": "b", "metric": "questions/acc", "better_than": "best"},
+        {"name": "c", "metric": "questions/acc", "better_than": "baseline"},
+        {"name": "s", "metric": "size", "at_most": 1e6},
+        {"name": "d", "metric": "questions/contaminated", "at_most": 0},
+        {"name": "e", "metric": "questions/de/acc", "at_least": 0.2, "confidence": 0.9},
+    ]
+    found = config(baseline=["x", "y"], gates=gates)
+    roles = {one.role: one.name for one in references(found)}
+    assert roles == {
+        "model": "tutor", "baseline.0": "x", "baseline.1": "y", "suites.0.data": "corpus",
+        "suites.1.data": "choices", "gates.0.not_worse_than.model": "old", "gates.1.better_than": "best",
+    }  # fmt: skip
+    assert [f"gates.{at}.{gate.opponent_role}" in roles for at, gate in enumerate(found.gates[:3])] == [
+        True,
+        True,
+        False,
+    ]
+    last = found.gates[-1]
+    assert (last.suite, last.part, last.measure) == ("questions", "de", "acc")
+
+
+def test_what_a_gate_is_compared_with_counts_in_the_fingerprint() -> None:
+    """The baseline by its word, a named model by the content of the input that it is."""
+    kept = [
+        material(config(baseline="x", gates=[{"name": "g", "metric": "questions/acc", "better_than": who}]))
+        for who in ("baseline", "best")
+    ]
+    assert kept[0]["gates"][0]["better_than"] == "baseline"
+    assert "better_than" not in kept[1]["gates"][0]

@@ -90,3 +90,13 @@ def test_pairs_longer_than_the_context_are_refused(model: Transformer) -> None:
     with pytest.raises(UsageError, match="50 tokens, the model's context 48"):
         score_continuations(model, [([1] * 40, [2] * 10)])
     score_continuations(model, [([1] * 40, [2] * 9)])
+
+
+def test_the_size_of_passes_moves_scores_by_rounding_alone(model: Transformer, tokenizer: Tokenizer) -> None:
+    contexts = [tokenizer.encode(text) for text in ("Split the", "Shuffle list x", "in place, and", "naïve")]
+    pairs = [(ids, tokenizer.encode(end)) for ids in contexts for end in (" string", " x in place", " None")]
+    found = [
+        [score.logprob for score in score_continuations(model, pairs, pass_tokens=tokens)]
+        for tokens in (1, 8, 24, 64, 512, 4096)
+    ]
+    assert max(max(values) - min(values) for values in zip(*found, strict=True)) < 1e-5

@@ -29,6 +29,8 @@ def publish(workspace: Workspace, tmp_path: Path) -> Publish:
         text: str = "payload",
         kind: str = "model",
         inputs: tuple[Artifact, ...] = (),
+        roles: tuple[str, ...] = (),
+        step_type: str = "make",
         verdicts: tuple[Verdict, ...] = (),
         fingerprint: str | None = None,
     ) -> Artifact:
@@ -43,11 +45,12 @@ def publish(workspace: Workspace, tmp_path: Path) -> Publish:
                 recipe="demo",
                 step=step,
                 version=version,
-                step_type="make",
+                step_type=step_type,
                 step_version=1,
                 config={},
                 inputs=tuple(
-                    InputRecord(role=f"in{i}", name=a.name, digest=a.digest) for i, a in enumerate(inputs)
+                    InputRecord(role=roles[i] if roles else f"in{i}", name=a.name, digest=a.digest)
+                    for i, a in enumerate(inputs)
                 ),
                 external_files={},
                 fingerprint=fingerprint or f"{step}-{text}",

@@ -29,6 +29,7 @@ class Config(StepConfig):
     source: Text | Jsonl | None = None
     steps: int = 10
     workers: Annotated[int, Immaterial()] = 1
+    beside: Annotated[str, Ref("model", words=("nothing",))] | None = None
 
 
 STEP = Step("demo", 1, Config, "model", lambda config, inputs, context: Outputs({}))
@@ -53,6 +54,13 @@ def test_references_are_found_at_any_depth() -> None:
         Reference("data.1", "b", ("examples",)),
         Reference("mixture.0.source", "t", ("tokens",)),
     ]
+
+
+def test_a_word_of_the_field_is_no_reference_and_counts_in_the_fingerprint() -> None:
+    word, name = Config(corpus="c", beside="nothing"), Config(corpus="c", beside="m")
+    assert [found.role for found in references(word)] == ["corpus"]
+    assert [found.role for found in references(name)] == ["corpus", "beside"]
+    assert material(word) == {"beside": "nothing"} and material(name) == {}
 
 
 def test_an_absent_reference_is_none() -> None:

@@ -18,8 +18,8 @@ DEFAULTS = {
     "import-tokenizer": (1, "53f47a2f29cb"),
     "import-model": (1, "7be0c971eac2"),
     "pretrain": (2, "e419d345599d"),
-    "finetune": (3, "43ede522611e"),
-    "evaluate": (2, "6584c1c6b956"),
+    "finetune": (3, "8c6fa1631337"),
+    "evaluate": (3, "9c3368d237d1"),
     "export": (1, "f7f9301354f6"),
 }
 

@@ -132,3 +132,16 @@ def test_a_link_leads_to_a_page_beside_this_one() -> None:
 def test_a_link_never_leads_elsewhere(path: str) -> None:
     with pytest.raises(ValueError, match="is no relative path"):
         Page("one").section("More").link("x", path)
+
+
+def test_what_is_folded_shows_its_title_until_it_is_opened() -> None:
+    page = Page("t")
+    section = page.section("s")
+    section.heading("<Items>")
+    section.sample([Turn("tutor", "long")], title="an & item", tone="bad", folded=True)
+    section.table(["a"], [["1"]], caption="figures", folded=True)
+    html = page.render()
+    assert "<h3>&lt;Items&gt;</h3>" in html
+    assert '<details class="sample bad"><summary>an &amp; item</summary>' in html
+    assert '<details class="table"><summary>figures</summary>' in html
+    assert outline(html).open == []

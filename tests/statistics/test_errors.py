@@ -44,6 +44,26 @@ def test_the_error_of_a_ratio_is_its_spread_over_samples() -> None:
     assert estimated == pytest.approx(spread, rel=0.08)
 
 
+def test_that_chosen_parts_differ_is_no_error() -> None:
+    generator = np.random.default_rng(3)
+    easy, hard = generator.normal(9, 1, 40), generator.normal(-9, 2, 25)
+    values, strata = [*easy, *hard], ["easy"] * 40 + ["hard"] * 25
+    weights = [1 / 40] * 40 + [1 / 25] * 25
+    tops = [value * weight for value, weight in zip(values, weights, strict=True)]
+    stratified = ratio_standard_error(tops, weights, strata=strata)
+    assert stratified == pytest.approx(np.hypot(stats.sem(easy), stats.sem(hard)) / 2)
+    assert ratio_standard_error(tops, weights) > 5 * stratified
+    assert ratio_standard_error([1.0, 2.0, 4.0], [1.0] * 3, strata=["a", "a", "b"]) == standard_error(
+        [1.0, 2.0, 4.0]
+    )
+
+
+def test_an_item_in_two_parts_counts_as_one() -> None:
+    values = [0.0, 1.0, 1.0, 0.0, 1.0]
+    twice = ratio_standard_error(values * 2, [1.0] * 10, [*range(5)] * 2, strata=["a"] * 5 + ["b"] * 5)
+    assert twice == pytest.approx(standard_error(values))
+
+
 def test_groups_are_summed_in_the_order_of_their_first_value() -> None:
     assert group_sums([1, 2, 3, 4], ["b", "a", "b", "a"]) == [4.0, 6.0]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ontogeny.statistics.multiple import holm
 
-PROBABILITIES = st.lists(st.floats(0, 1), max_size=12)
+PROBABILITIES = st.lists(st.floats(0, 1, allow_subnormal=False), max_size=12)
 
 
 @given(PROBABILITIES, st.sampled_from([0.01, 0.05, 0.2]))

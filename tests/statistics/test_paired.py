@@ -15,6 +15,7 @@ from ontogeny.statistics.paired import (
     mcnemar,
     minimum_detectable_effect,
     one_sided_p,
+    paired_proportions,
     sign_flip_test,
 )
 
@@ -116,3 +117,21 @@ def test_the_one_sided_p() -> None:
     assert one_sided_p(0.31, 0.25, 0.03) == pytest.approx(stats.norm.sf(2.0))
     assert one_sided_p(0.31, 0.25, 0.0) == 0.0
     assert one_sided_p(0.25, 0.25, 0.0) == 1.0
+
+
+@pytest.mark.parametrize(("n", "only_a", "only_b"), [(30, 0.05, 0.1), (200, 0.02, 0.02), (500, 0.1, 0.05)])
+def test_intervals_of_paired_shares_hold_the_truth(n: int, only_a: float, only_b: float) -> None:
+    drawn = np.random.default_rng(4).multinomial(n, [only_a, only_b, 1 - only_a - only_b], 3_000)
+    held = [
+        bounds.low <= only_a - only_b <= bounds.high
+        for a, b, _ in drawn.tolist()
+        for bounds in [paired_proportions(a, b, n)]
+    ]
+    assert 0.94 <= np.mean(held) <= 0.985
+
+
+def test_few_items_without_a_difference_leave_room_for_one() -> None:
+    assert paired_proportions(0, 0, 5).low < -0.3
+    assert paired_proportions(0, 0, 5_000).low > -0.001
+    narrow, wide = paired_proportions(9, 4, 100, confidence=0.8), paired_proportions(9, 4, 100)
+    assert wide.low < narrow.low < 0.05 < narrow.high < wide.high

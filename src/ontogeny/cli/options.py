@@ -19,7 +19,8 @@ JsonOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where tensors live.")]
 LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="At most N items a suite.")
+    int | None,
+    typer.Option("--limit", min=1, metavar="N", help="At most N items of each suite, or task of it."),
 ]
 
 

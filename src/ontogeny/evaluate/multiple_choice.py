@@ -100,7 +100,7 @@ class _Scoring:
             batch.append(pair)
             last = position + 1 == len(pairs)
             if last or (len(batch) >= PAIRS_AT_ONCE and pairs[position + 1][0] != pair[0]):
-                scores += self._reader.logprobs(batch)
+                scores += self._reader.choice_logprobs(batch)
                 self._bar.advance(len(batch))
                 batch = []
         return scores

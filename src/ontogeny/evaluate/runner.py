@@ -7,22 +7,37 @@ was. What is kept is read back even when nothing was killed: a resumed run has t
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ontogeny.core.errors import DataError
 from ontogeny.core.files import canonical_json, digest_json, write_atomic
 from ontogeny.core.progress import Progress, QuietProgress
-from ontogeny.core.seeds import derive_seed
-from ontogeny.evaluate import bits_per_byte, multiple_choice, samples
-from ontogeny.evaluate.scores import Comparison, CurvePoint, Result, Scores, compare, result
+from ontogeny.evaluate import bits_per_byte, harness, multiple_choice, samples, task
+from ontogeny.evaluate.contamination import Lineage, mark
+from ontogeny.evaluate.kept_answers import Answers, KeptAnswers
+from ontogeny.evaluate.outcome import comparisons_of, counting_forms, results_of, robustness_of
+from ontogeny.evaluate.scores import Comparison, CurvePoint, Result, Scores, result
+from ontogeny.evaluate.seeds import Side
+from ontogeny.evaluate.sought import sought
 from ontogeny.evaluate.subject import Reader, Subject
-from ontogeny.evaluate.suites import BitsPerByteSuite, MultipleChoiceSuite, SamplesSuite, Suite
+from ontogeny.evaluate.suites import (
+    WITHOUT_METRICS,
+    BitsPerByteSuite,
+    LmEvalSuite,
+    MultipleChoiceSuite,
+    SamplesSuite,
+    Suite,
+    TaskSuite,
+)
 
-XZ_NAME = "xz -9e"
-Material = bits_per_byte.Material | multiple_choice.Material | samples.Material
+Material = (
+    bits_per_byte.Material | multiple_choice.Material | samples.Material | task.Material | harness.Material
+)
 
 
 @dataclass(frozen=True)
@@ -36,25 +51,38 @@ class Source:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A suite with its data; `source` is None where the suite needs none."""
+    """A suite with its data; `source` is None where the suite needs none, or names it in files of its own."""
 
     suite: Suite
     source: Source | None
+    classifier: Path | None = None
+    """The folder of the classifier that the suite names."""
 
     def digest(self, limit: int | None) -> str:
         """What was asked, whatever the data is called: the suite, the content of its data, and the cap on items."""
-        config = self.suite.model_dump(mode="json", exclude={"name"}) | {
+        config = self.suite.model_dump(mode="json", exclude={"name", "data_root", "include_path"}) | {
             "data": self.source.digest if self.source else None
         }
         return digest_json({"suite": config, "limit": limit})
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Everything measured. `scores[suite][model]`; `forms[suite][model]` is the form that counts."""
+class Rival:
+    """A model that a gate names, and the suites it is asked for that."""
 
-    model: Subject
-    baseline: Subject | None
+    subject: Subject
+    suites: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything measured. `scores[suite][model]`; `forms[suite][model]` is the form that counts.
+
+    `model` and `baseline` may each be several trainings of one recipe; each training has scores of its own.
+    """
+
+    model: Side
+    baseline: Side | None
     assignments: tuple[Assignment, ...]
     limit: int | None
     scores: Mapping[str, Mapping[str, Scores]]
@@ -62,64 +90,126 @@ class Evaluation:
     results: tuple[Result, ...]
     comparisons: tuple[Comparison, ...] = field(default=())
     curves: tuple[CurvePoint, ...] = field(default=())
+    seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Of each (suite, model) that was scored now, its weights already read; none where any
+    answer was known from before."""
+    seed: int = 0
+    subjects: tuple[Subject, ...] = ()
+    """Every model that was scored."""
+    robustness: tuple[Comparison, ...] = ()
+    """Each model on perturbed items, less itself on the plain ones."""
 
 
 def evaluate(
-    model: Subject,
+    model: Subject | Sequence[Subject],
     assignments: Sequence[Assignment],
     *,
-    baseline: Subject | None = None,
+    baseline: Subject | Sequence[Subject] | None = None,
+    rivals: Sequence[Rival] = (),
     snapshots: Mapping[int, Subject] = MappingProxyType({}),
     device: str = "cpu",
     seed: int = 0,
     limit: int | None = None,
     scratch: Path | None = None,
+    cache: Path | None = None,
+    lineage: Lineage | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Score `model`, and `baseline` on the same items; `snapshots` are the model after steps of its training.
+    """Score `model`, and `baseline` and `rivals` on the same items.
+
+    `snapshots` are the model after steps of its training. What is known in `cache` is not asked again.
+    What the models of `lineage` have learnt from is searched for the items.
 
     Raises:
         DataError: data without held-out items, items that cannot be right, windows that do not fit.
     """
-    if baseline is not None and baseline.name == model.name:
+    side, other = Side.of(model), Side.of(baseline) if baseline is not None else None
+    for doubled in [name for name in side.names if other is not None and name in other.names]:
         raise DataError(
-            "the model and the baseline are the same artifact", where=model.name,
+            "the model and the baseline are the same artifact", where=doubled,
             hint="name another baseline, or leave it out",
         )  # fmt: skip
     shown = progress or QuietProgress()
-    materials = [_prepare(one, limit=limit, seed=seed) for one in assignments]
-    scores: dict[str, dict[str, Scores]] = {one.suite.name: {} for one in assignments}
-    for role, subject in [("model", model), ("baseline", baseline)]:
-        if subject is not None:
-            kept = _Kept(scratch, role)
-            for name, found in _score_all(subject, assignments, materials, kept, device, seed, shown).items():
-                scores[name][subject.name] = found
-    forms = {one.suite.name: _counting_forms(one.suite, scores[one.suite.name], model) for one in assignments}
-    results = [
-        row
-        for one in assignments
-        for row in _results(one.suite, scores[one.suite.name], forms[one.suite.name])
-    ]
-    comparisons: list[Comparison] = []
-    if baseline is not None:
-        for one in assignments:
-            name = one.suite.name
-            comparisons += _comparisons(one.suite, scores[name], forms[name], model.name, baseline.name, seed)
+    materials = [_prepare(one, limit=limit, seed=seed, progress=shown) for one in assignments]
+    contenders = _contenders(side, other, rivals, assignments)
     asked = list(zip(assignments, materials, strict=True))
+    answers = None if cache is None else Answers(cache)
+    scores, seconds = _score_contenders(
+        contenders, asked, scratch, answers, device=device, seed=seed, progress=shown
+    )
+    if lineage is not None:
+        looked_for = {one.suite.name: sought(one.suite, material) for one, material in asked}
+        mark(scores, looked_for, lineage, cache=cache, progress=shown)
+    known = [one.suite for one in assignments]
+    forms = {suite.name: counting_forms(suite, scores[suite.name], side.names) for suite in known}
     curves = _curves(
-        model, snapshots, asked, scores, forms, scratch, device=device, seed=seed, progress=shown
-    )
+        side.members[0], snapshots, asked, scores, forms, scratch, answers, device=device, seed=seed,
+        progress=shown,
+    )  # fmt: skip
+    sides = [side] if other is None else [side, other]
+    results = [row for one in known for row in results_of(one, scores[one.name], forms[one.name], sides)]
+    comparisons = [
+        row
+        for opponent in _opponents(side, other, rivals)
+        for row in comparisons_of(known, scores, forms, side, opponent, seed)
+    ]
     return Evaluation(
-        model,
-        baseline,
-        tuple(assignments),
-        limit,
-        scores,
-        forms,
-        tuple(results),
-        tuple(comparisons),
-        tuple(curves),
-    )
+        side, other, tuple(assignments), limit, scores, forms, tuple(results), tuple(comparisons), tuple(curves),
+        seconds, seed, tuple(one.subject for one in contenders),
+        tuple(robustness_of(known, scores, forms, seed)),
+    )  # fmt: skip
+
+
+def _score_contenders(
+    contenders: Sequence[_Contender],
+    asked: Sequence[tuple[Assignment, Material]],
+    scratch: Path | None,
+    answers: Answers | None,
+    *,
+    device: str,
+    seed: int,
+    progress: Progress,
+) -> tuple[dict[str, dict[str, Scores]], dict[tuple[str, str], float]]:
+    """The scores by suite and model, each model on its suites, and the seconds it took."""
+    scores: dict[str, dict[str, Scores]] = {one.suite.name: {} for one, _ in asked}
+    seconds: dict[tuple[str, str], float] = {}
+    for role, subject, suites in contenders:
+        own = [pair for pair in asked if pair[0].suite.name in suites]
+        assignments, materials = [one for one, _ in own], [material for _, material in own]
+        kept = _Kept(scratch, role)
+        found = _score_all(subject, assignments, materials, kept, answers, device, seed, progress, seconds)
+        for name in found:
+            scores[name][subject.name] = found[name]
+    return scores, seconds
+
+
+def _opponents(side: Side, other: Side | None, rivals: Sequence[Rival]) -> list[Side]:
+    """What the model is compared with, the baseline first."""
+    found = {} if other is None else {other.name: other}
+    for rival in rivals:
+        if rival.subject.name not in side.names:
+            found.setdefault(rival.subject.name, Side.of(rival.subject))
+    return list(found.values())
+
+
+class _Contender(NamedTuple):
+    role: str
+    subject: Subject
+    suites: frozenset[str]
+
+
+def _contenders(
+    side: Side, other: Side | None, rivals: Sequence[Rival], assignments: Sequence[Assignment]
+) -> list[_Contender]:
+    """Who is scored on what, each once: a rival that is the model or the baseline itself already is."""
+    everything = frozenset(one.suite.name for one in assignments)
+    found = {}
+    for role, members in (("model", side.members), ("baseline", other.members if other else ())):
+        for number, subject in enumerate(members):
+            found[subject.name] = _Contender(f"{role}-{number}", subject, everything)
+    for number, rival in enumerate(rivals):
+        found.setdefault(rival.subject.name, _Contender(f"rival-{number}", rival.subject, rival.suites))
+    return list(found.values())
 
 
 def _curves(
@@ -129,6 +219,7 @@ def _curves(
     scores: Mapping[str, Mapping[str, Scores]],
     forms: Mapping[str, Mapping[str, str | None]],
     scratch: Path | None,
+    answers: Answers | None,
     *,
     device: str,
     seed: int,
@@ -143,9 +234,9 @@ def _curves(
             found = {one.suite.name: scores[one.suite.name][model.name] for one in assignments}
         else:
             kept = _Kept(scratch, f"step-{step}")
-            found = _score_all(subject, assignments, materials, kept, device, seed, progress)
+            found = _score_all(subject, assignments, materials, kept, answers, device, seed, progress, {})
         for one in assignments:
-            if isinstance(one.suite, SamplesSuite):
+            if isinstance(one.suite, WITHOUT_METRICS):
                 continue
             name = one.suite.name
             metric = found[name].metric(one.suite.primary, forms[name][model.name])
@@ -175,12 +266,16 @@ class _Kept:
         return self._scratch / f"scores-{position}-{self._role}.json" if self._scratch else None
 
 
-def _prepare(one: Assignment, *, limit: int | None, seed: int) -> Material:
+def _prepare(one: Assignment, *, limit: int | None, seed: int, progress: Progress) -> Material:
     suite, source = one.suite, one.source
+    if isinstance(suite, TaskSuite):
+        return task.prepare(suite, limit=limit, progress=progress, classifier=one.classifier)
+    if isinstance(suite, LmEvalSuite):
+        return harness.prepare(suite, limit=limit)
     if isinstance(suite, SamplesSuite):
         folder, name = (source.folder, source.name) if source else (None, suite.name)
         return samples.prepare(suite, folder, name=name, limit=limit, seed=seed)
-    assert source is not None, "only samples do without data"
+    assert source is not None, "only samples and tasks do without an artifact"
     if isinstance(suite, BitsPerByteSuite):
         return bits_per_byte.prepare(suite, source.folder, name=source.name, limit=limit)
     return multiple_choice.prepare(suite, source.folder, name=source.name, limit=limit)
@@ -191,18 +286,26 @@ def _score_all(
     assignments: Sequence[Assignment],
     materials: Sequence[Material],
     kept: _Kept,
+    answers: Answers | None,
     device: str,
     seed: int,
     progress: Progress,
+    seconds: dict[tuple[str, str], float],
 ) -> dict[str, Scores]:
-    """The scores of one model on every suite; its weights are read only if something is left to do."""
-    reader: Reader | None = None
+    """The scores of one model on every suite; its weights are read only if something is left to ask.
+
+    `seconds` is told how long each suite took of which everything was left to ask.
+    """
+    reader = KeptAnswers(lambda: subject.load(device), answers, digest=subject.digest, device=device)
     scores = {}
     for position, (one, material) in enumerate(zip(assignments, materials, strict=True)):
         found = kept.get(position)
         if found is None:
-            reader = reader or subject.load(device)
+            recalled, loading, began = reader.recalled, reader.loading_seconds, time.perf_counter()
             found = kept.put(position, _score(one.suite, material, reader, subject, seed, progress))
+            took = time.perf_counter() - began - (reader.loading_seconds - loading)
+            if reader.recalled == recalled:
+                seconds[one.suite.name, subject.name] = took
         scores[one.suite.name] = found
     return scores
 
@@ -218,53 +321,14 @@ def _score(
         assert isinstance(material, multiple_choice.Material)
         forms = subject.forms(suite.form)
         return multiple_choice.score(suite, material, reader, model=name, forms=forms, progress=progress)
+    if isinstance(suite, TaskSuite):
+        assert isinstance(material, task.Material)
+        subject.forms(suite.form)  # refuses chat where there is no template
+        return task.score(suite, material, reader, model=name, seed=seed, progress=progress)
+    if isinstance(suite, LmEvalSuite):
+        assert isinstance(material, harness.Material)
+        subject.forms(suite.form)
+        return harness.score(suite, material, reader, subject, progress=progress)
     assert isinstance(material, samples.Material)
     form = subject.forms(suite.form)[0]
     return samples.score(suite, material, reader, model=name, form=form, seed=seed, progress=progress)
-
-
-def _counting_forms(suite: Suite, scores: Mapping[str, Scores], model: Subject) -> dict[str, str | None]:
-    """The form that stands for each model: the first asked for the evaluated one, the better one for a baseline."""
-    counting: dict[str, str | None] = {}
-    for name, found in scores.items():
-        if not found.metrics:
-            continue
-        forms = found.forms()
-        if name == model.name or not isinstance(suite, MultipleChoiceSuite):
-            counting[name] = forms[0]
-        else:
-            counting[name] = max(forms, key=lambda form: found.metric(suite.primary, form).value)
-    return counting
-
-
-def _results(suite: Suite, scores: Mapping[str, Scores], forms: Mapping[str, str | None]) -> list[Result]:
-    """Every metric of every model, the counting form first and under its own name; then what the data alone gives."""
-    rows = []
-    for model, found in scores.items():
-        ordered = sorted(found.metrics, key=lambda metric: metric.form != forms[model])
-        for metric in ordered:
-            label = metric.name if metric.form == forms[model] else f"{metric.name}[{metric.form}]"
-            rows.append(result(suite.name, model, metric, label=label))
-    for found in list(scores.values())[:1]:
-        if "xz_bits_per_byte" in found.figures:
-            items = found.metrics[0].items
-            rows.append(
-                Result(
-                    task=suite.name, metric="xz_bits_per_byte", model=XZ_NAME, form=None,
-                    value=found.figures["xz_bits_per_byte"], stderr=None, ci95=None, n=len(items),
-                    groups=len(set(found.metrics[0].groups)),
-                )
-            )  # fmt: skip
-    return rows
-
-
-def _comparisons(
-    suite: Suite, scores: Mapping[str, Scores], forms: Mapping[str, str | None], a: str, b: str, seed: int
-) -> list[Comparison]:
-    return [
-        compare(
-            suite.name, scores[a].metric(metric, forms[a]), scores[b].metric(metric, forms[b]), model_a=a, model_b=b,
-            label=metric, seed=derive_seed(seed, "compare", suite.name, metric),
-        )
-        for metric in suite.metrics
-    ]  # fmt: skip

@@ -2,18 +2,24 @@
 
 This is the one place that knows tokens: how a prompt is put in front of a continuation, and what happens to prompts
 that are longer than the model's context (they lose their beginning, and that is counted).
+
+Requests of tasks (`logprobs`, `generate`) are encoded as lm-evaluation-harness encodes them, so that numbers are the
+same: context and continuation as one text, cut after the context's tokens; white space at the seam belongs to the
+continuation. Prompts of the other suites (`choice_logprobs`, `write`) begin a document, choices are encoded apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from ontogeny.core.errors import DataError
 from ontogeny.core.files import digest_json, read_json
 from ontogeny.tasks.multiple_choice import Form, Prompt
+from ontogeny.tasks.requests import Chat, Context, Generate, Loglikelihood, Rolling, Scored, Written
 from ontogeny.train.snapshot_folders import snapshots_in
 
 if TYPE_CHECKING:
@@ -21,11 +27,11 @@ if TYPE_CHECKING:
     from ontogeny.lineage.artifact import Artifact
 
 
-class Written(NamedTuple):
-    """What a model wrote and why it stopped."""
+Advance: TypeAlias = Callable[[float], None]
 
-    text: str
-    finish_reason: str
+
+def nothing(done: float) -> None:
+    """Nobody wants to know."""
 
 
 class Reader(Protocol):
@@ -34,7 +40,21 @@ class Reader(Protocol):
     def bits(self, texts: Sequence[str], *, window: int | None, stride: int | None) -> list[float]:
         """Bits that each text costs, read from its beginning."""
 
-    def logprobs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
+    def logprobs(
+        self, requests: Sequence[Loglikelihood | Rolling], *, advance: Advance = nothing
+    ) -> list[Scored | None]:
+        """How likely each continuation is; None where it is longer than the context all by itself.
+
+        `advance` is told how many more are done.
+        """
+
+    def alone(self, requests: Sequence[Loglikelihood]) -> list[Scored | None]:
+        """As `logprobs`, each computed by itself: the same but for rounding."""
+
+    def generate(self, requests: Sequence[Generate], *, advance: Advance = nothing) -> list[Written]:
+        """What the model writes for each."""
+
+    def choice_logprobs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
         """Natural-log probability of each continuation after its prompt."""
 
     def is_truncated(self, prompt: Prompt, continuation: str) -> bool:
@@ -156,11 +176,56 @@ class ModelReader:
         measured = bits_per_byte(self._model, self._tokenizer, list(texts), window=width, stride=step)
         return [document.bits for document in measured.per_document]
 
-    def logprobs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
-        """Log-probabilities in nats; prompts that do not fit lose their beginning."""
-        from ontogeny.inference.scoring import score_continuations
+    def logprobs(
+        self, requests: Sequence[Loglikelihood | Rolling], *, advance: Advance = nothing
+    ) -> list[Scored | None]:
+        """Sums in nats. Contexts that do not fit lose their beginning; longer texts go in windows."""
+        from ontogeny.inference.continuations import score_continuations
 
-        return score_continuations(self._model, list(self._encoded(pairs)))
+        pieces = [self._pieces(request) for request in requests]
+        pairs = [pair for one in pieces for pair in one.pairs if one.fits]
+        share = len(requests) / max(1, len(pairs))  # texts that take several windows are several pairs
+        found = iter(score_continuations(self._model, pairs, advance=lambda done: advance(done * share)))
+        scored: list[Scored | None] = []
+        for one in pieces:
+            parts = [next(found) for _ in one.pairs] if one.fits else []
+            logprob = math.fsum(part.logprob for part in parts)
+            greedy = all(part.is_greedy for part in parts)
+            tokens = sum(part.tokens for part in parts)
+            scored.append(Scored(logprob, greedy, tokens, one.truncated) if one.fits else None)
+        return scored
+
+    def alone(self, requests: Sequence[Loglikelihood]) -> list[Scored | None]:
+        """A pass for each, without company that could move the last digits."""
+        return [scored for request in requests for scored in self.logprobs([request])]
+
+    def generate(self, requests: Sequence[Generate], *, advance: Advance = nothing) -> list[Written]:
+        """One after the other; a context loses its beginning where it leaves no room for `max_tokens`."""
+        from ontogeny.inference.engine import Engine
+        from ontogeny.inference.sampling import SamplingOptions
+
+        engine, written = Engine(self._model, self._tokenizer), []
+        for request in requests:
+            room = min(request.max_tokens, self._context - 1)
+            options = SamplingOptions(
+                max_new_tokens=room, temperature=request.temperature, top_p=request.top_p, top_k=request.top_k,
+                seed=request.seed, stop=request.until,
+            )  # fmt: skip
+            ids = self._context_ids(request.context)
+            kept = ids[-(self._context - room) :]
+            done = engine.generate(kept, options)
+            truncated = len(kept) < len(ids)
+            written.append(
+                Written(done.text, done.finish_reason, done.completion_tokens, done.seconds, truncated)
+            )
+            advance(1)
+        return written
+
+    def choice_logprobs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
+        """Log-probabilities in nats; prompts that do not fit lose their beginning."""
+        from ontogeny.inference.continuations import score_continuations
+
+        return [score.logprob for score in score_continuations(self._model, list(self._encoded(pairs)))]
 
     def is_truncated(self, prompt: Prompt, continuation: str) -> bool:
         """Whether prompt and continuation together are longer than the context."""
@@ -185,6 +250,65 @@ class ModelReader:
         done = Engine(self._model, self._tokenizer).generate(ids, options)
         return Written(done.text, done.finish_reason)
 
+    def _pieces(self, request: Loglikelihood | Rolling) -> _Pieces:
+        if isinstance(request, Rolling):
+            ids = self._tokenizer.encode(request.text)
+            return _Pieces(list(rolling_windows(ids, start_id=self._start_id, window=self._context)))
+        context, continuation = self._pair(request.context, request.continuation)
+        kept = context[-max(1, self._context + 1 - len(continuation)) :]  # the last token is only a target
+        return _Pieces(
+            [(kept, continuation)],
+            fits=len(continuation) <= self._context,
+            truncated=len(kept) < len(context),
+        )
+
+    def _pair(self, context: Context, continuation: str) -> tuple[list[int], list[int]]:
+        """Ids of both, neither empty."""
+        if isinstance(context, Chat):
+            head = self._turn_ids(context)
+            if not context.opening:
+                blank = self._white_tokens(head)
+                seam = self._tokenizer.decode(head[len(head) - blank :])
+                return head[: len(head) - blank], self._tokenizer.encode(seam + continuation)
+            lead, ids = self._pair(context.opening, continuation)
+            return head + lead, ids
+        text = context.rstrip()
+        if not text:
+            return [self._start_id], self._tokenizer.encode(context + continuation)
+        whole, lead = (
+            self._tokenizer.encode_default(context + continuation),
+            self._tokenizer.encode_default(text),
+        )
+        ids = whole[len(lead) :]
+        return lead, ids or self._tokenizer.encode(context[len(text) :] + continuation)
+
+    def _white_tokens(self, ids: Sequence[int]) -> int:
+        """How many of the last tokens are white space."""
+        count = 0
+        while count < len(ids) - 1 and self._tokenizer.decode([ids[-1 - count]]).isspace():
+            count += 1
+        return count
+
+    def _context_ids(self, context: Context) -> list[int]:
+        if not isinstance(context, Chat):
+            return self._tokenizer.encode_default(context) or [self._start_id]
+        return self._turn_ids(context) + self._tokenizer.encode(context.opening)
+
+    def _turn_ids(self, context: Chat) -> list[int]:
+        from ontogeny.tokenizer.chat import encode_prompt
+
+        turns = [{"role": turn.role, "content": turn.content} for turn in context.turns]
+        return encode_prompt(self._tokenizer, turns)
+
+    @property
+    def _start_id(self) -> int:
+        """What an empty context becomes, by harness's rule: begin-of-text where the tokenizer names one, else the end.
+
+        This is `Tokenizer.start_id` but for tokenizers that name a begin-of-text and put it before no text (SmolLM2).
+        """
+        begin = self._tokenizer.begin_of_text
+        return self._tokenizer.special_id(begin) if begin else self._tokenizer.end_of_text_id
+
     def _encoded(self, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[list[int], list[int]]]:
         known: dict[Prompt, list[int]] = {}
         for prompt, continuation in pairs:
@@ -201,6 +325,30 @@ class ModelReader:
         from ontogeny.tokenizer.chat import encode_prompt
 
         return encode_prompt(self._tokenizer, [{"role": "user", "content": prompt.text}])
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """What one request costs: (context, continuation) pairs of ids that are scored and added up."""
+
+    pairs: Sequence[tuple[list[int], list[int]]]
+    fits: bool = True
+    truncated: bool = False
+
+
+def rolling_windows(
+    ids: Sequence[int], *, start_id: int, window: int
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Context and continuation of each window, every token scored once: lm-evaluation-harness's, `context_len` 1.
+
+    The first window of `window` tokens begins after `start_id`; each later one scores as many after a single token,
+    but for the last, which has what there is to score and everything before it that fits.
+    """
+    every = [start_id, *ids]
+    for first in range(0, len(ids), window):
+        end = min(first + window, len(ids))
+        start = max(0, end - window)
+        yield every[start : first + 1], every[first + 1 : end + 1]
 
 
 def _joint(prompt: Prompt, continuation: str) -> tuple[Prompt, str]:

@@ -4,22 +4,31 @@ suites:
   - {type: bits-per-byte, data: corpus}
   - {type: multiple-choice, name: questions, data: choices, primary: acc}
   - {type: samples, data: questions, prompts: ["def "], n: 8}
+  - {type: task, task: hellaswag, data_root: ./data}
+  - {type: lm-eval, tasks: [arc_easy, gsm8k]}
 gates:
   - {name: learnt-the-docs, metric: bits-per-byte/bits_per_byte, below: xz}
   - {name: answers, metric: questions/acc, better_than: baseline, blocks: [export]}
+  - {name: no-worse, metric: questions/acc, not_worse_than: {model: production, margin: 0.02}}
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from ontogeny.core.errors import nearest
-from ontogeny.lineage.step import Ref, Settings, StepConfig
-from ontogeny.statistics.paired import SIGNIFICANCE
+from ontogeny.evaluate.config_gates import Gate, check_gate
+from ontogeny.lineage.step import Immaterial, Ref, Settings, StepConfig
 from ontogeny.tasks.multiple_choice import RULES, Rule
 
+if TYPE_CHECKING:
+    from ontogeny.tasks.catalogue import Tasks
+
+ROTATED_RULE, ALL_ROTATIONS = "acc", "acc_all_rotations"
 Form = Literal["auto", "chat", "plain"]
 """How a model is asked. `auto`: a model that was tuned to converse in chat; any other in both forms, and what is
 reported first is the form in which it does better for a baseline, the plain one for the model under evaluation."""
@@ -105,67 +114,205 @@ class SamplesSuite(Settings):
         return ()
 
 
-Suite = Annotated[BitsPerByteSuite | MultipleChoiceSuite | SamplesSuite, Field(discriminator="type")]
+class TaskSuite(Settings):
+    """A task, or a group of them, from a file: lm-evaluation-harness's YAML, a short form of our own, or a shipped one.
 
+    Of a group each task has results of its own too, under `NAME/TASK`.
+    """
 
-class Gate(Settings):
-    """A condition on one metric of the evaluated model; exactly one of the five conditions is given."""
+    type: Literal["task"] = "task"
+    task: str
+    """A shipped task's name, or the path of a YAML file."""
+    name: str = Field(pattern=r"^[^/\s]+$")
+    """What it is called in metrics, gates and reports; the task's name when not given."""
+    data_root: Annotated[Path | None, Immaterial()] = None
+    """The folder that `${DATA}` in the task's paths stands for."""
+    num_fewshot: int | None = Field(None, ge=0)
+    """Solved examples before each item; what the task file says when not given."""
+    form: Literal["plain", "chat"] = "plain"
+    """plain: as text to go on with. chat: through the model's chat template, examples as turns."""
+    n: PositiveInt | None = None
+    """Items to ask of each task, spread over its data; all when not given."""
+    primary: str
+    """The metric that stands for the suite; the first that the task measures when not given."""
+    slices: tuple[str, ...] = ()
+    """Parts with results of their own: `language`, `length` (thirds), `source`, or `field:NAME` of the data."""
+    perturb: tuple[Literal["typos", "case", "capitals", "whitespace"], ...] = ()
+    """Ask everything again with flawed questions: typing errors, all small letters, all capitals, odd spaces."""
+    rotations: bool = False
+    """Ask every item in all rotations of the choices that its prompt lists by letters, and measure how often it is
+    right in all of them."""
+    prompts: bool | tuple[str, ...] = False
+    """Ask everything with other wordings too, and report the spread. true: those that the task file lists in its
+    `metadata: {prompts: [...]}`; or templates in place of its doc_to_text."""
+    classifier: Annotated[str, Ref("quality-classifier", only_decides=True)] | None = None
+    """A step `train-classifier`, or what one made, for metrics of toxicity: `like` were the toxic texts."""
 
-    name: str
-    """What it is called where it refuses."""
-    metric: str
-    """`suite/metric`, e.g. `questions/acc`."""
-    at_least: float | None = None
-    """The least value that passes."""
-    at_most: float | None = None
-    """The largest value that passes."""
-    better_than: Literal["baseline"] | None = None
-    """Better on the same items, by a paired test."""
-    below: Literal["xz"] | None = None
-    """Fewer bits per byte than `xz -9e` on the same documents."""
-    above: Literal["chance"] | None = None
-    """More often right than guessing would be, by a one-sided test."""
-    significance: float = Field(SIGNIFICANCE, gt=0, lt=1)
-    """Largest p-value that counts, for `better_than` and `above`."""
-    blocks: tuple[str, ...] = ()
-    """Steps that are held back while the gate refuses."""
+    @model_validator(mode="before")
+    @classmethod
+    def _ask_the_task_file(cls, given: Any) -> Any:
+        """The name and the primary metric, where they are not given."""
+        if not isinstance(given, dict) or not isinstance(given.get("task"), str):
+            return given
+        known = _measured(given["task"])
+        return {"name": Path(given["task"]).stem, "primary": known[0], **given}
 
     @model_validator(mode="after")
-    def _one_condition(self) -> Gate:
-        conditions = ("at_least", "at_most", "better_than", "below", "above")
-        given = [name for name in conditions if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"a gate needs exactly one of {', '.join(conditions)}; it has {len(given)}")
-        tested = given[0] in ("better_than", "above")
-        if "significance" in self.model_fields_set and not tested:
-            raise ValueError(f"significance has no effect on {given[0]}; leave it out")
+    def _primary_is_measured(self) -> TaskSuite:
+        if self.primary not in self.metrics:
+            raise ValueError(
+                f"the task does not measure {self.primary!r}; it measures {', '.join(self.metrics)}."
+                + nearest(self.primary, self.metrics)
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _slices_are_known(self) -> TaskSuite:
+        from ontogeny.evaluate.slices import FIELD, SLICES, SOURCE, is_slice
+
+        for what, names in (("slices", self.slices), ("perturb", self.perturb)):
+            if doubled := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"{what} names {doubled[0]!r} twice")
+        known = (*SLICES, SOURCE, f"{FIELD}NAME")
+        for name in self.slices:
+            if not is_slice(name):
+                raise ValueError(f"no slice {name!r}; there is {', '.join(known)}.{nearest(name, known)}")
+        return self
+
+    @model_validator(mode="after")
+    def _rotations_are_judged(self) -> TaskSuite:
+        if self.rotations and ROTATED_RULE not in self.measured:
+            raise ValueError(f"rotations are judged by {ROTATED_RULE!r}, which the task does not measure")
+        return self
+
+    @model_validator(mode="after")
+    def _classifier_is_needed(self) -> TaskSuite:
+        needed = "classifier" in _needed(self.task)
+        if needed and self.classifier is None:
+            raise ValueError(
+                "the task measures toxicity by a classifier, and none is named; train one with a step "
+                "`train-classifier` whose `like` are toxic texts, and write classifier: STEP"
+            )
+        if self.classifier is not None and not needed:
+            raise ValueError("no metric of the task asks a classifier; leave `classifier` out")
         return self
 
     @property
-    def suite(self) -> str:
-        """The suite's name."""
-        return self.metric.partition("/")[0]
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what it measures."""
+        return (*self.measured, *((ALL_ROTATIONS,) if self.rotations else ()))
 
     @property
-    def measure(self) -> str:
-        """The metric's name within its suite."""
-        return self.metric.partition("/")[2]
+    def measured(self) -> tuple[str, ...]:
+        """Of these, what the task file says."""
+        return _measured(self.task)
+
+    def tasks(self) -> Tasks:
+        """What the task file says."""
+        from ontogeny.tasks.catalogue import find_tasks
+
+        return find_tasks(self.task, root=self.data_root, num_fewshot=self.num_fewshot)
+
+
+def _meant(entry: Any) -> list[Any]:
+    from ontogeny.tasks.catalogue import suite_entries
+
+    listed = suite_entries(entry) if isinstance(entry, str) else [entry]
+    return [{"type": "task", "task": one} if isinstance(one, str) else one for one in listed]
+
+
+def _with_root(suite: Any, root: object) -> Any:
+    lacks = isinstance(suite, dict) and suite.get("type") == "task" and suite.get("data_root") is None
+    return {**suite, "data_root": root} if root is not None and lacks else suite
+
+
+def _needed(task: str) -> frozenset[str]:
+    """What the suite has to give, since the task's metrics ask for it."""
+    from ontogeny.tasks.answers import judge_of
+    from ontogeny.tasks.catalogue import find_tasks
+
+    return frozenset().union(*(judge_of(one).needs for one in find_tasks(task).tasks))
+
+
+def _measured(task: str) -> tuple[str, ...]:
+    from ontogeny.tasks.answers import labels_of
+    from ontogeny.tasks.catalogue import find_tasks
+
+    return labels_of(find_tasks(task).tasks)
+
+
+class LmEvalSuite(Settings):
+    """Tasks that lm-evaluation-harness runs itself (`pip install ontogeny[lm-eval]`): its values, its errors.
+
+    Each task's results stand under `NAME/TASK`; they are in no gate and no comparison.
+    """
+
+    type: Literal["lm-eval"] = "lm-eval"
+    tasks: tuple[str, ...] = Field(min_length=1)
+    """Tasks, groups or tags by harness's names."""
+    name: str = Field("lm-eval", pattern=r"^[^/\s]+$")
+    """What it is called in reports."""
+    include_path: Annotated[Path | None, Immaterial()] = None
+    """A folder with task files of your own, whose content counts. What harness fetches by itself does not."""
+    num_fewshot: int | None = Field(None, ge=0)
+    """Solved examples before each item; what the task says when not given."""
+    form: Literal["plain", "chat"] = "plain"
+    """plain: as text to go on with. chat: through the model's chat template, examples as turns."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """None that we compute."""
+        return ()
+
+
+Suite = Annotated[
+    BitsPerByteSuite | MultipleChoiceSuite | SamplesSuite | TaskSuite | LmEvalSuite,
+    Field(discriminator="type"),
+]
+WITHOUT_METRICS = (SamplesSuite, LmEvalSuite)
+"""Suites that have none of ours, and so no primary one."""
+
+
+Models = Annotated[str | tuple[str, ...], Ref("model", "adapter", "export")]
+"""A model, or several trainings of one recipe with different seeds."""
 
 
 class EvaluateConfig(StepConfig):
     """Score a model, and a baseline on the same items where one is given."""
 
     step: Literal["evaluate"] = "evaluate"
-    model: Annotated[str, Ref("model", "adapter", "export")]
-    """What is scored."""
-    baseline: Annotated[str, Ref("model", "adapter", "export")] | None = None
-    """What is scored on the same items, to compare with."""
+    model: Models
+    """What is scored: a model, or a list of trainings of one recipe with different seeds, which count together."""
+    baseline: Models | None = None
+    """What is scored on the same items, to compare with: a model, or a list as for `model`."""
     suites: tuple[Suite, ...] = Field(min_length=1)
-    """What is measured."""
+    """What is measured: suites, names of shipped ones (`foundation`, `aligned`) and of tasks (`core`, `hellaswag`)."""
     gates: tuple[Gate, ...] = ()
     """Conditions that hold later steps back."""
+    contamination_bytes: NonNegativeInt = 16_000_000_000
+    """Of the files that the models have learnt from, as far as their lineage is known, so many are searched for the
+    items, at about 125 MB of text a second for each suite; what was searched before costs nothing. 0: none."""
     checkpoints: bool = False
     """Whether the snapshots that the model's training kept (`train.keep`) are scored too: the curve of each suite."""
+    data_root: Annotated[Path | None, Immaterial()] = None
+    """The folder that `${DATA}` stands for in tasks whose suites name none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_stand_for_suites(cls, given: Any) -> Any:
+        """A name in the list stands for all that it lists; `data_root` holds for every task without one."""
+        if not isinstance(given, dict) or not isinstance(given.get("suites"), (list, tuple)):
+            return given
+        root = given.get("data_root")
+        return {
+            **given,
+            "suites": [_with_root(one, root) for entry in given["suites"] for one in _meant(entry)],
+        }
+
+    @property
+    def held_back(self) -> Mapping[tuple[str | int, ...], tuple[str, ...]]:
+        """By its gates."""
+        return {("gates", number, "blocks"): gate.blocks for number, gate in enumerate(self.gates)}
 
     @model_validator(mode="after")
     def _names_fit(self) -> EvaluateConfig:
@@ -176,20 +323,10 @@ class EvaluateConfig(StepConfig):
             if doubled := [name for name in names if names.count(name) > 1]:
                 raise ValueError(f"two {what} are called {doubled[0]!r}; give each a name of its own")
         for gate in self.gates:
-            self._check_gate(gate)
+            check_gate(gate, self.suites, has_baseline=self.baseline is not None)
+        for role, given in (("model", self.model), ("baseline", self.baseline)):
+            if isinstance(given, tuple) and not 1 < len(set(given)) == len(given):
+                raise ValueError(f"{role} lists trainings that differ: two names at least, each once")
+        if self.checkpoints and isinstance(self.model, tuple):
+            raise ValueError("checkpoints: the curve is of one training; name a single model")
         return self
-
-    def _check_gate(self, gate: Gate) -> None:
-        known = [f"{suite.name}/{metric}" for suite in self.suites for metric in suite.metrics]
-        if gate.metric not in known:
-            raise ValueError(
-                f"gate {gate.name!r}: no metric {gate.metric!r}; there is {', '.join(known) or 'none'}."
-                + nearest(gate.metric, known)
-            )
-        suite = next(suite for suite in self.suites if suite.name == gate.suite)
-        if gate.better_than is not None and self.baseline is None:
-            raise ValueError(f"gate {gate.name!r} compares with a baseline; name one: baseline: STEP")
-        if gate.below is not None and suite.type != "bits-per-byte":
-            raise ValueError(f"gate {gate.name!r}: only a bits-per-byte suite can be below xz")
-        if gate.above is not None and suite.type != "multiple-choice":
-            raise ValueError(f"gate {gate.name!r}: only a multiple-choice suite can be above chance")

@@ -124,24 +124,28 @@ def report_classifier(
     )
     write_classification_report(folder, findings)
     note(headline(findings).text)
-    tuned, off = everyone[TUNED], mean_places_off
-    own: dict[str, dict[str, Any]] = {
-        "multi-label": {"micro_f1": tuned.scores.micro_f1},
-        "ordinal": {
-            "mean_absolute_error": off(tuned),
-            "baseline_mean_absolute_error": off(everyone[LINEAR]) if LINEAR in everyone else None,
-        },
-    }
     return {
-        "accuracy": tuned.scores.accuracy,
-        "macro_f1": tuned.scores.macro_f1,
-        "expected_calibration_error": tuned.scores.expected_calibration_error,
-        **own.get(said.kind, {}),
-        "majority_accuracy": everyone[
-            FREQUENT_SET if said.kind == "multi-label" else MAJORITY
-        ].scores.accuracy,
-        "baseline_accuracy": everyone[LINEAR].scores.accuracy if LINEAR in everyone else None,
+        **_scores(everyone, said.kind),
         "base_accuracy": {name: each.scores.accuracy for name, each in rivals.base.items()},
         "probable_label_errors": len(errors),
         **guarded.figures(),
     }
+
+
+def _scores(everyone: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Metrics of the tuned model, and of those that need none."""
+    tuned, linear = everyone[TUNED], everyone.get(LINEAR)
+    simplest = everyone[FREQUENT_SET if kind == "multi-label" else MAJORITY]
+    scores = {
+        "accuracy": tuned.scores.accuracy,
+        "macro_f1": tuned.scores.macro_f1,
+        "expected_calibration_error": tuned.scores.expected_calibration_error,
+        "majority_accuracy": simplest.scores.accuracy,
+        "baseline_accuracy": None if linear is None else linear.scores.accuracy,
+    }
+    if kind == "multi-label":
+        scores["micro_f1"] = tuned.scores.micro_f1
+    elif kind == "ordinal":
+        scores["mean_absolute_error"] = mean_places_off(tuned)
+        scores["baseline_mean_absolute_error"] = None if linear is None else mean_places_off(linear)
+    return scores

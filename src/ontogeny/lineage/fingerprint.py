@@ -55,16 +55,20 @@ def material(config: BaseModel) -> dict[str, Any]:
     for name, info in type(config).model_fields.items():
         value = getattr(config, name)
         immaterial = any(isinstance(mark, Immaterial) for mark in info.metadata)
-        if name == "step" or immaterial or (marker_of(info) is not None and not _holds_settings(value)):
+        if name == "step" or immaterial or _is_a_name(value, info):
             continue
         if name == "type" or not _is_default(value, info):
             kept[name] = _jsonable(value)
     return kept
 
 
-def _holds_settings(value: object) -> bool:
-    """Whether a marked field holds settings around its names (`[{from: NAME, weight: 2}]`), which do count."""
-    return isinstance(value, (list, tuple)) and any(isinstance(item, BaseModel) for item in value)
+def _is_a_name(value: object, info: FieldInfo) -> bool:
+    """Whether a field holds nothing but names of artifacts: no word of its own, no settings around the names
+    (`[{from: NAME, weight: 2}]`), which do count."""
+    marker = marker_of(info)
+    if marker is None or value in marker.words:
+        return False
+    return not (isinstance(value, (list, tuple)) and any(isinstance(item, BaseModel) for item in value))
 
 
 def _is_default(value: object, info: FieldInfo) -> bool:

@@ -34,7 +34,7 @@ class InputRecord(_Record):
 
 
 class Verdict(_Record):
-    """What a gate decided about a model on a suite."""
+    """What a gate decided about a model on a suite; `items` are those that moved a refusal most, worst first."""
 
     gate: str
     passed: bool
@@ -42,6 +42,7 @@ class Verdict(_Record):
     model_digest: str
     suite_digest: str
     blocks: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
 
 
 class Manifest(_Record):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from ontogeny.report import numbers
+from ontogeny.report.axis import Axis
 from ontogeny.report.canvas import Svg, series_colour
 from ontogeny.report.shapes import (
     BAD,
@@ -30,8 +30,6 @@ LABEL_PX = 320.0  # the widest name; longer ones lose their middle
 ROW_PX, BAR_PX = 30.0, 18.0
 SPACE_PX = 10.0  # between a bar and its name, and its value
 AXIS_PX = 44.0  # below the bars: ticks and what they count
-TICKS = 6
-ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 TICK_DIGITS = 6  # ticks are round numbers: this only hides the noise of floats
 
 
@@ -63,7 +61,7 @@ def bar_chart(bars: Sequence[Bar], *, x_label: str, marks: Sequence[Mark] = (), 
     write = numbers.percent if percent else numbers.measure
     labels = [fitted(bar.label, LABEL_PX, TEXT_PX) for bar in bars]
     values = [write(bar.value) for bar in bars]
-    axis = _Axis.over(bars, marks, left=_room(labels), right=WIDTH - _room(values))
+    axis = _axis(bars, marks, left=_room(labels), right=WIDTH - _room(values))
     top = 20.0 if marks else 0.0
     base = top + ROW_PX * len(bars)
     parts = list(_ticks(axis, top, base, percent=percent))
@@ -87,40 +85,14 @@ def _room(texts: Sequence[str]) -> float:
     return SPACE_PX + max(text_width(each, TEXT_PX) for each in texts)
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """Where values from `low` to `high` lie between the pixels `left` and `right`."""
-
-    low: float
-    high: float
-    left: float
-    right: float
-
-    @classmethod
-    def over(cls, bars: Sequence[Bar], marks: Sequence[Mark], *, left: float, right: float) -> _Axis:
-        values = [0.0, *(mark.value for mark in marks)]
-        for bar in bars:
-            values += [value for value in (bar.value, bar.low, bar.high) if value is not None]
-        finite = [value for value in values if math.isfinite(value)]
-        low, high = min(finite), max(finite)
-        return cls(low, high if high > low else low + 1.0, left, right)
-
-    def at(self, value: float) -> float:
-        """Values that are not finite lie at zero."""
-        value = value if math.isfinite(value) else 0.0
-        return self.left + (value - self.low) / (self.high - self.low) * (self.right - self.left)
-
-    def ticks(self, scale: float) -> list[float]:
-        """Round multiples of one step, in `scale` times the values."""
-        low, high = scale * self.low, scale * self.high
-        rough = (high - low) / TICKS
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = power * next(each for each in ROUND if each * power >= rough * (1 - 1e-9))
-        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        return [step * number for number in range(first, last + 1)]
+def _axis(bars: Sequence[Bar], marks: Sequence[Mark], *, left: float, right: float) -> Axis:
+    values = [0.0, *(mark.value for mark in marks)]
+    for bar in bars:
+        values += [value for value in (bar.value, bar.low, bar.high) if value is not None]
+    return Axis.over(values, left=left, right=right)
 
 
-def _ticks(axis: _Axis, top: float, base: float, *, percent: bool) -> Iterator[str]:
+def _ticks(axis: Axis, top: float, base: float, *, percent: bool) -> Iterator[str]:
     scale = 100.0 if percent else 1.0
     for tick in axis.ticks(scale):
         at = axis.at(tick / scale)
@@ -129,7 +101,7 @@ def _ticks(axis: _Axis, top: float, base: float, *, percent: bool) -> Iterator[s
         yield text(at, base + 18, said, size=SMALL_PX, fill=MUTED, anchor="middle")
 
 
-def _row(bar: Bar, label: str, value: str, axis: _Axis, y: float) -> Iterator[str]:
+def _row(bar: Bar, label: str, value: str, axis: Axis, y: float) -> Iterator[str]:
     """The bar around the height `y`, its name before and its value behind it."""
     yield text(axis.left - SPACE_PX, y + 4, escape(label), anchor="end")
     zero, end = sorted((axis.at(0.0), axis.at(bar.value)))

@@ -66,6 +66,12 @@ class _Prose:
 
 
 @dataclass(frozen=True)
+class _Heading:
+    kind: ClassVar[str] = "heading"
+    text: str
+
+
+@dataclass(frozen=True)
 class _Note:
     kind: ClassVar[str] = "note"
     text: str
@@ -79,6 +85,7 @@ class _Table:
     rows: tuple[tuple[Toned, ...], ...]
     numeric: tuple[bool, ...]
     caption: str
+    folded: bool
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ class _Sample:
     turns: tuple[Turn, ...]
     title: str
     tone: Tone
+    folded: bool
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class _Link:
     target: str
 
 
-_Block = _Link | _Prose | _Note | _Table | _Figure | _Code | _Sample
+_Block = _Link | _Heading | _Prose | _Note | _Table | _Figure | _Code | _Sample
 
 
 @dataclass
@@ -149,8 +157,11 @@ class Section:
         rows: Sequence[Sequence[str | int | float | Toned | None]],
         *,
         caption: str = "",
+        folded: bool = False,
     ) -> None:
         """A table. Columns of numbers, or of text that starts like one, are set to the right.
+
+        `folded` shows the caption only until it is opened.
 
         Raises:
             ValueError: a row has another number of cells than there are columns.
@@ -162,7 +173,7 @@ class Section:
             bool(cells) and all(_looks_numeric(row[position].text) for row in cells)
             for position in range(len(columns))
         )
-        self.blocks.append(_Table(tuple(columns), cells, numeric, caption))
+        self.blocks.append(_Table(tuple(columns), cells, numeric, caption, folded))
 
     def figure(self, svg: Svg, *, caption: str = "", wide: bool = False) -> None:
         """A drawing; `wide` ones keep their own size and scroll where the page is narrower."""
@@ -172,9 +183,18 @@ class Section:
         """Text in fixed width, its spaces kept; `folded` shows the caption only until it is opened."""
         self.blocks.append(_Code(text, caption, folded))
 
-    def sample(self, turns: Sequence[Turn], *, title: str = "", tone: Tone = "plain") -> None:
-        """Something a model wrote, with what it was asked and what a reference says."""
-        self.blocks.append(_Sample(tuple(turns), title, tone))
+    def heading(self, text: str) -> None:
+        """A heading within the section, over what follows."""
+        self.blocks.append(_Heading(text))
+
+    def sample(
+        self, turns: Sequence[Turn], *, title: str = "", tone: Tone = "plain", folded: bool = False
+    ) -> None:
+        """Something a model wrote, with what it was asked and what a reference says.
+
+        `folded` shows the title only until it is opened.
+        """
+        self.blocks.append(_Sample(tuple(turns), title, tone, folded))
 
 
 @dataclass

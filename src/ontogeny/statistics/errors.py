@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 
+LEAST_GROUPS = 2  # below this there is no spread to estimate an error from
+
 
 def standard_error(values: Sequence[float], groups: Sequence[Hashable] | None = None) -> float:
     """Standard error of the mean of `values`, clustered by `groups` where given.
@@ -22,11 +24,17 @@ def standard_error(values: Sequence[float], groups: Sequence[Hashable] | None = 
 
 
 def ratio_standard_error(
-    numerators: Sequence[float], denominators: Sequence[float], groups: Sequence[Hashable] | None = None
+    numerators: Sequence[float],
+    denominators: Sequence[float],
+    groups: Sequence[Hashable] | None = None,
+    strata: Sequence[Hashable] | None = None,
 ) -> float:
     """Standard error of sum(numerators) / sum(denominators), clustered by `groups` where given.
 
-    Bits per byte of a corpus is such a ratio: long documents weigh more than short ones.
+    Bits per byte of a corpus is such a ratio: long documents weigh more than short ones. `strata` are parts that were
+    not drawn but chosen, such as the tasks of a benchmark: that they differ is no error, so values are held against
+    the ratio of their own stratum (Cochran 1977, chapter 5), and each stratum has the factor of its own groups. Where
+    one has a single group, nothing is known of its spread, and all count as one stratum.
 
     Raises:
         ValueError: fewer than two groups, or denominators that sum to nothing.
@@ -34,13 +42,31 @@ def ratio_standard_error(
     total = math.fsum(denominators)
     if total <= 0:
         raise ValueError("the denominators sum to nothing")
-    ratio = math.fsum(numerators) / total
-    residuals = [top - ratio * bottom for top, bottom in zip(numerators, denominators, strict=True)]
-    sums = group_sums(residuals, groups)
-    count = len(sums)
-    if count < 2:
+    clusters: Sequence[Hashable] = range(len(numerators)) if groups is None else groups
+    if len(set(clusters)) < LEAST_GROUPS:
         raise ValueError(f"a standard error needs at least two {'values' if groups is None else 'groups'}")
-    return math.sqrt(count / (count - 1) * math.fsum(value * value for value in sums)) / total
+    places = _places([None] * len(clusters) if strata is None else strata)
+    if any(len({clusters[place] for place in part}) < LEAST_GROUPS for part in places):
+        places = [list(range(len(clusters)))]
+    residuals = [0.0] * len(clusters)
+    for part in places:
+        ratio = math.fsum(numerators[place] for place in part) / math.fsum(
+            denominators[place] for place in part
+        )
+        count = len({clusters[place] for place in part})
+        for place in part:
+            residuals[place] = (numerators[place] - ratio * denominators[place]) * math.sqrt(
+                count / (count - 1)
+            )
+    return math.sqrt(math.fsum(value * value for value in group_sums(residuals, clusters))) / total
+
+
+def _places(strata: Sequence[Hashable]) -> list[list[int]]:
+    """Where the values of each stratum are."""
+    places: dict[Hashable, list[int]] = {}
+    for place, stratum in enumerate(strata):
+        places.setdefault(stratum, []).append(place)
+    return list(places.values())
 
 
 def group_sums(values: Sequence[float], groups: Sequence[Hashable] | None) -> list[float]:

@@ -46,7 +46,7 @@ def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) ->
 
 
 def around(
-    estimate: float, error: float, *, degrees: int | None = None, confidence: float = CONFIDENCE
+    estimate: float, error: float, *, degrees: float | None = None, confidence: float = CONFIDENCE
 ) -> Interval:
     """The interval of an estimate with its standard error; Student's t with `degrees` of freedom, else normal."""
     if degrees is None:

@@ -83,6 +83,18 @@ def bootstrap_ratio(
     return Interval(float(low), float(high))
 
 
+def paired_proportions(only_a: int, only_b: int, n: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of the difference of two shares on the same n independent items: Bonett and Price's adjusted Wald.
+
+    Unlike the bootstrap it keeps its width where the models hardly ever differ: that none of 5 items was lost does not
+    show that none would be (doi 10.3102/1076998611411915).
+    """
+    share_a, share_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
+    difference = share_a - share_b
+    half = normal_quantile(confidence) * math.sqrt((share_a + share_b - difference**2) / (n + 2))
+    return Interval(max(-1.0, difference - half), min(1.0, difference + half))
+
+
 def sign_flip_test(
     differences: Sequence[float],
     groups: Sequence[Hashable] | None = None,

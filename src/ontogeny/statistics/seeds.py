@@ -1,9 +1,9 @@
 """The error of a mean over several trainings of one recipe, which saw the same items: items and seeds both make noise.
 
-The two kinds of noise cross, so their variances add, less the part that both hold (Cameron, Gelbach and Miller 2011, doi
-10.1198/jbes.2010.07136). Few trainings say little about the noise between them, which Satterthwaite's (1946) degrees of
-freedom pay for only in part: where seeds make most of the noise, 95% intervals hold the truth in 88% of cases with 2
-trainings, in 92% with 3, and in 94% and more from 5 on (tests/statistics/test_seeds.py).
+The two kinds of noise cross, so their variances add, less the part that both hold (Cameron, Gelbach and Miller 2011,
+doi 10.1198/jbes.2010.07136). Few trainings say little about the noise between them, which Satterthwaite's (1946)
+degrees of freedom pay for only in part: where seeds make most of the noise, 95% intervals hold the truth in 88% of
+cases with 2 trainings, in 92% with 3, and in 94% and more from 5 on (tests/statistics/test_seeds.py).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def two_way_error(item_noise: Floats, sides: Sequence[Sequence[float]], groups: 
     """
     import numpy as np
 
-    weights, seeds, shared, estimated = [], 0.0, 0.0, 0.0
+    weights: list[float] = []
+    seeds, shared, estimated = 0.0, 0.0, 0.0
     for sign, values in zip((1.0, -1.0), sides, strict=False):
         count, start = len(values), len(weights)
         weights += [sign / count] * count

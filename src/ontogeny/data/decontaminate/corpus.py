@@ -7,7 +7,7 @@ question of which most stands together counts however many documents hold it: co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -92,23 +92,38 @@ class Contamination:
 def drop_contaminated(found: Decisions, rule: Decontaminate) -> Contamination:
     """Look at the documents that are still kept and share n-grams with items; drop those that hold an item."""
     index = index_of(rule)
-    matches: list[tuple[int, Match]] = []
-    spread = np.zeros(index.grams, dtype=np.int64)
-    candidates, last = 0, None
+    gathered = Gathered(index)
     for place, texts, row in _candidates(found, rule):
-        candidates += 1
-        here = matches_in(texts.data, int(texts.offsets[row]), int(texts.offsets[row + 1]), index)
-        matches += [(place, match) for match in here]
-        digest = tuple(found.digest[place].tolist())
-        if here and digest != last:  # copies of a document do not make an n-gram common
-            spread[np.unique(np.concatenate([match.grams for match in here]))] += 1
-        last = digest
-    uncommon = spread <= rule.max_documents
-    findings = judge_matches(matches, rule, index, uncommon)
-    contamination = Contamination(index, findings, candidates, uncommon)
+        gathered.look(place, texts, row, found.digest[place].tobytes())
+    uncommon = gathered.spread <= rule.max_documents
+    findings = judge_matches(gathered.matches, rule, index, uncommon)
+    contamination = Contamination(index, findings, gathered.candidates, uncommon)
     if rule.action == "drop":
         _drop(found, rule, contamination)
     return contamination
+
+
+class Gathered:
+    """What of the index is in the documents looked at: `matches`, each with its document's place; and in how many of
+    them each n-gram stands, `spread` (n-grams,).
+    """
+
+    def __init__(self, index: OverlapIndex) -> None:
+        self.index = index
+        self.matches: list[tuple[int, Match]] = []
+        self.spread = np.zeros(index.grams, dtype=np.int64)
+        self.candidates = 0
+        self._last: Hashable = None
+
+    def look(self, place: int, texts: Texts, row: int, digest: Hashable) -> None:
+        """Look at text `row`, the document at `place`; copies of a document have its `digest`."""
+        self.candidates += 1
+        start, end = int(texts.offsets[row]), int(texts.offsets[row + 1])
+        here = matches_in(texts.data, start, end, self.index)
+        self.matches += [(place, match) for match in here]
+        if here and digest != self._last:  # copies of a document do not make an n-gram common
+            self.spread[np.unique(np.concatenate([match.grams for match in here]))] += 1
+        self._last = digest
 
 
 def judge_matches(

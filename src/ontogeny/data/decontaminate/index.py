@@ -111,10 +111,16 @@ def words_of(text: str) -> UInt64s:
 
 def words_in(data: npt.NDArray[np.uint8], start: int, end: int) -> UInt64s:
     """The hash of each word of `data[start:end]`, (w,)."""
+    hashes, _, _ = located_words(data, start, end)
+    return hashes.copy()
+
+
+def located_words(data: npt.NDArray[np.uint8], start: int, end: int) -> tuple[UInt64s, Int64s, Int64s]:
+    """The hash of each word of `data[start:end]`, (w,), and where in `data` it begins and ends."""
     hashes = np.empty((end - start) // 2 + 2, dtype=np.uint64)
     starts, ends = np.empty_like(hashes, dtype=np.int64), np.empty_like(hashes, dtype=np.int64)
     _, count = scan_words(data, start, end, word_table(), hashes, starts, ends)
-    return hashes[:count].copy()
+    return hashes[:count], starts[:count], ends[:count]
 
 
 @njit(cache=True, nogil=True)

@@ -7,6 +7,7 @@ with every tenth word edited still has three quarters of its trigrams.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from ontogeny.data.decontaminate.index import (
     OverlapIndex,
     UInt64s,
     find_hits,
+    located_words,
     n_grams,
     words_in,
 )
@@ -73,6 +75,23 @@ def matches_in(data: npt.NDArray[np.uint8], start: int, end: int, index: Overlap
         telling = any(len(answer) >= TELLING_ANSWER for answer in answers)
         found.append(Match(number, np.unique(gram[here]), share, bool(answers), telling))
     return found
+
+
+def span_in(data: npt.NDArray[np.uint8], start: int, end: int, entries: Sequence[Entry]) -> tuple[int, int]:
+    """The bytes of `data[start:end]` where most of one of `entries` stands together; nothing where none does."""
+    words, starts, ends = located_words(data, start, end)
+    near = n_grams(words, NEAR_N_GRAM)
+    most, span = 0, (start, start)
+    for entry in entries:
+        met = np.flatnonzero(np.isin(near, entry.near))
+        length = len(entry.words) + SLACK_WORDS + len(entry.words) // SLACK_SHARE
+        last = np.searchsorted(met, met + length) - 1  # for each trigram met, the last one in its window
+        counts = last - np.arange(len(met)) + 1
+        if len(met) and counts.max() > most:
+            first = int(counts.argmax())
+            most = int(counts[first])
+            span = int(starts[met[first]]), int(ends[met[last[first]] + NEAR_N_GRAM - 1])
+    return span
 
 
 def _best_place(entry: Entry, near: UInt64s, begins: npt.NDArray[np.int32]) -> tuple[float, int]:

@@ -1,0 +1,155 @@
+"""How far the figures can be trusted, on the page: contamination, the order of choices, wordings, flawed questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ontogeny.evaluate import order, templates
+from ontogeny.evaluate.contamination import CLEAN, told
+from ontogeny.evaluate.record import EvaluationRecord, SuiteRecord
+from ontogeny.evaluate.report_comparisons import COMPARED, HOLM, compared_cells
+from ontogeny.evaluate.report_items import last_line
+from ontogeny.evaluate.scores import ItemRow
+from ontogeny.evaluate.trust import Contamination
+from ontogeny.evaluate.wording import interval, short_names, value
+from ontogeny.report import numbers
+from ontogeny.report.page import Section, Turn
+
+SHOWN_CONTAMINATED = 5
+CONTAMINATED = "contaminated"
+
+
+def add_contamination(section: Section, record: EvaluationRecord) -> None:
+    """What is left of results without the items that the models have learnt from, of all suites."""
+    models = [record.shown(name) for name in (record.model, record.baseline) if name is not None]
+    known = [
+        (suite, model, suite.contamination[model])
+        for suite in record.suites
+        for model in models
+        if model in suite.contamination
+    ]
+    if not known:
+        return
+    section.heading("Items that stand in the training data")
+    for model in models:
+        reasons = {why for _, name, found in known if name == model for why in found.unsearched}
+        if reasons and all(found.share is None for _, name, found in known if name == model):
+            section.prose(
+                f"Whether {model} has learnt from these items is not known: {'; '.join(sorted(reasons))}."
+            )
+    rows = [_with_and_without(record, *one) for one in known if one[2].share is not None]
+    if rows:
+        section.table(
+            ["task", "model", "contaminated", "all items", "without them", "95% interval", "on them alone"],
+            rows,
+            caption="The primary metric of each task, with and without the items that a model has learnt from.",
+        )
+
+
+def _with_and_without(
+    record: EvaluationRecord, suite: SuiteRecord, model: str, found: Contamination
+) -> list[str | None]:
+    whole, clean, met = (
+        next((row for row in record.results if (row.task, row.metric, row.model) == wanted), None)
+        for task in (suite.name, f"{suite.name}/{CLEAN}", f"{suite.name}/{CONTAMINATED}")
+        for wanted in [(task, suite.primary, model)]
+    )
+    share = f"{numbers.count(found.contaminated)} of {numbers.count(found.items)}"
+    values = [None if row is None else value(row.metric, row.value) for row in (whole, clean, met)]
+    bounds = None if clean is None else interval(clean.metric, clean.ci95)
+    return [suite.name, model, share, values[0], values[1], bounds, values[2]]
+
+
+def add_trust(
+    section: Section, record: EvaluationRecord, suite: SuiteRecord, rows: Sequence[ItemRow]
+) -> None:
+    """The same for one suite; `rows` are its items as the model under evaluation met them."""
+    for found in suite.contamination.values():
+        if found.share is not None:
+            section.note(told(found), tone="bad" if found.contaminated else "plain")
+    _add_spotted(section, [row for row in rows if row.contaminated])
+    _add_order(section, suite)
+    _add_phrasings(section, suite)
+    _add_robustness(section, record, suite)
+
+
+def _add_spotted(section: Section, rows: Sequence[ItemRow]) -> None:
+    if not rows:
+        return
+    section.heading("Items that stand in the training data")
+    for row in rows[:SHOWN_CONTAMINATED]:
+        turns = [Turn("item", row.prompt or row.item)]
+        turns += [
+            Turn(f"{one.artifact}, {one.source}, {numbers.percent(one.share, 0)} of it", one.words)
+            for one in row.spotted or ()
+        ]
+        section.sample(turns, title=last_line(row), tone="bad", folded=True)
+
+
+def _add_order(section: Section, suite: SuiteRecord) -> None:
+    if not suite.order:
+        return
+    section.heading("The order of the choices")
+    names = short_names(suite.order)
+    section.table(
+        ["model", "as the task has it", "least", "most", "right in all", "same choice in all", "letters taken"],
+        [
+            [
+                names[model], numbers.percent(found.accuracy[0]), numbers.percent(min(found.accuracy)),
+                numbers.percent(max(found.accuracy)), numbers.percent(found.all_right),
+                numbers.percent(found.same_answer), _letters(found.letters),
+            ]
+            for model, found in suite.order.items()
+        ],
+        caption="Every question once with each rotation of its choices. Each letter is right equally often: one that "
+        "is taken more often is liked for itself.",
+    )  # fmt: skip
+
+
+def _letters(letters: Mapping[str, float]) -> str:
+    return ", ".join(f"{letter} {numbers.percent(share, 0)}" for letter, share in letters.items())
+
+
+def _add_phrasings(section: Section, suite: SuiteRecord) -> None:
+    if not suite.phrasings:
+        return
+    section.heading("The wording of the question")
+    names = short_names(suite.phrasings)
+    first = next(iter(suite.phrasings.values()))
+    section.table(
+        ["prompt", *names.values()],
+        [
+            [one.prompt, *(value(found.metric, found.phrasings[place].value) for found in suite.phrasings.values())]
+            for place, one in enumerate(first.phrasings)
+        ],
+        caption=f"{first.metric} with several wordings; the first is the task's own, and the one that counts. "
+        + "; ".join(
+            f"{names[model]}: {value(found.metric, found.least)} to {value(found.metric, found.most)}"
+            for model, found in suite.phrasings.items()
+        ),
+    )  # fmt: skip
+
+
+def _add_robustness(section: Section, record: EvaluationRecord, suite: SuiteRecord) -> None:
+    """What flawed questions cost each model, by the primary metric."""
+    rows = [
+        (kind, row)
+        for row in record.robustness
+        if row.task.startswith(f"{suite.name}/") and row.metric == suite.primary
+        for kind in [row.task.removeprefix(f"{suite.name}/")]
+        if not kind.startswith((order.KIND, templates.KIND))
+    ]
+    if not rows:
+        return
+    section.heading("With flawed questions")
+    names = short_names(row.model_a for _, row in rows)
+    section.table(
+        ["flaw", "model", "flawed", "plain", *COMPARED],
+        [
+            [
+                kind, names[row.model_a], value(row.metric, row.a), value(row.metric, row.b), *compared_cells(row),
+            ]
+            for kind, row in rows
+        ],
+        caption=f"The same items with flaws in the question, less the plain ones: {suite.primary}. {HOLM}",
+    )  # fmt: skip

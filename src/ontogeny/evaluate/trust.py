@@ -1,0 +1,90 @@
+"""How far a figure can be trusted: whether its items were seen in training, and what order and wording do to it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Spotted(_Record):
+    """An item as it stands in a document that the model learnt from.
+
+    `share` of the item's word trigrams stand together at one place, whose `words` are shown; `answer`: a right answer
+    stands near. `verdict` is `contaminated`, or `context_only` where only the passage that is asked about is there.
+    """
+
+    artifact: str
+    document: str
+    source: str
+    verdict: str
+    share: float
+    answer: bool
+    words: str
+
+
+class SearchedText(_Record):
+    """A corpus, or examples, that was searched: its training documents, and the bytes of their text."""
+
+    name: str
+    digest: str
+    documents: int
+    bytes: int
+
+
+class Contamination(_Record):
+    """What of a suite's items a model has learnt from.
+
+    Of `items`, `contaminated` were met with their questions, `passage_only` with nothing but the passage, and
+    `untold` are too short to be told from chance. `unsearched` says what of its training was not searched, and why.
+    """
+
+    suite: str
+    model: str
+    items: int
+    contaminated: int
+    passage_only: int
+    untold: int
+    searched: tuple[SearchedText, ...] = ()
+    unsearched: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float | None:
+        """Of contaminated items; None where nothing was searched."""
+        return self.contaminated / self.items if self.searched and self.items else None
+
+
+class OrderEffects(_Record):
+    """What the order of lettered choices does, from every item in every rotation of its choices.
+
+    `accuracy` is by rotation, the order of the task first. `all_right`: items answered rightly in all rotations
+    (CircularEval of MMBench, arXiv 2307.06281). `same_answer`: items for which one and the same choice was
+    taken in all. `letters`: how often each letter was taken, where each is right equally often.
+    """
+
+    accuracy: tuple[float, ...]
+    all_right: float
+    same_answer: float
+    letters: dict[str, float]
+    items: int
+
+
+class Phrasing(_Record):
+    """The primary metric of a suite with one wording of its question."""
+
+    prompt: str
+    value: float
+    stderr: float | None
+
+
+class Phrasings(_Record):
+    """The primary metric with several wordings, the task's own first: only that one counts."""
+
+    metric: str
+    phrasings: tuple[Phrasing, ...]
+    least: float
+    most: float
+    deviation: float
+    """Standard deviation between wordings, of the sample."""

@@ -1,0 +1,62 @@
+"""What a model has learnt from: the texts among its ancestors, as manifests name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ontogeny.core.errors import ArtifactError
+from ontogeny.lineage.artifact import Artifact
+from ontogeny.lineage.manifest import InputRecord
+
+TEXTS = ("corpus", "examples")
+NOT_LEARNT_FROM = ("tokenizer", "general")
+"""Roles of inputs that shape or judge a training, and whose text no step of it learns from."""
+IMPORTS = "import-model"
+
+
+@dataclass(frozen=True)
+class Reads:
+    """The texts a model and its ancestors were trained on, in the order met.
+
+    `unknown` are ancestors that came from outside: what they read is not recorded here. `missing` are names of
+    ancestors that are recorded and no longer in the workspace.
+    """
+
+    texts: tuple[Artifact, ...] = ()
+    unknown: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> Reads:
+        """Of a model, an adapter or an export; the teacher of a distilled one counts as an ancestor."""
+        met = {artifact.name}
+        frontier = [artifact]
+        texts: list[Artifact] = []
+        unknown: list[str] = []
+        missing: list[str] = []
+        while frontier:
+            here = frontier.pop(0)
+            if here.kind in TEXTS:
+                texts.append(here)
+                continue
+            if here.manifest.step_type == IMPORTS:
+                unknown.append(here.name)
+            for record in here.manifest.inputs:
+                if record.name in met or record.role.rpartition(".")[2] in NOT_LEARNT_FROM:
+                    continue
+                met.add(record.name)
+                if (parent := _beside(here, record)) is None:
+                    missing.append(record.name)
+                else:
+                    frontier.append(parent)
+        return cls(tuple(texts), tuple(unknown), tuple(missing))
+
+
+def _beside(artifact: Artifact, record: InputRecord) -> Artifact | None:
+    """The artifact that an input was, in the same workspace; None where it is gone, or is another by now."""
+    recipes = artifact.path.parent.parent  # artifacts/<recipe>/<step>@<version>
+    try:
+        found = Artifact.open(recipes / record.name)
+    except ArtifactError:
+        return None
+    return found if found.digest == record.digest and not found.size_problems() else None
