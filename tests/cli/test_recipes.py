@@ -28,6 +28,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_is_a_recipe(command: Command, template: str) -> None:
     assert command("init", "mine", "--template", template).code == 0
+    assert "/mine." not in Path("mine.yaml").read_text()  # `hf:ORG/NAME` stays as it is
     recipe = load_recipe(Path("mine.yaml"), STEPS)
     assert recipe.name == "mine"
     assert "#" in Path("mine.yaml").read_text()

@@ -14,11 +14,11 @@ from ontogeny.core.errors import DataError, UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.finetune import classify_file
 from ontogeny.finetune.classifier import Classifier
-from ontogeny.finetune.classify_file import check_output, count_rows, write_classified
+from ontogeny.finetune.classify_file import check_output, count_rows, text_column, write_classified
 from ontogeny.tokenizer.codec import Tokenizer
 from tests.finetune.test_classifier import make_classifier
 
-TEXTS = ["the names", "a list", 'one, "two"\nlines', "", "größer"]
+TEXTS = ["the names", "a list", 'one, "two"\nlines', "one number", "größer"]
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_json_lines_keep_what_they_hold(tmp_path: Path, classifier: Classifier) 
 def test_columns_of_the_input_are_never_overwritten(tmp_path: Path, classifier: Classifier) -> None:
     source = write_csv(tmp_path / "in.csv", ["text", "label"], [["the names", "mine"]])
     notes = classified(classifier, source, tmp_path / "out.jsonl")
-    assert "ours are predicted_label, predicted_probability, predicted_probabilities" in notes[0]
+    assert "ours are predicted_label and predicted_probability" in notes[0]
     (row,) = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert row["label"] == "mine"
     assert row["predicted_label"] in classifier.description.labels
@@ -177,3 +177,28 @@ def test_outputs_that_are_not_written(tmp_path: Path) -> None:
         check_output(source, tmp_path / "out.parquet")
     with pytest.raises(UsageError, match="there is no folder"):
         check_output(source, tmp_path / "away" / "out.csv")
+
+
+def test_the_column_is_found_by_its_plain_name(tmp_path: Path) -> None:
+    told: list[str] = []
+    kaggle = write_csv(tmp_path / "in.csv", ["v1", "v2"], [["ham", "the names"]])
+    assert text_column(kaggle, told.append) == "v2"
+    assert told == ["in.csv: text: the column 'v2'"]
+    both = write_csv(tmp_path / "both.csv", ["message", "text"], [["a", "b"]])
+    assert text_column(both, told.append) == "text"
+    unclear = write_csv(tmp_path / "unclear.csv", ["message", "review"], [["a", "b"]])
+    assert (
+        text_column(unclear, told.append) == "text"
+    )  # which is not there, and is refused with the names that are
+    assert len(told) == 1
+
+
+def test_blank_texts_are_left_out_and_told(tmp_path: Path, classifier: Classifier) -> None:
+    source = write_csv(tmp_path / "in.csv", ["text"], [["the names"], ["  "], ["a list"]])
+    notes = classified(classifier, source, tmp_path / "out.csv")
+    assert notes == [
+        "1 of 3 rows cannot be read and are left out; the first: " + notes[0].partition("first: ")[2]
+    ]
+    assert "'text' is empty" in notes[0]
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file)] == ["the names", "a list"]

@@ -38,8 +38,11 @@ def classify(
         typer.Option("--output", metavar="FILE", help="Its rows with their labels go there: .jsonl or .csv."),
     ] = None,
     column: Annotated[
-        str, typer.Option(metavar="NAME", help="The column of --input with the texts.")
-    ] = "text",
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The column of --input with the texts: text, or what plainly says the same."
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -48,12 +51,13 @@ def classify(
     from ontogeny.core.hardware import resolve_device
     from ontogeny.core.progress import terminal_progress
     from ontogeny.finetune.classifier import load_classifier
-    from ontogeny.finetune.classify_file import check_output, count_rows, write_classified
+    from ontogeny.finetune.classify_file import TEXT, check_output, count_rows, text_column, write_classified
     from ontogeny.recipe.models import locate_model
 
     _check(texts, source, target)
     progress = terminal_progress()
     rows = None
+    column = column or TEXT if source is None else column or text_column(source, progress.note)
     if source is not None:
         rows = count_rows(source, column=column, note=progress.note)
         if target is not None:
@@ -80,6 +84,8 @@ def _check(texts: list[str] | None, source: Path | None, target: Path | None) ->
 
     if bool(texts) == (source is not None):
         raise UsageError("give texts, or --input FILE, one of the two", hint="ontogeny classify --help")
+    if any(not text.strip() for text in texts or ()):
+        raise UsageError("a text is empty, and nothing can be told of it", hint="leave it out")
     if target is not None and source is None:
         raise UsageError("--output is for the rows of --input", hint="leave it out, or give --input FILE")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,6 @@ def init(
         raise UsageError(f"{path} exists already", hint="choose another name, or remove it first")
     text = (files("ontogeny.recipe") / "templates" / f"{template}.yaml").read_text(encoding="utf-8")
     with disk_errors("writing the recipe"):
-        write_atomic(path, text.replace("NAME", name))
+        write_atomic(path, re.sub(r"(?<!/)NAME", name, text))
     needed = TEMPLATES[template]
     typer.echo(f"wrote {path}; next: ontogeny run {path}" + (f" --set {needed}" if needed else ""))

@@ -6,6 +6,8 @@ taken is remembered with what else was found out about the file.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ontogeny.data.sources.files import Reading, UnfitRowError
 from ontogeny.records.row import Fault, Row
 
@@ -62,10 +64,15 @@ def _renamed(row: Row, reading: Reading, wanted: tuple[str, ...]) -> Row:
     return Row(values, row.number, row.locator)
 
 
+def plain_column(ours: str, names: Iterable[str]) -> str | None:
+    """The one of a file's columns that says what `ours` would, or is it; None for none, and for several."""
+    found = _fitting(ours, names)
+    return ours if ours in found else found[0] if len(found) == 1 else None
+
+
 def _meant(ours: str, row: Row) -> str | None:
     """The one column of `row` that says what `ours` would; None for none."""
-    known = (ours, *PLAIN_NAMES[ours])
-    found = [name for name in row.values if name.strip().casefold() in known]
+    found = _fitting(ours, row.values)
     if len(found) > 1:
         either = " or ".join(repr(name) for name in found)
         raise UnfitRowError(
@@ -73,3 +80,8 @@ def _meant(ours: str, row: Row) -> str | None:
             f"no column {ours!r}, and {either} could be meant: say which, `columns: {{{ours}: {found[0]}}}`",
         )
     return found[0] if found else None
+
+
+def _fitting(ours: str, names: Iterable[str]) -> list[str]:
+    known = (ours, *PLAIN_NAMES[ours])
+    return [name for name in names if name.strip().casefold() in known]

@@ -25,6 +25,7 @@ from typing import TypeAlias
 from ontogeny.core.errors import DataError, UsageError
 from ontogeny.core.files import disk_errors, writing_atomic
 from ontogeny.core.progress import Progress
+from ontogeny.data.examples_columns import plain_column
 from ontogeny.finetune.classifier import Classified, Classifier
 from ontogeny.finetune.known_answers import KnownAnswers, kept_answers
 from ontogeny.records.accounting import RowCount, describe
@@ -34,6 +35,7 @@ from ontogeny.records.row import BadRow, Fault, Row, Value
 
 ROWS_AT_ONCE = 512  # what a kill costs at most
 ADDED = ("label", "probability", "probabilities")
+TEXT = "text"  # the column of texts, unless said otherwise
 OUTPUTS = (Format.JSONL, Format.CSV)
 Piece: TypeAlias = Sequence[tuple[Row, Classified]]
 JOINED = "|"  # between the labels of a text in a CSV file
@@ -59,7 +61,17 @@ class Rows:
             first = describe(count.first_bad[0])
             yield f"{count.bad:,} of {count.total:,} rows cannot be read and are left out; the first: {first}"
         if self.added["label"] != "label":
-            yield f"there are columns of these names already, so ours are {', '.join(self.added.values())}"
+            label, probability, _ = self.added.values()
+            yield f"there are columns of these names already, so ours are {label} and {probability}"
+
+
+def text_column(source: Path, note: Callable[[str], None]) -> str:
+    """The column of `source` that holds texts, where nobody says which: `text`, or the one with another plain name."""
+    names = next((tuple(row.values) for row in _rows_of(source) if isinstance(row, Row)), ())
+    found = plain_column(TEXT, names) or TEXT
+    if found != TEXT:
+        note(f"{source.name}: text: the column {found!r}")
+    return found
 
 
 def count_rows(source: Path, *, column: str, note: Callable[[str], None]) -> Rows:
@@ -73,10 +85,6 @@ def count_rows(source: Path, *, column: str, note: Callable[[str], None]) -> Row
         UsageError: there is no such file, or no row has the column; names the nearest.
         DataError: no row can be read.
     """
-    if not source.is_file():
-        raise UsageError(
-            f"there is no file {source}", where="--input", hint="name a .jsonl, .csv or .tsv file"
-        )
     rows = Rows(RowCount(str(source)))
     for row in _with_text(source, column, note):
         if isinstance(row, BadRow):
@@ -158,7 +166,7 @@ def check_output(source: Path, target: Path) -> None:
 def _with_text(
     source: Path, column: str, note: Callable[[str], None] | None = None
 ) -> Iterator[Row | BadRow]:
-    for row in read_rows(source, note=note):
+    for row in _rows_of(source, note):
         if isinstance(row, BadRow):
             yield row
         elif column not in row.values:
@@ -166,8 +174,18 @@ def _with_text(
         elif not isinstance(text := row.values[column], str):
             detail = f"{column!r} holds no text but {type(text).__name__}"
             yield BadRow(Fault.WRONG_TYPE, detail, row.number, row.locator)
+        elif not text.strip():
+            yield BadRow(Fault.EMPTY_TEXT, f"{column!r} is empty", row.number, row.locator)
         else:
             yield row
+
+
+def _rows_of(source: Path, note: Callable[[str], None] | None = None) -> Iterator[Row | BadRow]:
+    if not source.is_file():
+        raise UsageError(
+            f"there is no file {source}", where="--input", hint="name a .jsonl, .csv or .tsv file"
+        )
+    return read_rows(source, note=note)
 
 
 def _jsonl(rows: Rows) -> Callable[[Piece], bytes]:

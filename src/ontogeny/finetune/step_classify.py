@@ -247,7 +247,8 @@ def _prepare(
 def _of_training(trained: Trained) -> dict[str, Any]:
     """What training tells, in the words of this task."""
     figures = dict(trained.figures)
-    return {**figures, "examples_per_second": figures.pop("supervised_tokens_per_second")}
+    figures["examples_per_second"] = figures.pop("supervised_tokens_per_second")
+    return figures
 
 
 def _calibrate(
