@@ -22,7 +22,7 @@ from tests.conftest import SMOKE
         (
             "steps.report.suites.0.type=bit-per-byte",
             "unknown type 'bit-per-byte'. Did you mean 'bits-per-byte'?",
-            "types are bits-per-byte, multiple-choice, samples",
+            "types are bits-per-byte, lm-eval, multiple-choice, samples, task",
         ),
         (
             "steps.base.train.optimizer={type: mouon}",
