@@ -3,7 +3,7 @@
 The books under `--data`, split by book; a tokenizer of 4,096 entries and equal parameter counts for both. The baseline
 (`peers/plain_gpt/race.py`) is GPT-2's block with AdamW, warmup and a cosine; ours (`our_race.py`) is the parts of
 `pretrain`: the Qwen3 block, Muon, a line down to nothing. Both are tuned alike at the small size with a quarter of the
-budget: three learning rates by three batch sizes, and further where the best stands at an edge of the grid. What won is
+budget: three learning rates by three batch sizes, and further from the best while a neighbour is better. What won is
 taken to the larger size as it is, but for the rates, which fall with the root of the width for both.
 
 A run's length is a number of steps: its budget by the seconds that a step takes (see `race_runs`), measuring left out.
@@ -23,7 +23,6 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.measure import RESULTS, ROOT, Json, bootstrap_median, write_result
 from benchmarks.peers.loss_job import LossJob
@@ -53,7 +52,7 @@ TUNED, TUNING_SHARE = "3m", 0.25
 GRIDS = {BASELINE: [1e-3, 2e-3, 4e-3], US: [2.5e-3, 5e-3, 1e-2]}  # peak rates at the small size
 BATCHES = [8, 16, 32]  # rows
 PACED_BATCHES = [4, *BATCHES]
-MAX_EXTENSIONS = 4  # of the grid, where the best stands at its edge
+MAX_EXTENSIONS = 4  # of the grid, each by the neighbours of the best
 ADAM_SHARE = 1.6  # of the matrices' rate: what `size` gives embeddings, head and gains
 
 
@@ -111,19 +110,14 @@ class Race:
         self._runs.pace(size, jobs, rounds=turns)
 
     def tune(self, name: str) -> Choice:
-        """The best of a grid that goes on where its edge is best."""
-        rates, batches = list(GRIDS[name]), list(BATCHES)
-        for _ in range(MAX_EXTENSIONS + 1):
-            tried = {
-                Choice(lr, rows): last(self._learn("tune", name, TUNED, Choice(lr, rows), TUNING_SHARE))
-                for rows in batches
-                for lr in rates
-            }
+        """The best of a grid and of its best's neighbours, for as long as one of these is better."""
+        tried: dict[Choice, float] = {}
+        wanted = [Choice(lr, rows) for rows in BATCHES for lr in GRIDS[name]]
+        for _ in range(1 + MAX_EXTENSIONS):
+            for choice in wanted:
+                tried[choice] = last(self._learn("tune", name, TUNED, choice, TUNING_SHARE))
             best = min(tried, key=lambda choice: tried[choice])
-            wider = _wider(rates, best.lr, 2.0), _wider(batches, best.batch_rows, 2)
-            if wider == (rates, batches):
-                break
-            rates, batches = ([float(rate) for rate in wider[0]], [int(rows) for rows in wider[1]])
+            wanted = [choice for choice in _neighbours(best) if choice not in tried]
         print(f"{name}: rate {best.lr:g}, {best.batch_rows} rows", flush=True)
         return best
 
@@ -226,12 +220,11 @@ class Race:
         write_result("time_to_loss", settings=settings, runs=list(self._runs.made), figures=figures)
 
 
-def _wider(values: list[Any], best: Any, factor: Any) -> list[Any]:
-    """`values`, and one more beyond where `best` is the first or the last; batches stay whole."""
-    if best == min(values):
-        lower = best / factor if isinstance(best, float) else best // factor
-        return [lower, *values] if lower else values
-    return [*values, best * factor] if best == max(values) else values
+def _neighbours(choice: Choice) -> list[Choice]:
+    """Half and double of either setting; a batch has a row at least."""
+    lr, rows = choice.lr, choice.batch_rows
+    around = Choice(lr / 2, rows), Choice(lr * 2, rows), Choice(lr, rows // 2), Choice(lr, rows * 2)
+    return [choice for choice in around if choice.batch_rows]
 
 
 def _steps_to(target: float, curve: list[list[float]]) -> float | None:

@@ -100,8 +100,8 @@ def test_near_copies_of_what_is_tested_are_not_learnt_from(tmp_path: Path) -> No
     assert all(0.8 <= row["score"] < 1 and "near copy of, in the" in row["detail"] for row in gone)
     figures = json.loads((result.payload / "figures.json").read_text())
     assert figures["near_leaks"] == {"test": 2, "held_out": 1}
-    told = "2 examples to learn from or guide training are near copies of one in the test part, and are not trained on"
-    assert told in noted.said
+    told = "examples to learn from or guide training that are near copies of one in the test part: 2; "
+    assert told + "they are not trained on" in noted.said
     kept = made(tmp_path, files, leaks="keep")
     assert kept.outputs.metrics["dropped"] == {}
     assert json.loads((kept.payload / "figures.json").read_text())["near_leaks"] == {"test": 2, "held_out": 1}
@@ -113,7 +113,7 @@ def test_those_within_a_part_stay_and_are_never_divided(tmp_path: Path) -> None:
     noted = Notes()
     result = made(tmp_path, {"train": texts + copies}, noted=noted)
     assert result.outputs.metrics["dropped"] == {}
-    assert "120 examples are near copies of others of their part; they stay" in noted.said
+    assert "examples that are near copies of others of their part: 120; they stay" in noted.said
     part = {str(row["text"]): row["split"] for row in result.rows()}
     assert all(
         len({part[text], *(part[copy] for copy in copies if copy.startswith(text))}) == 1 for text in texts

@@ -9,7 +9,6 @@ import pytest
 
 from ontogeny.core.errors import ArtifactError, UsageError
 from ontogeny.finetune.classifier import (
-    CLASSIFIER_FILE,
     Classifier,
     ClassifierFolder,
     Description,
@@ -18,6 +17,7 @@ from ontogeny.finetune.classifier import (
 )
 from ontogeny.inference.loading import load_model
 from ontogeny.model.config import ModelShape
+from ontogeny.model.formats.companions import CLASSIFIER_FILE
 from ontogeny.model.head_kinds import HeadKind
 from ontogeny.model.heads import add_head, head_of
 from ontogeny.model.transformer import Transformer

@@ -41,6 +41,18 @@ def test_states_are_those_of_the_texts_alone(
             torch.testing.assert_close(together[places], alone, atol=1e-10, rtol=1e-10)
 
 
+@pytest.mark.parametrize("family", list(FAMILIES))
+@pytest.mark.parametrize("places", [[11], [0, 3, 11, 12, 16], [18, 19, 22, 26, 28, 32], list(range(33))])
+def test_states_at_some_places_are_those_of_all(make: Make, family: str, places: list[int]) -> None:
+    model = make(**FAMILIES[family]).double()
+    branches = Branches(SEGMENTS)
+    idx = torch.randint(0, 300, (1, branches.length), generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        everywhere = model.hidden(idx, branches=branches)
+        some = model.hidden(idx, branches=branches, at=torch.tensor(places))
+    torch.testing.assert_close(some, everywhere[:, places], atol=1e-10, rtol=1e-10)
+
+
 def test_where_segments_lie() -> None:
     branches = Branches(SEGMENTS)
     assert branches.begins == [0, 12, 17, 20, 26, 27, 31]

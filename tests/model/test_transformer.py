@@ -89,6 +89,31 @@ def test_a_repeated_cache_knows_its_padding(make: Make, idx: torch.Tensor) -> No
         torch.testing.assert_close(ours, model(rows)[:, 33:], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("places", [[39], [0, 5, 12, 39]])
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("cached", [0, 13])
+def test_states_at_some_places_are_those_of_all(
+    make: Make, idx: torch.Tensor, name: str, places: list[int], padded: bool, cached: int
+) -> None:
+    model = make(**FAMILIES[name])
+    mask = torch.ones_like(idx, dtype=torch.bool)
+    mask[0, 3:8] = not padded
+
+    def states(at: list[int] | None) -> torch.Tensor:
+        cache = model.new_cache(batch=len(idx)) if cached else None
+        if cache is not None:
+            model.hidden(idx[:, :cached], cache=cache, mask=mask[:, :cached] if padded else None)
+        wanted = None if at is None else torch.tensor(at) - cached
+        return model.hidden(
+            idx[:, cached:], cache=cache, mask=mask[:, cached:] if padded else None, at=wanted
+        )
+
+    late = [place for place in places if place >= cached]
+    with torch.inference_mode():
+        torch.testing.assert_close(states(late), states(None)[:, [place - cached for place in late]])
+
+
 def test_a_mask_of_another_shape_is_refused(make: Make, idx: torch.Tensor) -> None:
     with pytest.raises(UsageError, match=r"a mask of shape \[3, 41\] for tokens of shape \[3, 40\]"):
         make()(idx, mask=torch.ones(3, 41))

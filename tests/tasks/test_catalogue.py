@@ -81,6 +81,21 @@ def test_tasks_with_nothing_in_common(tmp_path: Path) -> None:
         labels_of(find_tasks(path).tasks)
 
 
+def test_tasks_that_count_alike_need_a_mean(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, g="group: g\ntask: [one]\naggregate_metric_list: [{metric: acc, weight_by_size: false}]\n",
+        one=f"task: one\n{MEMBER}",
+    )  # fmt: skip
+    group = find_tasks(path)
+    assert labels_of(group.tasks) == ("perplexity", "acc")
+    assert labels_of(group.tasks, alike=not group.by_size) == ("acc",)
+    (tmp_path / "one.yaml").write_text(f"task: one\n{MEMBER}metric_list: [{{metric: perplexity}}]\n")
+    with pytest.raises(
+        RecipeError, match="perplexity is no mean over items, so tasks of different sizes cannot"
+    ):
+        labels_of(find_tasks(path).tasks, alike=True)
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_shipped_tasks_are_whole(name: str) -> None:
     found = find_tasks(name, root=Path("nowhere"))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ontogeny.core.errors import RecipeError
+from ontogeny.core.errors import RecipeError, UsageError
+from ontogeny.tasks import filters
 from ontogeny.tasks.definition import Pipeline
 from ontogeny.tasks.filters import compiled
 
@@ -39,6 +40,14 @@ def run(*steps: dict[str, Any], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
 )
 def test_each_filter(steps: list[dict[str, Any]], outputs: tuple[Any, ...], wanted: tuple[Any, ...]) -> None:
     assert run(*steps, outputs=outputs) == wanted
+
+
+def test_a_pattern_that_would_never_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filters, "SEARCH_SECONDS", 0.01)
+    with pytest.raises(
+        UsageError, match=r"still sought after 0.01 s in a text of 61 characters\n→ .*many ways"
+    ):
+        run({"function": "regex", "regex_pattern": r"(a|aa)+$"}, outputs=("a" * 60 + "b",))
 
 
 def test_without_pipelines_the_first_text_counts() -> None:

@@ -60,7 +60,15 @@ def list_artifacts(
 
 def show(artifact: ArtifactArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Show one manifest."""
-    from ontogeny.cli.show import duration, metric_value, output_console, print_json, print_table, size
+    from ontogeny.cli.show import (
+        duration,
+        metric_rows,
+        metric_value,
+        output_console,
+        print_json,
+        print_table,
+        size,
+    )
 
     found = open_workspace(workspace).open(artifact)
     manifest = found.manifest
@@ -83,8 +91,9 @@ def show(artifact: ArtifactArgument, workspace: WorkspaceOption = None, as_json:
         "inputs": ", ".join(f"{used.role}={used.name}" for used in manifest.inputs) or "none",
     }
     print_table(["fact", "value"], [[key, value] for key, value in facts.items()])
-    metrics = {name: value for name, value in manifest.metrics.items() if not isinstance(value, list)}
-    print_table(["metric", "value"], [[name, metric_value(value)] for name, value in metrics.items()])
+    print_table(
+        ["metric", "value"], [[name, metric_value(value)] for name, value in metric_rows(manifest.metrics)]
+    )
     files = [[file.path, size(file.bytes), file.digest[7:19]] for file in manifest.files]
     print_table(["file", "size", "digest"], files, right=["size"])
 

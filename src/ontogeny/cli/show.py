@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,6 +86,15 @@ def metric_value(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {metric_value(one)}" for name, one in value.items()) or "none"
     return f"{value:.6g}" if isinstance(value, float) else f"{value}"
+
+
+def metric_rows(metrics: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Each metric with its name, those within others one by one; lists, as of a curve, are for reports."""
+    for name, value in metrics.items():
+        if isinstance(value, dict) and any(isinstance(one, dict | list) for one in value.values()):
+            yield from metric_rows(value, f"{above}{name}, ")
+        elif not isinstance(value, list):
+            yield f"{above}{name}", value
 
 
 def key_metric(found: tuple[str, float] | None) -> str:

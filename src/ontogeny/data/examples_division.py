@@ -320,33 +320,33 @@ def _notes(figures: Mapping[str, Any], division: Division) -> list[str]:
     """What to know before a training, in words."""
     notes = []
     if copies := sum(figures["copies"].values()):
-        notes.append(f"{copies:,} examples are copies of others of their part, and one of each stays")
+        notes.append(f"examples that are copies of others of their part: {copies:,}; one of each stays")
     for part, count in figures["leaks"].items():
         became = "are not trained on" if division.leaks == "drop" else "stay there (`leaks: keep`)"
         notes.append(
-            f"{count:,} examples to learn from or guide training stand in the {part} part too, and {became}"
+            f"examples to learn from or guide training that stand in the {part} part too: {count:,}; they {became}"
         )
     for part, count in figures["near_leaks"].items():
         became = "are not trained on" if division.leaks == "drop" else "stay there (`leaks: keep`)"
         notes.append(
-            f"{count:,} examples to learn from or guide training are near copies of one in the {part} part, and"
-            f" {became}"
+            f"examples to learn from or guide training that are near copies of one in the {part} part: {count:,}; "
+            f"they {became}"
         )
     if near := sum(figures["near_copies"].values()):
-        notes.append(f"{near:,} examples are near copies of others of their part; they stay")
+        notes.append(f"examples that are near copies of others of their part: {near:,}; they stay")
     if count := figures["groups_in_two_parts"]:
         notes.append(
-            f"{count:,} groups stand in two of the files: what one part tests may be known from the other"
+            f"groups that stand in two of the files: {count:,}; what one part tests may be known from the other"
         )
     conflicts = figures.get("conflicts", {})
     if conflicts.get("texts"):
         notes.append(
-            f"{conflicts['texts']:,} texts stand under different labels ({conflicts['documents']:,} examples), which"
-            " no classifier can get right: figures.json and the report show them"
+            f"texts that stand under different labels: {conflicts['texts']:,} ({conflicts['documents']:,} examples); "
+            "no classifier can get them right: figures.json and the report show them"
         )
     held_out = figures["parts"]["held_out"]
     if division.labelled and 0 < held_out < FEW_HELD_OUT:
         notes.append(
-            f"only {held_out} examples are held out: early stopping and calibrated probabilities rest on them"
+            f"examples held out: only {held_out}; early stopping and calibrated probabilities rest on them"
         )
     return notes

@@ -238,7 +238,8 @@ def _measured(task: str) -> tuple[str, ...]:
     from ontogeny.tasks.answers import labels_of
     from ontogeny.tasks.catalogue import find_tasks
 
-    return labels_of(find_tasks(task).tasks)
+    found = find_tasks(task)
+    return labels_of(found.tasks, alike=not found.by_size)
 
 
 class LmEvalSuite(Settings):

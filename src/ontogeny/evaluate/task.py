@@ -24,7 +24,7 @@ from ontogeny.evaluate.templates import reworded, with_phrasings
 from ontogeny.tasks.answers import Judge, judge_of
 from ontogeny.tasks.build import Built, Task, build_items
 from ontogeny.tasks.data import split_files
-from ontogeny.tasks.metrics.kind import MetricKind, Summands
+from ontogeny.tasks.metrics.kind import RATIO, MetricKind, Summands
 from ontogeny.tasks.metrics.likelihood import chosen
 from ontogeny.tasks.metrics.toxicity import CLASSIFIER, Classify
 from ontogeny.tasks.perturb import change_of
@@ -40,7 +40,6 @@ from ontogeny.tasks.requests import (
     Rolling,
 )
 
-RATIO = "ratio"
 TRIED_ALONE = 4  # requests computed a second time, to tell how far rounding moves scores
 Judged = Mapping[str, tuple[MetricKind, Summands]]
 

@@ -27,13 +27,12 @@ from ontogeny.finetune.labelled import TextReader
 from ontogeny.inference.loading import LoadedModel, load_model
 from ontogeny.lineage.step import Settings
 from ontogeny.model.formats import stored
+from ontogeny.model.formats.companions import CLASSIFIER_FILE
 from ontogeny.model.head_kinds import HeadKind
 from ontogeny.model.heads import add_head, fill_head, head_of, save_head, without_head
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.train.snapshots import Form
-
-CLASSIFIER_FILE = "classifier.json"
 
 Floats = npt.NDArray[np.float64]
 

@@ -84,8 +84,9 @@ def _score_pass(
     places, at = np.unique(np.concatenate([rows for rows, _ in wanted]), return_inverse=True)
     tokens = torch.tensor([token for _, ids in wanted for token in ids], device=model.device)
     with torch.inference_mode():
-        states = model.hidden(layout.tokens.to(model.device), branches=layout.branches)[0]
-        values, best = _logprobs_at(model, states[torch.from_numpy(places)], torch.from_numpy(at), tokens)
+        wanted_places = torch.from_numpy(places).to(model.device)
+        states = model.hidden(layout.tokens.to(model.device), branches=layout.branches, at=wanted_places)[0]
+        values, best = _logprobs_at(model, states, torch.from_numpy(at), tokens)
     lengths = [len(ids) for _, ids in wanted]
     likeliest = _parts((best == tokens).tolist(), lengths)
     return [

@@ -97,9 +97,10 @@ class Engine:
         generator = torch.Generator(device=device).manual_seed(options.seed)
         cache = self.model.new_cache(capacity=len(prompt_ids) + room)
         idx = torch.tensor([list(prompt_ids)], device=device)
+        last = torch.tensor([len(prompt_ids) - 1], device=device)
         for _ in range(room):
             with torch.inference_mode():
-                hidden = self.model.hidden(idx, cache=cache)
+                hidden = self.model.hidden(idx, cache=cache, at=last if idx.shape[1] > 1 else None)
                 token = sample(self.model.head(hidden[0, -1]), options, generator)
             yield token
             idx = torch.tensor([[token]], device=device)

@@ -47,8 +47,7 @@ class Attention(nn.Module):
         return RMSNorm(config.head_dim, config.norm_eps, unit_offset=config.norm_unit_offset)
 
     def forward(self, x: Tensor, norm: nn.Module, places: Places, cache: KVCache | None = None) -> Tensor:
-        """Mix norm(x), `x` (B, T, C), over time."""
-        B, T, _ = x.shape
+        """Mix norm(x), `x` (B, T, C), over time; (B, P, C) where only some places look."""
         if self._trains_plainly(x, norm, places, cache):
             mixed = self._mixed_in_training(x, norm, places)
         else:
@@ -57,7 +56,7 @@ class Attention(nn.Module):
             if cache is not None:
                 k, v = cache.append(self.layer, k, v)  # (B, K, S, D)
             mixed = self._mixed(q, k, v, places, alone=cache is None)
-        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(B, T, -1))
+        out: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
         return out
 
     def _mixed(self, q: Tensor, k: Tensor, v: Tensor, places: Places, *, alone: bool) -> Tensor:
@@ -81,13 +80,19 @@ class Attention(nn.Module):
 
     def _heads(self, x: Tensor, norm: nn.Module, places: Places) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (B, T, H, D) and keys (B, T, K, D), normalised and turned where the family does so; values."""
-        B, T, _ = x.shape
-        projected = project(x, norm, (self.q_proj, self.k_proj, self.v_proj))
-        q, k, v = (each.view(B, T, -1, self.head_dim) for each in projected)
+        projected: tuple[Tensor, ...]
+        if places.at is None:
+            projected = project(x, norm, (self.q_proj, self.k_proj, self.v_proj))
+        else:
+            looking = x[:, places.at]
+            projected = *project(looking, norm, (self.q_proj,)), *project(x, norm, (self.k_proj, self.v_proj))
+        q, k, v = (each.unflatten(-1, (-1, self.head_dim)) for each in projected)
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
         if places.cos is not None and places.sin is not None:
-            q, k = rotate(q, places.cos, places.sin), rotate(k, places.cos, places.sin)
+            turns = places.cos, places.sin
+            of_queries = turns if places.at is None else (each[..., places.at, :] for each in turns)
+            q, k = rotate(q, *of_queries), rotate(k, *turns)
         return q, k, v
 
     def _trains_plainly(self, x: Tensor, norm: nn.Module, places: Places, cache: KVCache | None) -> bool:

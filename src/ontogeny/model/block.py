@@ -30,8 +30,10 @@ class Block(nn.Module):
         self.mlp = MLP(config)
 
     def forward(self, x: Tensor, places: Places, cache: KVCache | None = None) -> Tensor:
-        """(B, T, C) to (B, T, C)."""
+        """(B, T, C) to (B, T, C), or to (B, P, C) where only some places look."""
         mixed = self.self_attn(x, self.input_layernorm, places, cache)
+        if places.at is not None:
+            x = x[:, places.at]
         out: Tensor
         if self.post_norms:
             x = x + self.post_attention_layernorm(mixed)

@@ -86,6 +86,8 @@ class Family(NamedTuple):
     begin: int
     end: int
     """Their tokens in the row."""
+    queries: slice
+    """Those of them that look, among all that do."""
     before: tuple[tuple[int, int], ...]
     """(begin, end) of what all of them follow, the first first."""
     mask: Tensor | None
@@ -93,30 +95,43 @@ class Family(NamedTuple):
 
 
 def families(
-    branches: Branches, *, window: int | None, device: torch.device, dtype: torch.dtype
+    branches: Branches,
+    *,
+    window: int | None,
+    device: torch.device,
+    dtype: torch.dtype,
+    at: Tensor | None = None,
 ) -> list[Family]:
-    """What `attention_in_branches` computes at once; `window` is how many tokens are seen, the current one included."""
+    """What `attention_in_branches` computes at once.
+
+    Args:
+        window: how many tokens are seen, the current one included.
+        at: (P,), rising, the places of the row that look; all of them when not given.
+    """
     found = []
     for siblings in _groups(branches):
         parent = branches.segments[siblings[0]].parent
         path = [] if parent is None else branches.path(parent)
         spans = tuple((branches.begins[each], branches.end(each)) for each in path)
-        last = branches.end(siblings[-1])
+        begin, end = branches.begins[siblings[0]], branches.end(siblings[-1])
+        queries, rows = slice(begin, end), None
+        if at is not None:
+            first, behind = torch.searchsorted(at, torch.tensor([begin, end], device=device)).tolist()
+            queries, rows = slice(first, behind), at[first:behind] - begin
+        if queries.start == queries.stop:
+            continue
         mask = None
-        if (
-            len(siblings) > 1
-            or path
-            or (window is not None and branches.segments[siblings[0]].length > window)
-        ):
-            mask = _mask(branches, path, siblings, window=window, device=device, dtype=dtype)
-        found.append(Family(branches.begins[siblings[0]], last, spans, mask))
+        length = branches.segments[siblings[0]].length
+        if len(siblings) > 1 or path or (window is not None and length > window) or rows is not None:
+            mask = _mask(branches, path, siblings, rows, window=window, device=device, dtype=dtype)
+        found.append(Family(begin, end, queries, spans, mask))
     return found
 
 
 def attention_in_branches(
     q: Tensor, k: Tensor, v: Tensor, families: Sequence[Family], *, scale: float | None = None
 ) -> Tensor:
-    """Attention of q (1, H, T, D) over k, v (1, K, T, D), every token over those of its text up to itself.
+    """Attention of q (1, H, P, D) over k, v (1, K, T, D), every token that looks over those of its text up to itself.
 
     Scores are multiplied with `scale`, 1 / sqrt(D) when not given.
     """
@@ -124,7 +139,7 @@ def attention_in_branches(
 
 
 def _of_family(q: Tensor, k: Tensor, v: Tensor, family: Family, scale: float | None) -> Tensor:
-    queries = q[:, :, family.begin : family.end]
+    queries = q[:, :, family.queries]
     keys, values = (_parts(each, [*family.before, (family.begin, family.end)]) for each in (k, v))
     if family.mask is None:
         return causal_attention(queries, keys, values, scale=scale)
@@ -158,16 +173,14 @@ def _mask(
     branches: Branches,
     path: Sequence[int],
     siblings: Sequence[int],
+    rows: Tensor | None,
     *,
     window: int | None,
     device: torch.device,
     dtype: torch.dtype,
 ) -> Tensor:
-    """(T, S): each of `siblings` sees `path` and itself, up to the token that looks."""
-    texts, places = (
-        [],
-        [],
-    )  # of every key: the sibling it belongs to (-1: all of them), and its place in the text
+    """(T, S): each of `siblings` sees `path` and itself, up to the token that looks; of some `rows` (P,) only."""
+    texts, places = [], []  # of every key: the sibling it belongs to (-1: all of them), its place in the text
     for number, owner in [*((each, -1) for each in path), *((each, each) for each in siblings)]:
         length, depth = branches.segments[number].length, branches.depths[number]
         texts.append(torch.full((length,), owner, device=device))
@@ -175,6 +188,8 @@ def _mask(
     text, place = torch.cat(texts), torch.cat(places)
     queries = len(text) - sum(branches.segments[each].length for each in siblings)
     own, here = text[queries:, None], place[queries:, None]
+    if rows is not None:
+        own, here = own[rows], here[rows]
     seen = ((text == own) | (text == -1)) & (place <= here)
     if window is not None:
         seen &= place > here - window

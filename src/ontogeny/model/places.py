@@ -28,6 +28,8 @@ class Places(NamedTuple):
     """Where documents begin, for the kernel that needs no mask."""
     families: Sequence[Family] = ()
     """What is computed at once where texts that begin alike share their beginning."""
+    at: Tensor | None = None
+    """(P,), the new tokens that look; all T of them when None. What is visible has P rows then."""
 
 
 def positions_of(real: Tensor) -> Tensor:
@@ -36,26 +38,34 @@ def positions_of(real: Tensor) -> Tensor:
 
 
 def visible_tokens(
-    new: int, read: int, *, real: Tensor | None, window: int | None, device: torch.device
+    new: int,
+    read: int,
+    *,
+    real: Tensor | None,
+    window: int | None,
+    device: torch.device,
+    at: Tensor | None = None,
 ) -> Tensor | None:
     """What the last `new` of `read` tokens may look at; None when that is everything left of them.
 
     Args:
         real: (B, S), True for tokens and False for padding; None without padding.
         window: how many tokens are seen, the current one included.
+        at: (P,), those of the new tokens that look; all of them when not given.
     """
     narrow = window is not None and window < read
-    if real is None and not narrow and (new == read or new == 1):
+    if real is None and not narrow and (new == 1 or (new == read and at is None)):
         return None
     keys = torch.arange(read, device=device)
-    queries = keys[read - new :, None]
+    looking = keys[read - new :] if at is None else keys[read - new :][at]
+    queries = looking[:, None]
     visible = keys <= queries  # (T, S)
     if real is None:
         return visible & (keys > queries - window) if narrow and window is not None else visible
     visible = visible & real[:, None, :]  # (B, T, S)
     if window is not None:
         places = positions_of(real)
-        visible &= places[:, None, :] > places[:, read - new :, None] - window
+        visible &= places[:, None, :] > places[:, looking, None] - window
     # Padding sees itself, so that no row of scores is empty, which would be NaN and spoil every gradient.
     return (visible | (keys == queries)).unsqueeze(1)
 

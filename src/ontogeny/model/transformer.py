@@ -6,6 +6,8 @@ Attributes carry the names of the Hugging Face architecture, so `state_dict()` i
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -94,8 +96,9 @@ class Transformer(nn.Module):
         documents: Tensor | None = None,
         branches: Branches | None = None,
         noise: Tensor | None = None,
+        at: Tensor | None = None,
     ) -> Tensor:
-        """Final normalised states (B, T, C) of token ids `idx` (B, T).
+        """Final normalised states (B, T, C) of token ids `idx` (B, T), or (B, P, C) of those `at` some places.
 
         Args:
             cache: what has been read before; `idx` continues it, and is added to it.
@@ -110,6 +113,8 @@ class Transformer(nn.Module):
             branches: how the tokens of one row hang together; each sees the text that leads to it, at the places of
                 that text. Not with a cache, a mask or documents.
             noise: (B, T, C), added to the vectors that enter the first layer.
+            at: (P,), rising, the places in `idx` whose states are wanted; of the others the last layer computes keys
+                and values only. Not with documents.
 
         Raises:
             UsageError: the tokens do not fit into the context, or into the cache; a mask or numbers of documents of
@@ -118,6 +123,7 @@ class Transformer(nn.Module):
         B, T = idx.shape
         start = 0 if cache is None else cache.length
         limit = self.config.seq_len if cache is None else cache.capacity
+        assert at is None or documents is None, "states at some places, and whole packed rows"
         _check_call(idx, start, limit, cache=cache, mask=mask, documents=documents, branches=branches)
         mask = None if mask is None else mask.to(device=idx.device, dtype=torch.bool)
         real = mask if cache is None else cache.admit(mask, B, T)
@@ -128,10 +134,15 @@ class Transformer(nn.Module):
         else:
             positions = slice(start, start + T) if real is None else positions_of(real)[:, start:]
         x = self._embed(idx, positions) if noise is None else self._embed(idx, positions) + noise
-        everywhere, nearby = self._places(start, T, positions, real, documents, branches)
+        places = partial(self._places, start, T, positions, real, documents, branches)
+        everywhere = places(local=False)
+        nearby = everywhere if self.config.window is None else places(local=True)
         local = set(self.config.local_layers)
-        for layer, block in enumerate(self.layers):
-            x = block(x, nearby if layer in local else everywhere, cache)
+        of_layers = [nearby if layer in local else everywhere for layer in range(len(self.layers))]
+        if at is not None:
+            of_layers[-1] = places(local=len(self.layers) - 1 in local, at=at)
+        for block, of_layer in zip(self.layers, of_layers, strict=True):
+            x = block(x, of_layer, cache)
         if cache is not None:
             cache.advance(T)
         out: Tensor = self.norm(x)
@@ -154,29 +165,25 @@ class Transformer(nn.Module):
         real: Tensor | None,
         documents: Tensor | None,
         branches: Branches | None,
-    ) -> tuple[Places, Places]:
-        """What layers that see everything need to know of positions, and what local ones do."""
-        read, window = start + T, self.config.window
+        *,
+        local: bool,
+        at: Tensor | None = None,
+    ) -> Places:
+        """What layers that see everything need to know of positions, or what local ones do."""
+        window = self.config.window if local else None
         tables = dict(self.named_buffers(recurse=False))
-        without_mask = self.device.type == "cpu" or has_varlen_kernel(self.config, self.device, self.dtype)
-
-        def places(kind: str, window: int | None) -> Places:
-            cos, sin = tables.get(f"{kind}cos"), tables.get(f"{kind}sin")
-            cos, sin = None if cos is None else cos[positions], None if sin is None else sin[positions]
-            if branches is not None:
-                at_once = families(branches, window=window, device=self.device, dtype=self.dtype)
-                return Places(cos, sin, None, families=at_once)
-            if documents is None:
-                visible = visible_tokens(T, read, real=real, window=window, device=self.device)
-                return Places(cos, sin, visible)
-            if without_mask:
-                return Places(cos, sin, None, document_bounds(documents, window=window))
-            return Places(cos, sin, visible_in_documents(documents, window=window))
-
-        everywhere = places("", None)
-        if window is None:
-            return everywhere, everywhere
-        return everywhere, places("" if self.config.local_rope_base is None else "local_", window)
+        kind = "local_" if local and self.config.local_rope_base is not None else ""
+        cos, sin = tables.get(f"{kind}cos"), tables.get(f"{kind}sin")
+        cos, sin = None if cos is None else cos[positions], None if sin is None else sin[positions]
+        if branches is not None:
+            at_once = families(branches, window=window, device=self.device, dtype=self.dtype, at=at)
+            return Places(cos, sin, None, families=at_once, at=at)
+        if documents is None:
+            visible = visible_tokens(T, start + T, real=real, window=window, device=self.device, at=at)
+            return Places(cos, sin, visible, at=at)
+        if self.device.type == "cpu" or has_varlen_kernel(self.config, self.device, self.dtype):
+            return Places(cos, sin, None, document_bounds(documents, window=window))
+        return Places(cos, sin, visible_in_documents(documents, window=window))
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of hidden states (..., C)."""

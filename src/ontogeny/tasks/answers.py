@@ -12,7 +12,7 @@ from ontogeny.tasks.build import Task
 from ontogeny.tasks.definition import Metric
 from ontogeny.tasks.filters import Filter, Outputs, compiled
 from ontogeny.tasks.metrics import AGGREGATIONS, DEFAULTS, metric_kind
-from ontogeny.tasks.metrics.kind import MetricKind, Summands
+from ontogeny.tasks.metrics.kind import RATIO, MetricKind, Summands
 from ontogeny.tasks.requests import Answer, Item, Response, Scored, Written
 
 
@@ -74,20 +74,30 @@ class Judge:
         return frozenset(measure.kind.needs for measure in self.measures if measure.kind.needs)
 
 
-def labels_of(tasks: Sequence[Task]) -> tuple[str, ...]:
-    """What all of these tasks measure, in the order of the first.
+def labels_of(tasks: Sequence[Task], *, alike: bool = False) -> tuple[str, ...]:
+    """What all of these tasks measure, in the order of the first; of tasks that count `alike`, whatever their sizes,
+    only means over items, since nothing else can be weighed.
 
     Raises:
-        RecipeError: nothing; or as `judge_of`.
+        RecipeError: nothing is left; or as `judge_of`.
     """
-    lists = [[label for measure in judge_of(task).measures for label in measure.labels] for task in tasks]
-    shared = tuple(label for label in lists[0] if all(label in others for others in lists))
+    measured = [
+        {label: measure.kind for measure in judge_of(task).measures for label in measure.labels}
+        for task in tasks
+    ]
+    shared = tuple(label for label in measured[0] if all(label in others for others in measured))
     if not shared:
         raise RecipeError(
             "the tasks of the group measure nothing in common", where=str(tasks[0].file.path),
             hint="give them the same metric, or evaluate them one by one",
         )  # fmt: skip
-    return shared
+    means = tuple(label for label in shared if measured[0][label].statistic == RATIO)
+    if alike and not means:
+        raise RecipeError(
+            f"{shared[0]} is no mean over items, so tasks of different sizes cannot count alike in it",
+            where=str(tasks[0].file.path), hint="leave `weight_by_size: false` out of the group",
+        )  # fmt: skip
+    return means if alike else shared
 
 
 def judge_of(task: Task, given: Mapping[str, Any] = MappingProxyType({})) -> Judge:

@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ontogeny.core.errors import RecipeError, nearest
+import regex
+
+from ontogeny.core.errors import RecipeError, UsageError, nearest
 from ontogeny.tasks.definition import Pipeline
 
 Outputs: TypeAlias = tuple[Any, ...]
@@ -20,6 +22,9 @@ Filter: TypeAlias = Callable[[Outputs], Outputs]
 HARNESS_PATTERN = r"#### (\-?[0-9\.\,]+)"
 PART_OF_SPEECH = re.compile(r"\('([^']*)', '([^']*)'\)")
 INVALID = "[invalid]"
+SEARCH_SECONDS = (
+    2.0  # of one text by a pattern: one that can be matched in exponentially many ways would never end
+)
 FUNCTION = "function"
 
 
@@ -62,7 +67,7 @@ def _step(step: Mapping[str, Any], where: str) -> Filter:
             )  # fmt: skip
     try:
         return make(**given)
-    except re.error as error:
+    except regex.error as error:
         raise RecipeError(
             f"filter {name}: {given['regex_pattern']!r} is no regular expression ({error})", where=where,
             hint="in YAML, single quotes keep backslashes as they are",
@@ -91,11 +96,23 @@ def _majority(outputs: Outputs) -> Outputs:
 
 
 def _regex(regex_pattern: str = HARNESS_PATTERN, group_select: int = 0, fallback: str = INVALID) -> Filter:
-    """The `group_select`th match (of several groups the first that is not empty), or `fallback`."""
-    pattern = re.compile(regex_pattern)
+    """The `group_select`th match (of several groups the first that is not empty), or `fallback`.
+
+    Raises:
+        UsageError: while filtering, a text in which the pattern is sought for longer than `SEARCH_SECONDS`.
+    """
+    pattern = regex.compile(regex_pattern)
 
     def extract(output: Any) -> str:
-        found = pattern.findall(output if isinstance(output, str) else "")
+        text = output if isinstance(output, str) else ""
+        try:
+            found = pattern.findall(text, timeout=SEARCH_SECONDS)
+        except TimeoutError as error:
+            raise UsageError(
+                f"filter regex: {regex_pattern!r} is still sought after {SEARCH_SECONDS:g} s in a text of "
+                f"{len(text):,} characters",
+                hint="something in it matches the same text in many ways, as (a+)+ does: write it without",
+            ) from error
         if not -len(found) <= group_select < len(found):
             return fallback
         match = found[group_select]

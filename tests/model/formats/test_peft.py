@@ -143,9 +143,12 @@ def test_exported_merged(adapted: Adapt, tmp_path: Path) -> None:
 
 def test_exported_as_it_is(adapted: Adapt, tmp_path: Path) -> None:
     folder, model = adapted()
+    (folder / "classifier.json").write_text('{"labels": ["ham", "spam"]}')
+    (folder / "notes.txt").write_text("somebody's own")
     files = export_peft(folder, tmp_path / "elsewhere" / "out")
     assert sorted(map(str, files)) == [
-        "adapter_config.json", "adapter_model.safetensors", "base.json", "tokenizer.json", "tokenizer_config.json",
+        "adapter_config.json", "adapter_model.safetensors", "base.json", "classifier.json", "tokenizer.json",
+        "tokenizer_config.json",
     ]  # fmt: skip
     out = tmp_path / "elsewhere" / "out"
     config = json.loads((out / "adapter_config.json").read_text())

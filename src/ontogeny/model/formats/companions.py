@@ -13,6 +13,7 @@ INDEX_FILE = "model.safetensors.index.json"
 ADAPTER_CONFIG_FILE = "adapter_config.json"
 ADAPTER_WEIGHTS_FILE = "adapter_model.safetensors"
 BASE_FILE = "base.json"  # beside adapters: what they belong to
+CLASSIFIER_FILE = "classifier.json"  # beside a classifier: its labels, and how it reads texts
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 GGUF_FILE = "model.gguf"  # what an export of that format holds
 GGUF_SUFFIX = ".gguf"
@@ -49,7 +50,7 @@ def is_adapter(folder: Path) -> bool:
 
 def model_files(folder: Path) -> list[Path]:
     """The files of `folder` that belong to a model or an adapter, weights included, in the order of their names."""
-    names = {*COMPANIONS, INDEX_FILE, ADAPTER_CONFIG_FILE, BASE_FILE}
+    names = {*COMPANIONS, INDEX_FILE, ADAPTER_CONFIG_FILE, BASE_FILE, CLASSIFIER_FILE}
     return sorted(path for path in folder.iterdir() if path.name in names or path.suffix == ".safetensors")
 
 

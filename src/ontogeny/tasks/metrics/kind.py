@@ -18,6 +18,8 @@ import numpy.typing as npt
 from ontogeny.tasks.definition import TaskDefinition
 from ontogeny.tasks.requests import Answer, Item, OutputType
 
+RATIO = "ratio"  # the statistic of a mean over items: (top, bottom) added up, then divided
+
 Summands: TypeAlias = tuple[float, ...]
 Judgement: TypeAlias = Mapping[str, Summands]
 """Summands by the name of the result; mostly one, the metric's own name."""
@@ -39,7 +41,7 @@ class MetricKind:
     name: str
     output_types: frozenset[OutputType]
     judge: Judge
-    statistic: str = "ratio"
+    statistic: str = RATIO
     higher_is_better: bool | None = True
     share: bool = True
     options: Mapping[str, type | tuple[type, ...]] = field(default_factory=dict)
