@@ -3,8 +3,8 @@
 The books under `--data`, split by book; a tokenizer of 4,096 entries and equal parameter counts for both. The baseline
 (`peers/plain_gpt/race.py`) is GPT-2's block with AdamW, warmup and a cosine; ours (`our_race.py`) is the parts of
 `pretrain`: the Qwen3 block, Muon, a line down to nothing. Both are tuned alike at the small size with a quarter of the
-budget: three learning rates by three batch sizes, and further from the best while a neighbour is better. What won is
-taken to the larger size as it is, but for the rates, which fall with the root of the width for both.
+budget: three learning rates and three batch sizes, and on from the best until half and double of either are no better.
+What won is taken to the larger size as it is, but for the rates, which fall with the root of the width for both.
 
 A run's length is a number of steps: its budget by the seconds that a step takes (see `race_runs`), measuring left out.
 The baseline gets the whole budget. We get a third of it, and half where a third did not do: a schedule that ends is
@@ -49,10 +49,10 @@ class Size:
 
 SIZES = {"3m": Size(192, 5, 3, 600.0, 3), "10m": Size(320, 7, 5, 1800.0, 2)}
 TUNED, TUNING_SHARE = "3m", 0.25
-GRIDS = {BASELINE: [1e-3, 2e-3, 4e-3], US: [2.5e-3, 5e-3, 1e-2]}  # peak rates at the small size
+RATES = {BASELINE: [1e-3, 2e-3, 4e-3], US: [2.5e-3, 5e-3, 1e-2]}  # peak, at the small size
 BATCHES = [8, 16, 32]  # rows
 PACED_BATCHES = [4, *BATCHES]
-MAX_EXTENSIONS = 4  # of the grid, each by the neighbours of the best
+MAX_CLIMBS = 6  # each to the neighbours of the best so far
 ADAM_SHARE = 1.6  # of the matrices' rate: what `size` gives embeddings, head and gains
 
 
@@ -80,7 +80,7 @@ def main() -> None:
     race = Race(wanted.folder.resolve(), share=wanted.budget_share, threads=wanted.threads)
     race.pace(
         TUNED,
-        [(name, Choice(GRIDS[name][0], rows)) for rows in PACED_BATCHES for name in (BASELINE, US)],
+        [(name, Choice(RATES[name][0], rows)) for rows in PACED_BATCHES for name in (BASELINE, US)],
         turns=TUNING_TURNS,
     )
     if wanted.until == "paces":
@@ -110,10 +110,11 @@ class Race:
         self._runs.pace(size, jobs, rounds=turns)
 
     def tune(self, name: str) -> Choice:
-        """The best of a grid and of its best's neighbours, for as long as one of these is better."""
+        """The best of a cross of rates and batches, then of its neighbours, for as long as one of these is better."""
         tried: dict[Choice, float] = {}
-        wanted = [Choice(lr, rows) for rows in BATCHES for lr in GRIDS[name]]
-        for _ in range(1 + MAX_EXTENSIONS):
+        rates, (_, middle, _) = RATES[name], BATCHES
+        wanted = [*(Choice(lr, middle) for lr in rates), *(Choice(rates[1], rows) for rows in BATCHES)]
+        for _ in range(1 + MAX_CLIMBS):
             for choice in wanted:
                 tried[choice] = last(self._learn("tune", name, TUNED, choice, TUNING_SHARE))
             best = min(tried, key=lambda choice: tried[choice])

@@ -72,8 +72,16 @@ class MLP(nn.Module):
             out = _Gated.apply(x, norm.gain, norm.eps, self.activation, *parts)  # type: ignore[no-untyped-call]
         else:
             gate, up = project(x, norm, layers[:2])
-            out = self.down_proj(self.activation.apply(gate) * up)
+            wide = self._gated_in_place(gate, up) if plain else self.activation.apply(gate) * up
+            out = self.down_proj(wide)
         return out
+
+    def _gated_in_place(self, gate: Tensor, up: Tensor) -> Tensor:
+        """act(gate) · up, (B, T, F) each, in the memory of `up`: where nothing has a gradient."""
+        rows, raised = gate.flatten(0, -2), up.flatten(0, -2)
+        for piece in _pieces(rows):
+            raised[piece].mul_(self.activation.apply(rows[piece]))
+        return up
 
 
 class _Gated(torch.autograd.Function):
