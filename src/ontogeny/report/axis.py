@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 TICKS = 6
+TICK_DIGITS = 6  # ticks are round numbers: this only hides the noise of floats
 ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from ontogeny.report import numbers
-from ontogeny.report.axis import Axis
+from ontogeny.report.axis import TICK_DIGITS, Axis
 from ontogeny.report.canvas import Svg, series_colour
 from ontogeny.report.shapes import (
     BAD,
@@ -30,7 +30,6 @@ LABEL_PX = 320.0  # the widest name; longer ones lose their middle
 ROW_PX, BAR_PX = 30.0, 18.0
 SPACE_PX = 10.0  # between a bar and its name, and its value
 AXIS_PX = 44.0  # below the bars: ticks and what they count
-TICK_DIGITS = 6  # ticks are round numbers: this only hides the noise of floats
 
 
 @dataclass(frozen=True)

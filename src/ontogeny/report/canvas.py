@@ -33,7 +33,7 @@ BAD = "#010207"
 SERIES = tuple(f"#0103{position:02x}" for position in range(8))
 
 # The light palette of page.css: hues after Okabe and Ito (2008), which colour-blind readers can tell apart.
-SERIES_LIGHT = ("#2f6db5", "#d0741f", "#2c8f6b", "#8a5bb5", "#c2484e", "#3a93a8", "#9a7d18", "#7a7f87")
+SERIES_LIGHT = ("#2f6db5", "#d0741f", "#23805f", "#8a5bb5", "#b83c43", "#3a93a8", "#9a7d18", "#7a7f87")
 
 WIDTH_IN = 7.4
 FONT_PT = 8.6
@@ -103,8 +103,8 @@ def _themed(svg: str) -> str:
         INK: "currentColor",
         FAINT: "var(--muted, #666b74)",
         GRID: "var(--rule, #e2e3e7)",
-        GOOD: "var(--good, #2c8f6b)",
-        BAD: "var(--bad, #c2484e)",
+        GOOD: "var(--good, #23805f)",
+        BAD: "var(--bad, #b83c43)",
     }
     colours |= {stand_in: series_colour(position) for position, stand_in in enumerate(SERIES)}
     pattern = re.compile("|".join(colours))

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from html import escape
 
 from ontogeny.report import numbers
-from ontogeny.report.axis import Axis
-from ontogeny.report.bars import TICK_DIGITS
+from ontogeny.report.axis import TICK_DIGITS, Axis
 from ontogeny.report.canvas import Svg, series_colour
 from ontogeny.report.page import Tone
 from ontogeny.report.shapes import (
     BAD,
+    GOOD,
     GRID,
     INK,
     MUTED,
@@ -29,7 +29,6 @@ from ontogeny.report.shapes import (
     text_width,
 )
 
-GOOD = "var(--good, #23805f)"
 LABEL_PX = 250.0  # the widest name; longer ones lose their middle
 ONE_PX, EACH_PX = 16.0, 9.0  # height of a row: for itself, and for each dot in it
 RADIUS = 4.2

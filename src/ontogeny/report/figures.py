@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ontogeny.report import numbers
-from ontogeny.report.bars import LABEL_CHARS, TICK_DIGITS, Bar, Mark, bar_chart
+from ontogeny.report.axis import TICK_DIGITS
+from ontogeny.report.bars import LABEL_CHARS, Bar, Mark, bar_chart
 from ontogeny.report.canvas import FAINT, GRID, INK, SERIES, TICK_PT, Svg, canvas, to_svg
 from ontogeny.report.shapes import shortened
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from ontogeny.report import numbers
-from ontogeny.report.axis import Axis
-from ontogeny.report.bars import TICK_DIGITS
+from ontogeny.report.axis import TICK_DIGITS, Axis
 from ontogeny.report.canvas import Svg
 from ontogeny.report.dots import COLOURS
 from ontogeny.report.page import Tone

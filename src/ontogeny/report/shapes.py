@@ -32,7 +32,7 @@ _WIDTH_EM = {letter: width for width, letters in _WIDTHS_EM for letter in letter
 _OTHER_EM = 1.1
 
 INK, MUTED, GRID = "currentColor", "var(--muted, #666b74)", "var(--rule, #e2e3e7)"
-BAD = "var(--bad, #b83c43)"
+GOOD, BAD = "var(--good, #23805f)", "var(--bad, #b83c43)"
 
 
 def rect(x: float, y: float, width: float, height: float, fill: str, opacity: float = 1.0) -> str:
