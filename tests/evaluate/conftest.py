@@ -14,7 +14,7 @@ import pytest
 from ontogeny.evaluate.runner import Source
 from ontogeny.evaluate.subject import Advance, Reader, Subject, nothing
 from ontogeny.tasks.multiple_choice import Prompt
-from ontogeny.tasks.requests import Chat, Generate, Loglikelihood, Rolling, Scored, Written
+from ontogeny.tasks.requests import Chat, Context, Generate, Loglikelihood, Rolling, Scored, Written
 
 
 @dataclass
@@ -89,6 +89,9 @@ class FakeSubject(Subject):
 
     reader: FakeReader = field(default_factory=FakeReader)
 
+    def written_out(self, context: Context) -> str:
+        return context if isinstance(context, str) else f"<user>{context.turns[-1].content}<assistant>"
+
     def load(self, device: str) -> Reader:
         self.reader.calls.append("load")
         return self.reader
@@ -96,7 +99,7 @@ class FakeSubject(Subject):
 
 def subject(name: str, reader: FakeReader | None = None, *, conversational: bool = True) -> FakeSubject:
     digest = f"blake3:{name}"
-    return FakeSubject(name, Path("nowhere"), digest, True, conversational, reader or FakeReader())
+    return FakeSubject(name, Path("nowhere"), digest, True, conversational, reader=reader or FakeReader())
 
 
 def document(place: int, split: str, **content: Any) -> dict[str, Any]:

@@ -13,8 +13,11 @@ import pytest
 
 from ontogeny.core.progress import QuietProgress
 from ontogeny.evaluate import contamination, task
+from ontogeny.evaluate.config_gates import Gate
 from ontogeny.evaluate.contamination import Lineage, told
+from ontogeny.evaluate.gate import decide
 from ontogeny.evaluate.record import items_schema, record_of, rows_of
+from ontogeny.evaluate.report import evaluation_page
 from ontogeny.evaluate.runner import Assignment, Evaluation, Source, evaluate
 from ontogeny.evaluate.suites import MultipleChoiceSuite, TaskSuite
 from ontogeny.lineage.artifact import Artifact
@@ -172,12 +175,91 @@ def test_what_cannot_be_searched_is_told(suite: TaskSuite, corpus_of_model: Arti
 def test_what_was_found_is_told_in_words(suite: TaskSuite, corpus_of_model: Artifact) -> None:
     noting = Noting()
     run(suite, Reads((corpus_of_model,), ("r/smollm2@1",)), progress=noting)
-    (sentence,) = [note for note in noting.notes if note.startswith("Of ")]
+    (sentence,) = [note for note in noting.notes if note.startswith("In what ")]
     assert sentence.startswith(
-        "Of 12 items of exam, 2 stand in what r/m@1 learnt from, and of 1 the passage alone (r/corpus@1; "
+        "In what r/m@1 learnt from, 2 of 12 items of exam found, and of 1 more the passage alone (r/corpus@1; "
     )
     assert sentence.endswith("Not searched: what r/smollm2@1 read before it was imported is not known here.")
-    assert "contamination: 2 of 12 items stand in what r/m@1 learnt from" in noting.notes
+    assert "contamination: in what r/m@1 learnt from, 2 of 12 items found" in noting.notes
+
+
+def short_items(suite: TaskSuite, rows: list[dict[str, Any]], count: int) -> None:
+    """Let the first `count` items be too short to be told from chance, with passages that tell nothing either."""
+    short = [
+        {
+            "passage": "",
+            "question": f"{WORDS[number]} {WORDS[number + 20]}?",
+            "choices": ["no", "yes"],
+            "answer": 1,
+        }
+        for number in range(count)
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in (*short, *rows[count:]))
+    Path(suite.task).with_name("exam.jsonl").write_text(text)
+
+
+def test_items_too_short_to_be_told_are_neither_contaminated_nor_clean(
+    suite: TaskSuite, corpus_of_model: Artifact, rows: list[dict[str, Any]]
+) -> None:
+    short_items(suite, rows, 2)
+    noting = Noting()
+    evaluation = run(suite, Reads((corpus_of_model,)), progress=noting)
+    scores = evaluation.scores["exam"][MODEL]
+    known = scores.contamination
+    assert known is not None and (known.items, known.tellable, known.untold) == (ITEMS, ITEMS - 2, 2)
+    assert scores.figures["contaminated"] == len(LEAKED) / (ITEMS - 2)
+    assert [row.contaminated for row in scores.rows[:3]] == [None, None, True]
+    assert {part: len(items) for part, items in scores.slices.items()} == {"clean": 8, "contaminated": 2}
+    assert told(known).startswith("In what r/m@1 learnt from, 2 of 10 items of exam found")
+    assert told(known).endswith("; 2 too short to be told.")
+    assert (
+        "contamination: in what r/m@1 learnt from, 2 of 10 items found; 2 too short to be told"
+        in noting.notes
+    )
+    html = evaluation_page(record_of(evaluation, ()), rows_of(evaluation), seed=0).render()
+    assert "2 of 10; 2 too short to be told" in html
+
+
+def test_where_nothing_can_be_told_nothing_was_measured(
+    suite: TaskSuite, corpus_of_model: Artifact, rows: list[dict[str, Any]]
+) -> None:
+    short_items(suite, rows, ITEMS)
+    evaluation = run(suite, Reads((corpus_of_model,)))
+    scores = evaluation.scores["exam"][MODEL]
+    assert scores.contamination is not None and scores.contamination.share is None
+    assert all(row.contaminated is None for row in scores.rows) and not scores.slices
+    verdict = decide(Gate(name="unseen", metric="exam/contaminated", at_most=0.0), evaluation)
+    assert not verdict.passed
+    assert verdict.reason == "exam/contaminated cannot be told: every item is too short"
+    html = evaluation_page(record_of(evaluation, ()), rows_of(evaluation), seed=0).render()
+    assert "0 of 0; 12 too short to be told" in html
+
+
+def test_a_passage_does_not_make_up_for_a_question_that_is_too_short(
+    suite: TaskSuite, corpus_of_model: Artifact, rows: list[dict[str, Any]]
+) -> None:
+    row = rows[PASSAGE_ONLY] | {"question": "so?", "choices": ["no", "yes"]}
+    Path(suite.task).with_name("exam.jsonl").write_text(json.dumps(row) + "\n")
+    known = run(suite, Reads((corpus_of_model,))).scores["exam"][MODEL].contamination
+    assert known is not None and (known.passage_only, known.untold, known.share) == (1, 1, None)
+
+
+def test_each_model_is_told_of_the_artifact_that_it_was_made_of(
+    suite: TaskSuite, corpus_of_model: Artifact, tmp_path: Path
+) -> None:
+    again = artifact("corpus", kind="corpus", step_type="curate", folder=corpus_of_model.path)
+    again = Artifact(again.path, again.manifest.model_copy(update={"version": 2}))
+    lineage = Lineage({MODEL: Reads((corpus_of_model,)), "r/base@1": Reads((again,))}, 10**9)
+    asked = [Assignment(suite, Source(Path(), suite.task, task.digest_of(suite)))]
+    for _ in range(2):  # searched, then known
+        found = evaluate(
+            subject(MODEL), asked, baseline=subject("r/base@1"), cache=tmp_path / "cache", lineage=lineage
+        ).scores["exam"]
+        for model, name in ((MODEL, "r/corpus@1"), ("r/base@1", "r/corpus@2")):
+            known = found[model].contamination
+            assert known is not None and [one.name for one in known.searched] == [name]
+            spotted = [one.artifact for row in found[model].rows for one in row.spotted or ()]
+            assert spotted == [name] * 3
 
 
 def test_held_out_questions_of_ones_own_are_looked_for_too(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_good_model(
             "not significantly above chance (0.3333): one-sided p = ",
         ),
         ({"metric": "choices/acc", "better_than": "baseline"}, "not significantly better than the "),
-        ({"metric": "bits/bits_per_byte", "better_than": "baseline"}, "not significantly better than the "),
+        ({"metric": "bits/bits_per_byte", "better_than": "baseline"}, ", significantly worse than the "),
     ],
 )
 def test_a_bad_model(corpus: Source, choices: Source, gate: dict[str, Any], reason: str) -> None:
@@ -250,6 +250,22 @@ def test_the_size_of_the_models_files(choices: Source, tmp_path: Path) -> None:
     found = dataclasses.replace(found, model=model)
     assert decide(Gate(name="g", metric="size", at_most=1_000), found).reason == "size is 1,000, at most 1000"
     assert not decide(Gate(name="g", metric="size", at_most=999), found).passed
+
+
+@pytest.mark.parametrize(
+    ("right", "passes"), [([1.0] * 2, False), ([1.0] * 5 + [0.0], False), ([1.0] * 12, True)]
+)
+def test_few_right_answers_may_be_guessed(choices: Source, right: list[float], passes: bool) -> None:
+    scores = answered(right).model_copy(update={"figures": {"chance": 0.5}})
+    verdict = decide(Gate(name="g", metric="choices/acc", above="chance"), given(choices, new=scores))
+    assert verdict.passed is passes, verdict.reason
+
+
+def test_a_model_that_is_surely_worse_is_told_so(choices: Source) -> None:
+    superior = {"not_worse_than": None, "better_than": "old"}
+    verdict = against_old(choices, [0.0] * 120, **superior)
+    assert not verdict.passed
+    assert ", significantly worse than the 0.5000 of r/old@1: paired p < 0.0001" in verdict.reason
 
 
 def test_several_trainings_are_judged_together_and_each_is_held_back(choices: Source) -> None:

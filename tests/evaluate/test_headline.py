@@ -6,7 +6,7 @@ import pytest
 
 from ontogeny.evaluate.headline import headline
 from ontogeny.lineage.manifest import Verdict
-from tests.evaluate.records import compared, comparison, record, result, suite
+from tests.evaluate.records import BASELINE, compared, comparison, record, result, suite
 
 
 def test_many_tasks_are_counted_by_verdict() -> None:
@@ -54,7 +54,7 @@ def test_without_a_baseline_guessing_is_what_to_beat() -> None:
         "Better than guessing on 1 of 2 tasks with choices (a)."
     )
     assert (
-        "Not shown to be better than guessing on any of 1 task with choices."
+        "Not shown to be better than guessing on 1 task with choices."
         in headline(record(suites=(suite("b"),), results=(result("b", 0.27),))).text
     )
 
@@ -88,3 +88,19 @@ def test_refused_gates_and_a_cap_are_said() -> None:
     assert found.tone == "bad"
     passed = headline(compared("better", verdicts=(verdicts[0],)))
     assert passed.text.endswith("1 gate passed, none refused.")
+
+
+def test_luck_with_one_of_many_tasks_is_not_told() -> None:
+    names = [f"task{number}" for number in range(20)]
+    lucky = tuple(
+        result(name, 0.25 if number else 0.36, n=100, groups=100) for number, name in enumerate(names)
+    )
+    assert headline(record(suites=tuple(map(suite, names)), results=lucky)).text == (
+        "Not shown to be better than guessing on any of 20 tasks with choices."
+    )
+
+
+def test_comparisons_without_an_interval_are_told_without() -> None:
+    row = comparison(ci95=None, detectable=None, verdict="undecided")
+    found = headline(record(baseline=BASELINE, comparisons=(row,)))
+    assert "interval" not in found.text and found.text.endswith("n = 600.")

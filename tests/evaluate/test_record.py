@@ -13,6 +13,8 @@ from ontogeny.evaluate.runner import Assignment, Source, evaluate
 from ontogeny.evaluate.scores import ItemRow
 from ontogeny.evaluate.suites import BitsPerByteSuite, MultipleChoiceSuite, SamplesSuite
 from tests.evaluate.conftest import subject
+from tests.evaluate.records import comparison, result, suite
+from tests.evaluate.records import record as sample
 
 
 def test_what_is_written_is_read(corpus: Source, choices: Source, tmp_path: Path) -> None:
@@ -67,3 +69,22 @@ def test_the_primary_result_of_each_suite(corpus: Source, choices: Source) -> No
     assert [row.metric if row else None for row in found] == ["bits_per_byte", "acc_bytes", None]
     compared = [record.primary_comparison(suite) for suite in record.suites]
     assert [row.metric if row else None for row in compared] == ["bits_per_byte", "acc_bytes", None]
+
+
+def test_guessing_has_a_figure_where_one_choice_is_taken() -> None:
+    asked = suite("quiz", figures={"chance": 0.25, "chance/hard": 0.2})
+    assert [asked.chance_of(metric) for metric in ("acc", "acc_norm[plain]", "acc_all_rotations", "f1")] == [
+        0.25, 0.25, None, None,
+    ]  # fmt: skip
+    flawed = comparison("quiz/typos")
+    made = sample(suites=(asked,), robustness=(flawed,))
+    told = {
+        task: made.to_beat(result(task)) for task in ("quiz", "quiz/hard", "quiz/typos", "quiz/other", "else")
+    }
+    assert told == {
+        "quiz": "25.0%",
+        "quiz/hard": "20.0%",
+        "quiz/typos": "25.0%",
+        "quiz/other": None,
+        "else": None,
+    }

@@ -8,10 +8,10 @@ from ontogeny.evaluate.record import record_of, rows_of
 from ontogeny.evaluate.report import evaluation_page
 from ontogeny.evaluate.runner import Assignment, Source, evaluate
 from ontogeny.evaluate.suites import BitsPerByteSuite, MultipleChoiceSuite, SamplesSuite
-from ontogeny.evaluate.trust import Contamination, SearchedText, Spotted
+from ontogeny.evaluate.trust import Contamination, Phrasing, Phrasings, SearchedText, Spotted
 from ontogeny.lineage.manifest import Verdict
 from tests.evaluate.conftest import FakeReader, subject
-from tests.evaluate.records import MODEL, choice_row, compared, record, result, suite
+from tests.evaluate.records import BASELINE, MODEL, choice_row, compared, comparison, record, result, suite
 
 VERDICT = Verdict(
     gate="answers",
@@ -43,7 +43,8 @@ def test_everything_is_there(corpus: Source, choices: Source, questions: Source)
     html = page(corpus, choices, questions)
     for text in (
         "Evaluation of r/tutor@1", "against r/base@1", "bits per byte", "xz -9e needs", "choices right", "chance 33.3%",
-        "n = 24", "paired p", "answers refused: too few. Held back: small.", "a sign-flip test of whole groups",
+        "n = 24", "paired p", "over r/base@1: ", "answers refused: too few. Held back: small.",
+        "a sign-flip test of whole groups",
         "acc[plain]", "4 of the 24 questions, drawn at random", "reference", "its better form", "Detectable",
         "finds easiest, then hardest", "What was found", "Against r/base@1", "How it was made",
         "undecided on 2 of 2 tasks", "Where tutor gained most on base", "blake3:choices",
@@ -87,7 +88,8 @@ def test_results_with_and_without_contaminated_items() -> None:
     row = choice_row("q1", (0.9, 0.1), contaminated=True, spotted=(seen,))
     html = evaluation_page(record(suites=(stained,), results=results), [row], seed=0).render()
     assert "Items that stand in the training data" in html
-    for text in ("12 of 600", "50.0%", "45.0%", "90.0%", "r/corpus@1, web, 80% of it", "what about q1"):
+    counted = "12 of 597; 3 too short to be told"
+    for text in (counted, "50.0%", "45.0%", "90.0%", "r/corpus@1, web, 80% of it", "what about q1"):
         assert text in html
 
 
@@ -104,10 +106,15 @@ def test_a_run_without_anything_scored_has_a_page() -> None:
     assert "Nothing was scored" in html
 
 
+def test_a_model_that_never_learnt_to_converse_is_told() -> None:
+    html = evaluation_page(record(suites=(suite(untuned=(MODEL,)),)), [], seed=0).render()
+    assert f"{MODEL} was never tuned to converse: " in html
+
+
 def test_truncated_and_left_out_items_are_told(corpus: Source, choices: Source, questions: Source) -> None:
     html = page(corpus, choices, questions, context=len("It is word10 in short!!!"))
-    assert "prompts were longer than its context and lost their beginning" in html
-    assert "items were left out, since a choice alone is longer than its context" in html
+    assert "cut at the beginning: longer than the context (" in html
+    assert "left out: a text to score is longer than the context (" in html
 
 
 def test_a_capped_evaluation_says_so(corpus: Source, choices: Source, questions: Source) -> None:
@@ -116,3 +123,63 @@ def test_a_capped_evaluation_says_so(corpus: Source, choices: Source, questions:
 
 def test_the_same_evaluation_has_the_same_page(corpus: Source, choices: Source, questions: Source) -> None:
     assert page(corpus, choices, questions) == page(corpus, choices, questions)
+
+
+def cards(html: str) -> list[tuple[str, ...]]:
+    """Tone, label, value and note of each."""
+    found = re.findall(
+        r'<div class="card (\w+)"><dt>(.*?)</dt><dd class="value">(.*?)</dd><dd class="remark">(.*?)</dd>',
+        html,
+    )
+    return [tuple(card) for card in found]
+
+
+def test_key_figures_have_intervals_and_are_coloured_where_they_are_sure() -> None:
+    for value, n, tone in ((0.5, 600, "good"), (0.1, 600, "bad"), (0.28, 40, "plain")):
+        found = record(results=(result(value=value, n=n, groups=n),))
+        (card,) = cards(evaluation_page(found, [], seed=0).render())
+        low, high = f"{100 * value - 4:.1f}", f"{100 * value + 4:.1f}"
+        shown = f"{100 * value:.1f}%"
+        assert card == (tone, "quiz, acc", shown, f"[{low}, {high}], chance 25.0%, n = {n}")
+
+
+def test_bits_are_held_against_xz_with_their_interval() -> None:
+    bits = suite("text", type="bits-per-byte", primary="bits_per_byte", figures={"xz_bits_per_byte": 2.2})
+    for value, tone in ((2.0, "good"), (2.19, "plain"), (2.4, "bad")):
+        found = record(suites=(bits,), results=(result("text", value, metric="bits_per_byte"),))
+        (card,) = cards(evaluation_page(found, [], seed=0).render())
+        assert card[0] == tone and "xz -9e needs 2.200" in card[3]
+
+
+def test_what_has_no_interval_is_shown_without() -> None:
+    one = comparison(ci95=None, detectable=None, verdict="undecided")
+    results = (result(ci95=None, stderr=None), result(model=BASELINE, ci95=None, stderr=None))
+    found = record(baseline=BASELINE, results=results, comparisons=(one,))
+    own, change = cards(evaluation_page(found, [], seed=0).render())
+    assert own[3] == "chance 25.0%, n = 600"
+    assert change[3].startswith("over r/base@1: undecided")
+
+
+def test_wordings_show_their_spread_and_keep_their_lines() -> None:
+    wordings = (
+        Phrasing(prompt="Q: {{q}}\nA:", value=0.5, stderr=0.02),
+        Phrasing(prompt="{{q}}", value=0.4, stderr=0.03),
+    )
+    spread = Phrasings(metric="acc", phrasings=wordings, least=0.4, most=0.5, deviation=0.0707)
+    html = evaluation_page(record(suites=(suite(phrasings={MODEL: spread}),)), [], seed=0).render()
+    assert '<td class="plain verbatim">Q: {{q}}\nA:</td>' in html
+    for text in ("standard deviation", ">7.1%<", ">2.0%<", ">3.0%<"):
+        assert text in html
+
+
+def test_the_only_task_of_a_group_is_not_a_part() -> None:
+    alone = evaluation_page(record(results=(result(), result("quiz/only"))), [], seed=0).render()
+    assert "By part" not in alone
+    parts = (result(), result("quiz/a", n=300), result("quiz/b", n=300))
+    assert "By part" in evaluation_page(record(results=parts), [], seed=0).render()
+
+
+def test_two_models_stand_side_by_side_within_the_page() -> None:
+    html = evaluation_page(compared("better", "worse"), [], seed=0).render()
+    assert ">60.0%\n[56.0, 64.0]<" in html
+    assert '<table class="dense">' in html

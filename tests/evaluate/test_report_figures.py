@@ -90,3 +90,19 @@ def test_documents_are_counted_by_who_needs_less() -> None:
     pairs = [(document(MODEL, own), document(BASELINE, 200.0)) for own in (150.0, 200.0, 250.0, 260.0)]
     svg = charts.bits_scatter(pairs, ("tutor", "base"), seed=0)
     assert "fewer by tutor 1, fewer by base 2" in svg
+
+
+def test_chance_is_marked_where_it_is_that_metrics() -> None:
+    both = [result(), result(metric="acc_all_rotations", value=0.1)]
+    assert charts.metrics_chart(both, suite(), MODELS) is not None
+    for rows, marks in ((both[1:], 0), (both[:1], 1), (both, 1)):
+        svg = charts.metrics_chart(rows, suite(), MODELS)
+        assert svg is not None and svg.count('stroke-dasharray="3 2"') == (marks + 1 if marks else 0), (
+            "and the legend"
+        )
+
+
+def test_parts_have_their_own_chance() -> None:
+    parted = suite(figures={"chance": 0.25, "chance/a": 0.5})
+    svg = charts.parts_chart([result("quiz/a"), result("quiz/b")], parted, {MODEL: "tutor"})
+    assert svg is not None and ">chance<" in svg

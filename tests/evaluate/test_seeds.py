@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from ontogeny.evaluate.scores import Comparison, Metric, compare, result
+from ontogeny.evaluate.scores import Comparison, Metric
 from ontogeny.evaluate.seeds import Side, compared, item_noise, measured
+from ontogeny.evaluate.uncertainty import compare, result
 from ontogeny.statistics.errors import ratio_standard_error
 from tests.evaluate.conftest import subject
 

@@ -51,6 +51,26 @@ def test_columns_of_other_names_are_known_by_what_the_task_asks(tmp_path: Path) 
     assert texts(tmp_path, row, definition) == ("Where is it?", "", ("mall",))
 
 
+@pytest.mark.parametrize("column", ["ctx", "c"])
+def test_what_is_looked_for_does_not_hang_on_the_names_of_columns(column: str, tmp_path: Path) -> None:
+    row = {column: "There was a girl named Julie.", "o": ["She was old", "She was three years old"], "g": 1}
+    definition = f'{CHOOSING}question: "{{{{{column}}}}}"\nchoices: o\nanswer: g\n'
+    found = ("There was a girl named Julie.", "", ("She was three years old",))
+    assert texts(tmp_path, row, definition) == found
+
+
+def test_only_the_right_choice_is_an_answer(tmp_path: Path) -> None:
+    row = {"question": "Where is it?", "options": ["the bank", "the mall"], "right": 1}
+    definition = f"{CHOOSING}question: question\nchoices: options\nanswer: right\n"
+    assert texts(tmp_path, row, definition) == ("Where is it?", "", ("the mall",))
+
+
+def test_a_reference_answers_where_no_column_does(tmp_path: Path) -> None:
+    row = {"question": "Where is it?", "place": "in the mall"}
+    definition = "type: generate\ndata: rows.jsonl\nquestion: question\nanswer: place\n"
+    assert texts(tmp_path, row, definition) == ("Where is it?", "", ("in the mall",))
+
+
 def test_a_question_in_two_columns_is_taken_whole(tmp_path: Path) -> None:
     row = {"instruction": "Name the chord that these notes make.", "input": "G, B, E", "output": "E minor"}
     definition = 'type: generate\ndata: rows.jsonl\nquestion: "{{instruction}} {{input}}"\nanswer: output\n'

@@ -15,7 +15,8 @@ from ontogeny.inference.scoring import token_logprobs
 from ontogeny.model.config import ModelShape
 from ontogeny.model.transformer import Transformer
 from ontogeny.tasks.multiple_choice import Form, Prompt
-from ontogeny.tokenizer.chat import encode_prompt
+from ontogeny.tasks.requests import Chat, Turn
+from ontogeny.tokenizer.chat import encode_prompt, render
 from ontogeny.tokenizer.train import train_bpe
 from tests.evaluate.test_step import artifact
 from tests.random_weights import randomise
@@ -54,6 +55,20 @@ def test_forms(
     chats: bool, conversational: bool, wanted: Literal["auto", "chat", "plain"], forms: tuple[Form, ...]
 ) -> None:
     assert Subject("m", Path(), "", chats, conversational).forms(wanted) == forms
+
+
+def test_a_conversation_is_shown_as_the_template_writes_it(tmp_path: Path, loaded: LoadedModel) -> None:
+    loaded.tokenizer.save(tmp_path)
+    subject = Subject("m", tmp_path, "", True, False)
+    chat = Chat((Turn("user", "Why?"),), "Because ")
+    written = subject.written_out(chat)
+    assert (
+        written
+        == render(loaded.tokenizer, [{"role": "user", "content": "Why?"}], add_generation_prompt=True)
+        + "Because "
+    )
+    assert "<|im_start|>user" in written
+    assert subject.written_out("Why?") == "Why?"
 
 
 def test_a_model_without_a_template_is_not_asked_in_chat() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,6 +79,23 @@ def test_the_data_of_suites_are_references() -> None:
             "confidence has no effect on above",
         ),
         ({"gates": [GATE | {"metric": "questions/de/accc"}]}, "no metric 'questions/de/accc'"),
+        (
+            {"gates": [GATE | {"metric": "questions/cleen/acc"}]},
+            "questions has no part 'cleen'; parts: clean, contaminated. Did you mean 'clean'",
+        ),
+        (
+            {"gates": [GATE | {"at_least": 20}]},
+            "questions/acc is a share, from 0 to 1, and at_least is 20; for 20% write 0.2",
+        ),
+        ({"gates": [GATE | {"at_least": -1}]}, r"at_least is -1 \["),
+        (
+            {"gates": [{"name": "g", "metric": "questions/contaminated", "at_most": 1.5}]},
+            "at_most is 1.5; for 1.5% write 0.015",
+        ),
+        (
+            {"gates": [NO_WORSE | {"not_worse_than": {"model": "old", "margin": 2}}]},
+            "not_worse_than.margin is 2; for 2% write 0.02",
+        ),
         ({"gates": [GATE | {"metric": "sise"}]}, "no metric 'sise'"),
         ({"gates": [NO_WORSE | {"metric": "size"}]}, "size is counted, not estimated"),
         ({"gates": [GATE | {"metric": "size", "confidence": 0.9}]}, "size is counted, not estimated"),
@@ -97,6 +115,59 @@ def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], message: str) 
         config(**changes)
 
 
+MEMBER = (
+    "dataset_path: ./r.jsonl\ntest_split: t\noutput_type: loglikelihood\ndoc_to_text: q\ndoc_to_target: a\n"
+)
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> dict[str, Any]:
+    """A suite of two tasks with slices."""
+    (tmp_path / "r.jsonl").write_text('{"q": "x", "a": "y", "topic": "air"}\n')
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(f"task: {name}\n{MEMBER}")
+    (tmp_path / "both.yaml").write_text("group: both\ntask: [one, two]\n")
+    return {"type": "task", "task": str(tmp_path / "both.yaml"), "slices": ["length", "field:topic"]}
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"metric": "both/two/acc", "at_least": 0.2},
+        {"metric": "both/length=short/acc", "at_most": 1},
+        {"metric": "both/topic=air/acc", "at_least": 0},
+        {"metric": "both/contaminated/acc", "at_least": 0.2},
+        {"metric": "both/perplexity", "at_most": 20},
+        {"metric": "both/perplexity", "not_worse_than": {"model": "old", "margin": 3}},
+    ],
+)
+def test_a_gate_is_about_parts_and_values_that_can_be(group: dict[str, Any], gate: dict[str, Any]) -> None:
+    assert config(suites=[group], gates=[{"name": "g", **gate}]).gates[0].suite == "both"
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        (
+            {"metric": "both/tow/acc", "at_least": 0.2},
+            "both has no part 'tow'; parts: one, two, length=short, length=middling, length=long, topic=VALUE, clean",
+        ),
+        ({"metric": "both/length=tiny/acc", "at_least": 0.2}, "no part 'length=tiny'"),
+        ({"metric": "both/acc", "at_least": 20}, "both/acc is a share"),
+        ({"metric": "both/two/acc", "at_least": 20}, "both/two/acc is a share"),
+    ],
+)
+def test_a_gate_about_what_cannot_be(group: dict[str, Any], gate: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        config(suites=[group], gates=[{"name": "g", **gate}])
+
+
+def test_a_suite_without_a_task_has_one_mistake() -> None:
+    with pytest.raises(ValidationError, match=r"suites\.0\.task\.task\n  Field required") as caught:
+        config(suites=[{"type": "task", "n": 3}])
+    assert "missing" in {one["type"] for one in caught.value.errors()} <= {"missing", "too_short"}
+
+
 def test_a_tested_gate_takes_a_significance() -> None:
     gate = {"name": "g", "metric": "questions/acc", "above": "chance", "significance": 0.01}
     assert config(gates=[gate]).gates[0].significance == 0.01
@@ -109,7 +180,7 @@ def test_a_gate_names_models_which_are_inputs() -> None:
         {"name": "c", "metric": "questions/acc", "better_than": "baseline"},
         {"name": "s", "metric": "size", "at_most": 1e6},
         {"name": "d", "metric": "questions/contaminated", "at_most": 0},
-        {"name": "e", "metric": "questions/de/acc", "at_least": 0.2, "confidence": 0.9},
+        {"name": "e", "metric": "questions/clean/acc", "at_least": 0.2, "confidence": 0.9},
     ]
     found = config(baseline=["x", "y"], gates=gates)
     roles = {one.role: one.name for one in references(found)}
@@ -123,7 +194,7 @@ def test_a_gate_names_models_which_are_inputs() -> None:
         False,
     ]
     last = found.gates[-1]
-    assert (last.suite, last.part, last.measure) == ("questions", "de", "acc")
+    assert (last.suite, last.part, last.measure) == ("questions", "clean", "acc")
 
 
 def test_what_a_gate_is_compared_with_counts_in_the_fingerprint() -> None:

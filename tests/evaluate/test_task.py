@@ -13,6 +13,7 @@ from ontogeny.core.progress import QuietProgress
 from ontogeny.data.classifier import train_classifier
 from ontogeny.data.texts import Texts
 from ontogeny.evaluate import task
+from ontogeny.evaluate.record import record_of
 from ontogeny.evaluate.runner import Assignment, Evaluation, Source, evaluate
 from ontogeny.evaluate.step import task_files
 from ontogeny.evaluate.subject import Subject
@@ -101,12 +102,10 @@ def test_each_row_tells_what_was_asked_and_made_of_it(folder: Path) -> None:
     assert (row.suite, row.type, row.task, row.form) == ("choosing", "task", "choosing", "plain")
     assert row.prompt == "About word0 mean" and row.choices == ("word0 in short", "nothing0")
     assert row.logprobs is not None and len(row.logprobs) == 2 and row.neutral_logprobs is None
-    assert row.scores is not None and {one.metric for one in row.scores} == {
-        "acc",
-        "acc_norm",
-        "mcc",
-        "brier_score",
-    }
+    assert row.row == 1, "of the data"
+    assert row.scores is not None
+    assert [one.metric for one in row.scores] == ["acc", "acc_norm", "brier_score"], "no item has an mcc"
+    assert all(one.bottom == 1.0 for one in row.scores)
 
 
 def test_what_is_written_is_judged_and_kept(folder: Path) -> None:
@@ -142,6 +141,8 @@ def test_a_group_has_results_of_each_task(folder: Path) -> None:
     assert rows["both", "acc"].n == 48 and [part.n for part in parts] == [24, 24]
     assert rows["both", "acc"].value == pytest.approx(sum(part.value for part in parts) / 2)
     assert rows["both", "acc"].groups == 12, "one document in two tasks is one source"
+    figures = evaluation.scores["both"]["r/m@1"].figures
+    assert figures == {"chance": 0.5, "chance/choosing": 0.5, "chance/halved": 0.5}
 
 
 def test_every_task_of_a_group_may_count_alike(folder: Path) -> None:
@@ -161,9 +162,13 @@ def test_every_task_of_a_group_may_count_alike(folder: Path) -> None:
 def test_what_does_not_fit_is_left_out_and_counted(folder: Path) -> None:
     rows = '{"q": "x", "c": ["y", "z"], "a": 1, "topic": 0}\n{"q": "x", "c": ["y", "a long one"], "a": 1, "topic": 0}\n'
     (folder / "rows.jsonl").write_text(rows * 2)
-    evaluation = run(suite(folder, "choosing"), model=subject("r/m@1", FakeReader(context=9)))
+    noting = Noting()
+    evaluation = run(
+        suite(folder, "choosing"), model=subject("r/m@1", FakeReader(context=9)), progress=noting
+    )
     found = evaluation.scores["choosing"]["r/m@1"]
     assert found.counts == {"truncated_prompts": 0, "left_out_items": 2, "doubled_choices": 0}
+    assert "choosing: 2 items left out: a text to score is longer than the context (r/m@1)" in noting.notes
     assert [row.choices for row in found.rows] == [("y", "z")] * 2
     (row,) = [row for row in evaluation.comparisons if row.metric == "acc"]
     assert row.n == 2, "compared on the items that both have"
@@ -175,12 +180,13 @@ def test_no_item_fits(folder: Path) -> None:
 
 
 def test_truncated_contexts_are_counted(folder: Path) -> None:
-    counts = (
-        run(suite(folder, "choosing"), model=subject("r/m@1", FakeReader(context=20)))
-        .scores["choosing"]["r/m@1"]
-        .counts
-    )
-    assert counts["truncated_prompts"] == 24 and counts["left_out_items"] == 0
+    noting = Noting()
+    found = run(
+        suite(folder, "choosing"), model=subject("r/m@1", FakeReader(context=20)), progress=noting
+    ).scores["choosing"]["r/m@1"]
+    assert found.counts["truncated_prompts"] == 24 and found.counts["left_out_items"] == 0
+    (said,) = [note for note in noting.notes if "cut" in note]
+    assert said == "choosing: 24 prompts cut at the beginning: longer than the context (r/m@1)"
 
 
 def test_chat_needs_a_template(folder: Path) -> None:
@@ -188,12 +194,33 @@ def test_chat_needs_a_template(folder: Path) -> None:
     with pytest.raises(DataError, match="the model has no chat template"):
         run(suite(folder, "choosing", form="chat"), model=plain)
     row = run(suite(folder, "choosing", form="chat")).scores["choosing"]["r/m@1"].rows[0]
-    assert (row.form, row.prompt) == ("chat", "user: About word0 mean")
+    assert (row.form, row.prompt) == ("chat", "<user>About word0 mean<assistant>"), (
+        "as the template writes it"
+    )
+
+
+def test_a_model_that_never_learnt_to_converse_is_asked_in_chat_with_a_word(folder: Path) -> None:
+    noting = Noting()
+    base = FakeSubject("r/raw@1", Path(), "blake3:raw", True, False, untuned=True)
+    evaluation = run(
+        suite(folder, "choosing", form="chat"), suite(folder, "halved"), model=base, progress=noting
+    )
+    (said,) = [note for note in noting.notes if "never tuned to converse" in note]
+    assert said.startswith("r/raw@1 was never tuned to converse: ") and said.endswith(
+        " (asked in chat: choosing)"
+    )
+    chat, plain = record_of(evaluation, ()).suites
+    assert (chat.untuned, plain.untuned) == (("r/raw@1",), ())
 
 
 def test_limits_and_samples(folder: Path) -> None:
     assert len(run(suite(folder, "choosing"), limit=5).scores["choosing"]["r/m@1"].rows) == 5
-    assert len(run(suite(folder, "choosing", n=7)).scores["choosing"]["r/m@1"].rows) == 7
+    every = run(suite(folder, "choosing")).scores["choosing"]["r/m@1"].rows
+    some = run(suite(folder, "choosing", n=7)).scores["choosing"]["r/m@1"].rows
+    assert len(some) == 7
+    assert all(every[int(str(row.row)) - 1].item == row.item for row in some), (
+        "rows are numbered as in the data"
+    )
 
 
 def test_equal_choices_and_keys_without_effect_are_told(folder: Path) -> None:
@@ -205,7 +232,7 @@ def test_equal_choices_and_keys_without_effect_are_told(folder: Path) -> None:
     noting = Noting()
     run(suite(folder, "own"), progress=noting)
     assert any("unsafe_code has no effect here" in note for note in noting.notes)
-    assert "own: 2 items have two equal choices; the first of them counts as chosen" in noting.notes
+    assert "own: 2 items with two equal choices, of which the first counts as chosen" in noting.notes
 
 
 def test_a_table_of_choices_needs_as_many_everywhere(folder: Path) -> None:
@@ -319,7 +346,7 @@ def test_flawed_questions_are_compared_with_plain_ones(folder: Path) -> None:
 def test_what_flaws_touched_is_told(folder: Path) -> None:
     notes = Noting()
     task.prepare(suite(folder, "choosing", perturb=["case"]), limit=5, progress=notes)
-    assert notes.notes == ["choosing: case change the questions of 5 of 5 items"]
+    assert notes.notes == ["choosing: flaws (case) in 5 of 5 questions"]
 
 
 @pytest.mark.parametrize(
@@ -329,8 +356,8 @@ def test_what_flaws_touched_is_told(folder: Path) -> None:
             {"slices": ["lenght"]},
             "no slice 'lenght'; there is language, length, source, field:NAME. Did you mean",
         ),
-        ({"slices": ["length", "length"]}, "slices names 'length' twice"),
-        ({"perturb": ["case", "case"]}, "perturb names 'case' twice"),
+        ({"slices": ["length", "length"]}, "it names 'length' twice"),
+        ({"perturb": ["case", "case"]}, "it names 'case' twice"),
         ({"classifier": "r/c@1"}, "no metric of the task asks a classifier"),
     ],
 )

@@ -54,6 +54,25 @@ def run(suite: TaskSuite) -> Evaluation:
     return evaluate(subject("r/m@1", FakeReader(skill=3.0)), [Assignment(suite, source)])
 
 
+@pytest.mark.parametrize(
+    ("metadata", "prompts", "where"),
+    [
+        (
+            "metadata: {prompts: ['{{q}}', '{{ qq }}']}",
+            True,
+            r"exam.yaml:12: metadata.prompts.1, line 1, column 4",
+        ),
+        ("", ("{{ qq }} is",), r"^exam: prompts.0, line 1, column 4: the document has no field 'qq'"),
+    ],
+)
+def test_a_wrong_wording_is_located_where_it_stands(
+    folder: Path, metadata: str, prompts: bool | tuple[str, ...], where: str
+) -> None:
+    (folder / "exam.yaml").write_text(CHOOSING[: CHOOSING.index("metadata")] + metadata)
+    with pytest.raises(RecipeError, match=where):
+        task.prepare(suite_of(folder, prompts=prompts), limit=None, progress=QuietProgress())
+
+
 def test_every_wording_asks_the_same_items_and_their_examples(folder: Path) -> None:
     material = task.prepare(suite_of(folder, prompts=True), limit=None, progress=QuietProgress())
     assert list(material.perturbed) == ["prompt-2", "prompt-3"]

@@ -36,7 +36,27 @@ ROW = Comparison(
             {"p_value": 0.03, "p_adjusted": 0.09},
             "undecided: +4.0 points on these 200 items has p = 0.030 alone, and p = 0.090 (Holm) among all tests",
         ),
-        ({"detectable": 0.0, "p_value": 1.0}, "undecided: both do the same on these 200 items"),
+        (
+            {"detectable": None, "difference": 0.0, "p_value": 1.0},
+            "undecided: both do the same on these 200 items",
+        ),
+        (
+            {"detectable": None, "difference": 1.0, "n": 4, "groups": 4},
+            "undecided: with fewer than 5 items no difference can be told, and there are 4",
+        ),
+        (
+            {
+                "test": "swap",
+                "difference": 0.002,
+                "ci95": (-0.005, 0.007),
+                "p_value": 0.0004,
+                "p_adjusted": 0.002,
+            },
+            (
+                "undecided: the models differ (p = 0.0004), but whether this value does cannot be told: "
+                "+0.2 points on these 200 items, [\N{MINUS SIGN}0.5, 0.7]"
+            ),
+        ),
         (
             {"test": "sign-flip", "groups": 5},
             "undecided: these 200 items come in 5 groups, and with fewer than 6 no difference can be told",
@@ -54,4 +74,4 @@ def test_what_is_said(changes: dict[str, Any], said: str) -> None:
 def test_what_no_test_could_find_is_not_stated() -> None:
     assert least_told(ROW) == 0.06
     assert least_told(ROW.model_copy(update={"test": "swap", "groups": 5})) is None
-    assert least_told(ROW.model_copy(update={"detectable": 0.0})) is None
+    assert least_told(ROW.model_copy(update={"detectable": None})) is None

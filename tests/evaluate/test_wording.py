@@ -23,9 +23,21 @@ def test_other_metrics_keep_their_unit() -> None:
     assert wording.detectable("bits_per_byte", 0.031) == "0.031"
 
 
+def test_the_larger_a_value_the_fewer_its_decimals() -> None:
+    assert [wording.value("perplexity", number) for number in (99.5, 313.5207, 4540.131)] == [
+        "99.500", "313.5", "4,540",
+    ]  # fmt: skip
+    assert wording.interval("perplexity", (97.25, 1265.4)) == "[97, 1,265]"
+
+
+def test_changes_have_no_unit() -> None:
+    assert (wording.change("acc", 0.1), wording.change("mcc", -0.03)) == ("+10.0", "−0.030")
+    assert wording.change("acc", None) == "–"
+
+
 def test_large_values_are_powers_of_ten() -> None:
     assert wording.value("perplexity", 21_039_367_444.7) == "2.10e10"
-    assert wording.interval("perplexity", (-1e6, 150.0)) == "[−1.00e6, 150.000]"
+    assert wording.interval("perplexity", (-1e6, 150.0)) == "[−1.00e6, 1.50e2]", "both ends alike"
     assert wording.difference("perplexity", 2e7) == "+2.00e7"
 
 

@@ -48,6 +48,20 @@ def test_a_refusal_holds_a_promotion_until_forced_or_passed(workspace: Workspace
     promote(workspace, "demo/base", "production")
 
 
+def test_every_gate_that_refused_has_a_line(workspace: Workspace, publish: Publish) -> None:
+    model = publish("base")
+    refusals = [
+        verdict(model, passed=False).model_copy(update={"gate": name}) for name in ("quality", "size")
+    ]
+    publish("report", kind="evaluation", inputs=(model,), verdicts=tuple(refusals))
+    with pytest.raises(GateRefused) as refused:
+        promote(workspace, "demo/base", "production")
+    assert refused.value.message.splitlines() == [
+        "demo/base@1 is held back by quality (2.4 > 2.2),",
+        "  size (2.4 > 2.2)",
+    ]
+
+
 def test_only_models_and_only_names(workspace: Workspace, publish: Publish) -> None:
     publish("corpus", kind="corpus")
     publish("base")

@@ -46,6 +46,16 @@ from tests.conftest import SMOKE
             "unknown key 'promts' in report.suites.0. Did you mean 'prompts'?",
             "keys of report.suites.0: data, form, ",
         ),
+        (
+            "steps.report.suites=[own_texts, {type: task, task: copa, perturb: [typo]}]",
+            "report.suites.1.perturb.0: Input should be 'typos'",
+            "keys of report.suites.1: classifier, ",
+        ),
+        (
+            "steps.report.suites=[copa, copa]",
+            "report.suites: two suites are called 'copa'; give each a name of its own",
+            "keys of report: ",
+        ),
         ("steps.corpus.sources=./a.txt", "corpus.sources: Input should be a list", "keys of corpus: "),
         ("steps.corpus.sources=[x]", "corpus.sources.0: Input should be a mapping (got 'x')", "keys of"),
         ("steps.base.train=3", "base.train: Input should be a mapping", "keys of base.train: "),

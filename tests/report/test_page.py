@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ontogeny.report.figures import Series, line_chart
-from ontogeny.report.page import Page, Toned, Turn
+from ontogeny.report.page import Page, Toned, Turn, Verbatim
 
 HOSTILE = "<script>alert('x')</script>\"&{{ 7 * 7 }}"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -145,3 +145,24 @@ def test_what_is_folded_shows_its_title_until_it_is_opened() -> None:
     assert '<details class="sample bad"><summary>an &amp; item</summary>' in html
     assert '<details class="table"><summary>figures</summary>' in html
     assert outline(html).open == []
+
+
+def test_cells_may_keep_their_lines() -> None:
+    page = Page("t")
+    page.section("s").table(["prompt", "n"], [[Verbatim("a:\n  <b>"), 3]])
+    assert '<td class="plain verbatim">a:\n  &lt;b&gt;</td>' in page.render()
+
+
+@pytest.mark.parametrize(("cards", "a_row"), [(1, 1), (5, 5), (6, 3), (7, 4), (11, 4)])
+def test_no_card_is_left_by_itself(cards: int, a_row: int) -> None:
+    page = Page("t")
+    for number in range(cards):
+        page.key_figure("figure", str(number))
+    assert f"--row: {a_row}" in page.render()
+
+
+def test_many_columns_stand_closer() -> None:
+    page = Page("t")
+    for count in (7, 8):
+        page.section("s").table(["c"] * count, [["x"] * count])
+    assert page.render().count('<table class="dense">') == 1

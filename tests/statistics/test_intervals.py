@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from ontogeny.statistics.intervals import around, mean_interval, wilson
+from ontogeny.statistics.intervals import around, around_positive, around_share, mean_interval, wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 5), (5, 5), (1, 3), (61, 100), (1, 4000)])
@@ -50,3 +52,23 @@ def test_the_mean_interval_is_students() -> None:
 
 def test_the_normal_interval_is_196_errors_wide() -> None:
     assert around(3.0, 2.0) == pytest.approx((3 - 1.959964 * 2, 3 + 1.959964 * 2), abs=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.98])
+def test_the_interval_of_a_share_stays_between_its_ends(share: float) -> None:
+    few, many = (around_share(share, 0.01, groups=groups) for groups in (3, 300))
+    assert 0 < few.low < many.low < share < many.high < few.high < 1
+
+
+def test_of_many_groups_it_is_the_usual_one() -> None:
+    assert around_share(0.4, 0.01, groups=1000) == pytest.approx(around(0.4, 0.01, degrees=999), abs=1e-3)
+
+
+def test_groups_that_agree_are_as_many_trials() -> None:
+    assert around_share(1.0, 0.0, groups=3) == wilson(3, 3, degrees=2)
+    assert around_share(1.0, 0.0, groups=3).low < wilson(3, 3).low < around_share(1.0, 0.0, groups=300).low
+
+
+def test_the_interval_of_a_perplexity_is_that_of_its_logarithm() -> None:
+    low, high = around_positive(8.0, 0.8, degrees=9)
+    assert (math.log(low), math.log(high)) == pytest.approx(around(math.log(8.0), 0.1, degrees=9))

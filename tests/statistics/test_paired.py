@@ -13,9 +13,10 @@ from ontogeny.statistics import paired
 from ontogeny.statistics.paired import (
     bootstrap_ratio,
     mcnemar,
+    mean_above,
     minimum_detectable_effect,
-    one_sided_p,
     paired_proportions,
+    proportion_above,
     sign_flip_test,
 )
 
@@ -113,10 +114,23 @@ def test_the_detectable_effect_is_detected_four_times_of_five() -> None:
     assert np.mean(np.abs(drawn) > 1.959964) == pytest.approx(0.8, abs=0.01)
 
 
-def test_the_one_sided_p() -> None:
-    assert one_sided_p(0.31, 0.25, 0.03) == pytest.approx(stats.norm.sf(2.0))
-    assert one_sided_p(0.31, 0.25, 0.0) == 0.0
-    assert one_sided_p(0.25, 0.25, 0.0) == 1.0
+def test_few_groups_detect_less() -> None:
+    assert minimum_detectable_effect(1.0, degrees=4) > minimum_detectable_effect(1.0, degrees=400)
+    assert minimum_detectable_effect(1.0, degrees=1e6) == pytest.approx(
+        minimum_detectable_effect(1.0), abs=1e-4
+    )
+
+
+def test_a_proportion_above_chance_is_told_exactly() -> None:
+    assert proportion_above(2, 2, 0.5) == pytest.approx(0.25)
+    assert proportion_above(7, 8, 0.5) == pytest.approx(9 / 256)
+    assert proportion_above(60, 120, 0.5) > 0.5
+    assert proportion_above(2.4, 3.2, 0.5) == proportion_above(2, 3, 0.5), "against the proportion"
+
+
+def test_a_mean_above_a_reference() -> None:
+    assert mean_above(0.31, 0.25, 0.03, degrees=9) == pytest.approx(stats.t.sf(2.0, 9))
+    assert mean_above(0.31, 0.25, 0.0, degrees=9) == 1.0
 
 
 @pytest.mark.parametrize(("n", "only_a", "only_b"), [(30, 0.05, 0.1), (200, 0.02, 0.02), (500, 0.1, 0.05)])

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from ontogeny.statistics.intervals import around
-from ontogeny.statistics.seeds import TwoWay, detectable_by_t, spread_of_seeds, t_test, two_way_error
+from ontogeny.statistics.paired import minimum_detectable_effect
+from ontogeny.statistics.seeds import TwoWay, spread_of_seeds, t_test, two_way_error
 
 ITEMS, TRIALS = 150, 3_000
 Floats = npt.NDArray[np.float64]
@@ -91,7 +92,7 @@ def test_no_noise_at_all() -> None:
 def test_what_can_be_detected_is_detected_four_times_of_five() -> None:
     generator = np.random.default_rng(8)
     error = TwoWay(0.02, 6.0)
-    truth = detectable_by_t(error)
+    truth = minimum_detectable_effect(error.error, degrees=error.degrees)
     found = 0
     for _ in range(TRIALS):
         spread = 0.02 * np.sqrt(generator.chisquare(6) / 6)

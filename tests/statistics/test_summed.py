@@ -10,7 +10,7 @@ import pytest
 
 from ontogeny.statistics.errors import ratio_standard_error
 from ontogeny.statistics.paired import sign_flip_test
-from ontogeny.statistics.summed import bootstrap_statistic, spread, summed_by_group, swap_test
+from ontogeny.statistics.summed import bootstrap_statistic, resampled_error, summed_by_group, swap_test
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,10 +36,11 @@ def test_sums_by_group(rows: tuple[list[list[float]], list[int]]) -> None:
 
 def test_the_error_of_a_ratio_is_that_of_the_formula(rows: tuple[list[list[float]], list[int]]) -> None:
     values, groups = rows
-    error, (low, high) = spread(bootstrap_statistic(summed_by_group(values, groups), ratio, seed=1))
+    drawn = bootstrap_statistic(summed_by_group(values, groups), ratio, seed=1)
     tops, bottoms = zip(*values, strict=True)
-    assert error == pytest.approx(ratio_standard_error(tops, bottoms, groups), rel=0.05)
-    assert low < sum(tops) / sum(bottoms) < high
+    wanted = ratio_standard_error(tops, bottoms, groups)
+    assert resampled_error(drawn, len(set(groups))) == pytest.approx(wanted, rel=0.05)
+    assert resampled_error(np.array([np.nan, np.nan]), 5) == 0.0
 
 
 def test_models_are_resampled_together(rows: tuple[list[list[float]], list[int]]) -> None:

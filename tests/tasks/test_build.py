@@ -145,7 +145,7 @@ def test_the_digest_is_of_definition_and_data(write: Write) -> None:
         (
             "",
             [{"q": "x", "options": ["a", "b"], "right": 2}],
-            r"rows.jsonl#.*doc_to_target is 2, but its 2 choices count from 0\n→ mend the row, or .*task.yaml:9",
+            r"rows.jsonl:1: .*doc_to_target is 2, but its 2 choices count from 0\n→ mend the row, or .*task.yaml:9",
         ),
         ("", [{"q": "x", "options": ["a", "b"], "right": -1}], r"is -1, but its 2 choices"),
         (
@@ -179,6 +179,12 @@ def test_the_digest_is_of_definition_and_data(write: Write) -> None:
             r"doc_to_text, line 1, column 4: the document has no field 'qu'; it has q, options.*Did you mean 'q'",
         ),
         ("target_delimiter: ''", [{"q": "x", "options": ["a", ""], "right": 0}], r"choice 1 is empty"),
+        (
+            "",
+            [QUESTIONS[0], {"q": "x", "options": ["a", ""], "right": 0}],
+            r"rows.jsonl:2: .*choice 1 is empty",
+        ),
+        ("doc_to_text: 0\ndoc_to_target: q", [{"q": "x", "options": ["", "a"]}], r"choice 0 is empty"),
         (
             "num_fewshot: 3\nfewshot_split: test",
             QUESTIONS,

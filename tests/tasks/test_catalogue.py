@@ -37,6 +37,30 @@ def test_a_group_lists_tasks_by_file_name_or_tag(tmp_path: Path) -> None:
     assert {task.num_fewshot for task in find_tasks(path, num_fewshot=1).tasks} == {1}
 
 
+def test_a_group_names_files_by_their_paths(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other", far=f"task: far\n{MEMBER}")
+    path = write(
+        tmp_path, g="group: g\ntask: [one.yaml, other/far.yaml, {task: one.yaml, task_alias: again}]\n",
+        one=f"task: one\n{MEMBER}",
+    )  # fmt: skip
+    assert [task.name for task in find_tasks(path).tasks] == ["one", "far", "one.yaml"]
+
+
+def test_a_broken_neighbour_that_no_one_names_is_no_error(tmp_path: Path) -> None:
+    broken = "task: broken\ninclude: broken.yaml\n"
+    path = write(
+        tmp_path, g="group: g\ntask: [tagged]", one=f"task: one\ntag: tagged\n{MEMBER}", broken=broken,
+        odd="- 3\n- {", code="tag: !function u.f\n", number="tag: 3\n",
+    )  # fmt: skip
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    assert [task.name for task in find_tasks(path).tasks] == ["one"]
+    (tmp_path / "broken.yaml").write_text(f"{broken}tag: [tagged]\n")
+    with pytest.raises(RecipeError, match=r"broken.yaml: a task file includes itself"):
+        find_tasks(path)
+
+
 def test_groups_in_groups_and_tasks_within(tmp_path: Path) -> None:
     path = write(
         tmp_path,
@@ -75,7 +99,7 @@ def test_a_name_that_is_no_task() -> None:
 def test_tasks_with_nothing_in_common(tmp_path: Path) -> None:
     path = write(
         tmp_path, g="group: g\ntask: [one, two]", one=f"task: one\n{MEMBER}",
-        two="task: two\ndataset_path: ./r.jsonl\ntest_split: v\ndoc_to_target: a\n",
+        two="task: two\ndataset_path: ./r.jsonl\ntest_split: v\ndoc_to_text: q\ndoc_to_target: a\n",
     )  # fmt: skip
     with pytest.raises(RecipeError, match="the tasks of the group measure nothing in common"):
         labels_of(find_tasks(path).tasks)
@@ -114,6 +138,23 @@ def test_shipped_suites_name_shipped_tasks(name: str) -> None:
     entries = suite_entries(name)
     tasks = [entry if isinstance(entry, str) else entry["task"] for entry in entries]
     assert len(set(tasks)) == len(tasks) and set(tasks) <= set(shipped_names())
+
+
+def test_tasks_of_a_suite_file_lie_beside_it_or_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for path in ("both.yaml", "here.yaml", "sub/both.yaml", "sub/there.yaml"):
+        (tmp_path / path).write_text("")
+    names = ["both.yaml", "here.yaml", "there.yaml", "nowhere.yaml"]
+    (tmp_path / "sub" / "mine.yaml").write_text(
+        f"[copa, {', '.join(names)}, {{task: both.yaml, n: 3}}, {{n: 3}}]"
+    )
+    assert suite_entries("sub/mine.yaml") == [
+        "copa", "sub/both.yaml", "here.yaml", "sub/there.yaml", "sub/nowhere.yaml",
+        {"task": "sub/both.yaml", "n": 3}, {"n": 3},
+    ]  # fmt: skip
 
 
 def test_a_file_that_lists_no_suites(tmp_path: Path) -> None:

@@ -37,6 +37,25 @@ def test_each_format(write: Write, tmp_path: Path) -> None:
         assert rows(write, files) == wanted, name
 
 
+def test_rows_know_where_they_stand(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text('{"a": 1}\n\n{"a": 2}\n')
+    (tmp_path / "r.json").write_text('[{"a": 1}, {"a": 2}]')
+    (tmp_path / "r.csv").write_text('a,b\n1,"x\ny"\n2,\n')
+    (tmp_path / "r.txt").write_text("a\nb\nc\nd\n")
+    pq.write_table(pa.Table.from_pylist([{"a": 1}, {"a": 2}]), tmp_path / "r.parquet")
+    for kind, name, more, second in (
+        ("json", "r.jsonl", "", "r.jsonl:3"),
+        ("json", "r.json", "", "r.json, row 2"),
+        ("csv", "r.csv", "", "r.csv, row 2"),
+        ("parquet", "r.parquet", "", "r.parquet, row 2"),
+        ("text", "r.txt", ", columns: [x, y]", "r.txt:3"),
+        ("text", "r.txt", ", begins: '[ac]'", "r.txt:3"),
+    ):
+        task = write(f"dataset_path: {kind}\ndataset_kwargs: {{data_files: {{test: {name}}}{more}}}")
+        found = read_split(task.definition, "test", task.place)
+        assert [row.locator for row in found][1:] == [str(tmp_path / second)], (kind, name)
+
+
 def test_columns_of_numbers_are_numbers_as_datasets_has_them(write: Write, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("whole,part,text\n1,1,1\n-2,2.5,x\n")
     files = "dataset_path: csv\ndataset_kwargs: {data_files: r.csv}"
@@ -94,22 +113,27 @@ def test_the_root_is_the_users(write: Write, tmp_path: Path) -> None:
     [
         ("dataset_kwargs: {data_files: {test: gone.jsonl}}", UsageError, "is not there: .*gone.jsonl"),
         ("dataset_kwargs: {data_files: {test: 'gone*.jsonl'}}", UsageError, "is not there"),
+        ("dataset_kwargs: {data_files: {test: []}}", RecipeError, "the split 'test' names no file"),
         ("dataset_kwargs: {data_files: {train: rows.jsonl}}", RecipeError, "no data for the split 'test'"),
         (
             "dataset_kwargs: {data_files: {test: 'https://x.org/r.jsonl'}}",
             RecipeError,
             "reads local files only",
         ),
-        ("dataset_kwargs: {data_files: {test: empty.jsonl}}", DataError, "cannot be read: there is no row"),
+        (
+            "dataset_kwargs: {data_files: {test: empty.jsonl}}",
+            DataError,
+            r"empty.jsonl: the data of task 'colours' has no row",
+        ),
         (
             "dataset_kwargs: {data_files: {test: broken.jsonl}}",
             DataError,
-            "a row of task 'colours' cannot be read",
+            r"broken.jsonl:2: a row of task 'colours' cannot be read",
         ),
         (
             "dataset_path: text\ndataset_kwargs: {data_files: {test: empty.jsonl}}",
             DataError,
-            "split 'test' of 'colours' is empty",
+            r"'colours' has no row: .*\n→ give the file rows, or name another under dataset_kwargs.data_files",
         ),
         (
             "dataset_path: text\ndataset_kwargs: {data_files: {test: broken.jsonl}, columns: [a, b]}",

@@ -8,7 +8,7 @@ import pytest
 
 from ontogeny.core.errors import RecipeError
 from ontogeny.tasks.catalogue import find_tasks
-from tests.tasks.conftest import Write
+from tests.tasks.conftest import CHOOSING, Write
 
 
 def test_defaults_are_those_of_harness(write: Write) -> None:
@@ -44,6 +44,9 @@ def test_defaults_are_those_of_harness(write: Write) -> None:
         ("test_split: null", r"it needs a test_split or a validation_split"),
         ("doc_to_choice: null", r"multiple_choice needs doc_to_choice"),
         ("doc_to_target: null", r"doc_to_target is missing"),
+        ("doc_to_text: null", r'doc_to_text is missing: .* write doc_to_text: ""'),
+        ("doc_to_text: null\noutput_type: loglikelihood", r"doc_to_text is missing"),
+        ("doc_to_text: null\noutput_type: generate_until", r"doc_to_text is missing"),
         ("output_type: choice", r"output_type: Input should be"),
         ("num_fewshot: -1", r"num_fewshot: .*greater than or equal to 0 \(got -1\)"),
         ("repeats: 0", r"repeats: "),
@@ -63,6 +66,14 @@ def test_missing_keys_are_all_told(tmp_path: Path) -> None:
         RecipeError, match=r"'task' is missing\n.*'dataset_path' is missing\n.*'dataset_kwargs'"
     ):
         find_tasks(str(path))
+
+
+def test_a_task_may_ask_nothing_where_it_says_so(write: Write, tmp_path: Path) -> None:
+    assert write('doc_to_text: ""').definition.doc_to_text == ""
+    assert write("doc_to_text: null\noutput_type: loglikelihood_rolling").definition.doc_to_text == ""
+    (tmp_path / "included.yaml").write_text("doc_to_text: ''\n")
+    base = CHOOSING.replace("doc_to_text: q\n", "")
+    assert write("include: included.yaml", base=base).definition.doc_to_text == ""
 
 
 def test_keys_without_effect_are_told(write: Write, tmp_path: Path) -> None:

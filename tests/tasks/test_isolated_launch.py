@@ -58,6 +58,23 @@ def test_the_end_of_a_program_is_told(program: str, ended: Ended) -> None:
     assert ended.how in ENDINGS
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "for number in range(3, 20):\n    try: os.write(number, b'passed')\n    except OSError: pass\nos._exit(0)",
+        "os.write(3, b'passed')\nassert 0",
+        "os.write(3, b'x' * 1000 + b' passed')\nos._exit(0)",
+        "assert 'token' in globals() or any('token' in vars(one) for one in sys.modules.values())",
+    ],
+)
+def test_a_verdict_cannot_be_written_by_the_program(forged: str) -> None:
+    assert run_isolated(f"import os, sys\n{forged}", SHORT).how in ("exit", "assertion")
+
+
+def test_what_a_program_writes_to_its_report_is_not_its_end() -> None:
+    assert run_isolated("import os\nos.write(3, b'error Forged')", SHORT) == Ended("passed")
+
+
 def test_what_loops_is_ended_by_its_processor_time() -> None:
     assert run_isolated("while True: pass", Limits(cpu_s=1, wall_s=60.0)) == Ended("timeout", "cpu")
 

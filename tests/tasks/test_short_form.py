@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ontogeny.core.errors import RecipeError
+from ontogeny.core.errors import OntogenyError, RecipeError, UsageError
+from ontogeny.tasks.answers import judge_of
 from ontogeny.tasks.build import build_items
 from ontogeny.tasks.catalogue import find_tasks
 from ontogeny.tasks.requests import Generate, Loglikelihood, Rolling
@@ -63,6 +64,60 @@ def test_examples_come_from_the_data_or_beside_it(tmp_path: Path) -> None:
 def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         items(tmp_path, text, "{}\n")
+
+
+CHOOSING = "type: multiple-choice\nquestion: q\nchoices: c\nanswer: a\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "message"),
+    [
+        (
+            CHOOSING,
+            '\n{"q": "x", "c": ["y", "z"], "a": 2}\n',
+            r"rows.jsonl:2: .*: answer is 2, .*\n→ .* answer in .*:5",
+        ),
+        (CHOOSING, '{"q": "x", "c": ["y"], "a": 0}\n', r"rows.jsonl:1: .*: choices gives 1 choices of 1"),
+        (CHOOSING, '{"q": 1.5, "c": ["y", "z"], "a": 0}\n', r"rows.jsonl:1: .*: question gives a number"),
+        (
+            CHOOSING,
+            '{"q": "x", "cc": ["y", "z"], "a": 2}\n',
+            r"own.yaml:4: choices: the data has no column 'c'",
+        ),
+        (CHOOSING.replace(": q", ": '{{ p }}'"), '{"q": "x"}\n', r"own.yaml:3: question, line 1, column 4: "),
+        (CHOOSING.replace(": c", ": [y, y]"), '{"q": "x"}\n', r"choices names 'y' twice"),
+        (
+            f"{CHOOSING}examples: 3",
+            '{"q": "x", "c": ["y", "z"], "a": 1}\n',
+            r":6: .*\n→ lower examples, or name .*_data",
+        ),
+        (
+            f"{CHOOSING}metrics: [acx]",
+            '{"q": "x", "c": ["y", "z"], "a": 1}\n',
+            r"own.yaml:6: unknown metric 'acx'",
+        ),
+        (CHOOSING, "", r"rows.jsonl: .* has no row: .*\n→ give the file rows, or name another under data$"),
+        ("type: perplexity\ntext: q", '{"q": ""}\n', r"there is no text to score: text gives an empty one"),
+        ("type: perplexity\ntext: qq", '{"q": ""}\n', r"own.yaml:3: text: the data has no column 'qq'"),
+    ],
+)
+def test_mistakes_are_told_in_the_words_of_the_file(
+    tmp_path: Path, text: str, rows: str, message: str
+) -> None:
+    with pytest.raises(OntogenyError, match=message):
+        _built_and_judged(tmp_path, text, rows)
+
+
+def _built_and_judged(folder: Path, text: str, rows: str) -> None:
+    items(folder, text, rows)
+    judge_of(find_tasks(str(folder / "own.yaml")).tasks[0])
+
+
+def test_data_that_is_not_there(tmp_path: Path) -> None:
+    items(tmp_path, CHOOSING, '{"q": "x", "c": ["y", "z"], "a": 1}\n')
+    (tmp_path / "rows.jsonl").unlink()
+    with pytest.raises(UsageError, match=r"→ correct the path in data$"):
+        build_items(find_tasks(str(tmp_path / "own.yaml")).tasks[0])
 
 
 def test_data_that_cannot_be_told(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ def compare(
 ) -> None:
     """Say whether a model is better or worse than another on the same items, or whether they cannot tell."""
     from ontogeny.cli.show import print_json
+    from ontogeny.core.errors import UsageError
     from ontogeny.core.hardware import resolve_device
     from ontogeny.core.progress import terminal_progress
     from ontogeny.evaluate.record import read_record
@@ -128,6 +129,10 @@ def compare(
     place = open_workspace(workspace)
     asked = _named(place, suite)
     models, others = _trainings(place, model), _trainings(place, other)
+    if both := [name for name in models if name in others]:
+        raise UsageError(
+            f"{both[0]} would be compared with itself", hint="name another model to compare it with"
+        )
     artifact = run_single(
         place,
         recipe="compare",

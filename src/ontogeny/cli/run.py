@@ -11,6 +11,7 @@ import typer
 from ontogeny.cli.options import DeviceOption, JsonOption, LimitOption, WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
+    from ontogeny.core.errors import OntogenyError
     from ontogeny.lineage.workspace import Workspace
     from ontogeny.recipe.plan import Planned
     from ontogeny.recipe.run import RunOptions, RunResult, StepResult
@@ -201,11 +202,18 @@ def line_of(done: StepResult) -> str:
     metric = key_metric(STEPS[done.step].key_metric(done.artifact.manifest.metrics)) if done.artifact else ""
     line = f"{MARKS[done.status]} {done.name:<14} {duration(done.seconds):>8}  {said:<32} [dim]{metric}[/dim]"
     if done.error is not None:
-        where = f"{done.error.where}: " if done.error.where else ""
-        line += f"\n  [red]{escape(where + done.error.message)}[/red]"
+        line += "".join(f"\n  [red]{escape(reason)}[/red]" for reason in _reasons(done, done.error))
         if done.error.hint:
             line += f"\n  [cyan]→[/cyan] {escape(done.error.hint)}"
     return line
+
+
+def _reasons(done: StepResult, error: OntogenyError) -> list[str]:
+    """Why a step did not succeed: every gate that refused by itself, or the error."""
+    if done.status == "refused" and done.artifact is not None:
+        verdicts = done.artifact.manifest.verdicts
+        return [f"{verdict.gate}: {verdict.reason}" for verdict in verdicts if not verdict.passed]
+    return [f"{error.where}: {error.message}" if error.where else error.message]
 
 
 def _print_result(result: RunResult) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from ontogeny.core.errors import OntogenyError
 
+WIDE = 200  # characters of a line that no terminal has to hold
 UNIT_SECONDS = (("h", 3600.0), ("min", 60.0))
 UNIT_BYTES = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
@@ -21,26 +23,57 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """A table on standard output, as wide as it needs where that is no terminal."""
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
+    """A table on standard output, as wide as it needs where that is no terminal.
+
+    In a terminal that is too narrow it is set tighter, then names are broken, then the columns of `spare` are left out,
+    the first first.
+    """
     from rich import box
+    from rich.padding import Padding
     from rich.table import Table
 
+    from ontogeny.cli.columns import fitted
+
     console = output_console()
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for column in columns:
-        numeric = column in right
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
-    for row in rows:
+    shown = fitted(columns, rows, right=right, spare=spare, width=console.width)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        header_style="bold",
+        pad_edge=False,
+        show_edge=not shown.tight,
+        collapse_padding=shown.tight,
+    )
+    for column in shown.columns:
+        numeric = column.name in right
+        table.add_column(
+            column.header, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
+        )
+    for row in zip(*(column.cells for column in shown.columns), strict=True):
         table.add_row(*row)
-    console.print(table)
+    console.print(Padding(table, (1, 0), expand=False) if shown.tight else table)
 
 
 def output_console() -> Console:
-    """Standard output, never narrower than its content when it is a file or a pipe."""
+    """Standard output: in a file or a pipe never narrower than its content, unless COLUMNS says how wide it is."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 200)
+    return Console(highlight=False, soft_wrap=False, width=None if _has_width() else WIDE)
+
+
+def print_words(text: str) -> None:
+    """A sentence on standard output, in lines where that has a width."""
+    output_console().print(text, markup=False, soft_wrap=not _has_width())
+
+
+def _has_width() -> bool:
+    return sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
 
 
 def message_console() -> Console:

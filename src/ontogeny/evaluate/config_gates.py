@@ -15,7 +15,9 @@ BASELINE = "baseline"
 SIZE = "size"
 CONTAMINATED = "contaminated"
 FIGURES = (CONTAMINATED,)  # figures of a suite, not metrics of its items, that a gate may bound
+SEARCHED = ("clean", CONTAMINATED)  # parts of a suite of which some items stand in what the model learnt from
 CONDITIONS = ("at_least", "at_most", "better_than", "not_worse_than", "below", "above")
+PERCENT = 100
 TESTED = ("better_than", "above")
 WITH_INTERVAL = ("at_least", "at_most", "not_worse_than")
 
@@ -37,6 +39,14 @@ class MeasuredSuite(Protocol):
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of what it measures."""
+
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """Of these, what lies between 0 and 1."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of its items that have results of their own; one that ends in `=` has a value of the data behind it."""
 
 
 class NotWorse(Settings):
@@ -134,6 +144,10 @@ def check_gate(gate: Gate, suites: Iterable[MeasuredSuite], *, has_baseline: boo
             + nearest(whole, [*known, *figures, SIZE])
         )
     suite = next(suite for suite in suites if suite.name == gate.suite)
+    if gate.part:
+        _check_part(gate, suite)
+    if gate.measure in (*suite.shares, *FIGURES):
+        _check_share(gate)
     if gate.opponent == BASELINE and not has_baseline:
         raise ValueError(f"gate {gate.name!r} compares with a baseline; name one: baseline: STEP")
     if gate.below is not None and (suite.type != "bits-per-byte" or gate.part):
@@ -141,3 +155,26 @@ def check_gate(gate: Gate, suites: Iterable[MeasuredSuite], *, has_baseline: boo
     chooses = suite.type == "multiple-choice" or (suite.type == "task" and gate.measure.startswith("acc"))
     if gate.above is not None and (not chooses or gate.part):
         raise ValueError(f"gate {gate.name!r}: only the accuracy of all choices can be above chance")
+
+
+def _check_part(gate: Gate, suite: MeasuredSuite) -> None:
+    known = (*suite.parts, *SEARCHED)
+    if gate.part in known or any(one.endswith("=") and gate.part.startswith(one) for one in known):
+        return
+    listed = ", ".join(f"{one}VALUE" if one.endswith("=") else one for one in known)
+    raise ValueError(
+        f"gate {gate.name!r}: {suite.name} has no part {gate.part!r}; parts: {listed}.{nearest(gate.part, known)}"
+    )
+
+
+def _check_share(gate: Gate) -> None:
+    """A bound beyond what a share can be decides nothing; mostly percent are meant."""
+    bounds = {"at_least": gate.at_least, "at_most": gate.at_most}
+    if gate.not_worse_than is not None:
+        bounds["not_worse_than.margin"] = gate.not_worse_than.margin
+    for name, bound in bounds.items():
+        if bound is not None and not 0 <= bound <= 1:
+            meant = f"; for {bound:g}% write {bound / 100:g}" if 1 < bound <= PERCENT else ""
+            raise ValueError(
+                f"gate {gate.name!r}: {gate.metric} is a share, from 0 to 1, and {name} is {bound:g}{meant}"
+            )

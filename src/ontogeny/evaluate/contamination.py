@@ -26,7 +26,7 @@ from ontogeny.lineage.reads import Reads
 from ontogeny.records.parts import part_paths
 from ontogeny.report import numbers
 
-VERSION = 1
+VERSION = 2
 """Of the search: one more where the same items and text would give something else."""
 FOLDER = "contamination"
 FIGURE = "contaminated"
@@ -51,9 +51,18 @@ class Finding:
     """What one text holds of a suite's items."""
 
     text: SearchedText
-    untold: int
+    untold: frozenset[str]
+    """Ids of items that are too short to be told from chance."""
     spotted: Mapping[str, tuple[Spotted, ...]]
     """By the item's id, those with most of it first; no more than SHOWN_DOCUMENTS."""
+
+    def under(self, name: str) -> Finding:
+        """The same of a text that has this name: artifacts of one content may have several."""
+        named = {
+            item: tuple(one.model_copy(update={"artifact": name}) for one in those)
+            for item, those in self.spotted.items()
+        }
+        return Finding(self.text.model_copy(update={"name": name}), self.untold, named)
 
 
 def search_lineage(
@@ -67,7 +76,9 @@ def search_lineage(
 
     Texts beyond the bytes that may be searched are left out; those that are known already are not read.
     """
-    texts = {text.digest: text for known in lineage.reads.values() for text in known.texts}
+    texts: dict[str, Artifact] = {}
+    for text in (text for known in lineage.reads.values() for text in known.texts):
+        texts.setdefault(text.digest, text)
     store = _Store(cache)
     found: dict[tuple[str, str], Finding] = {}
     left = lineage.max_bytes
@@ -85,7 +96,11 @@ def search_lineage(
         for suite, one in _searched(text, {suite: wanted[suite] for suite in open_suites}, progress).items():
             found[suite, digest] = store.put(wanted[suite], text, one)
     return {
-        (suite, model): [found[suite, text.digest] for text in known.texts if (suite, text.digest) in found]
+        (suite, model): [
+            found[suite, text.digest].under(text.name)
+            for text in known.texts
+            if (suite, text.digest) in found
+        ]
         for suite in wanted
         for model, known in lineage.reads.items()
     }
@@ -115,13 +130,13 @@ def mark(
         unsearched |= set(known.unsearched)
         if known.searched:
             total = totals.setdefault(model, Counter())
-            total.update(items=known.items, contaminated=known.contaminated)
+            total.update(tellable=known.tellable, contaminated=known.contaminated, untold=known.untold)
         if known.contaminated or known.passage_only:
             progress.note(told(known))
     for model, total in totals.items():
         progress.note(
-            f"contamination: {numbers.count(total['contaminated'])} of {numbers.count(total['items'])} items stand in "
-            f"what {model} learnt from"
+            f"contamination: in what {model} learnt from, {numbers.count(total['contaminated'])} of "
+            f"{numbers.counted(total['tellable'], 'item')} found{_too_short(total['untold'])}"
         )
     for one in sorted(unsearched):
         progress.note(f"contamination: {one}")
@@ -155,7 +170,9 @@ def _searched(text: Artifact, wanted: Mapping[str, Sequence[Item]], progress: Pr
                 )
             )  # fmt: skip
         found[suite] = Finding(
-            about, index.unmatched, {item: _worst(those) for item, those in spotted.items()}
+            about,
+            frozenset(items[number].id for number in index.untold),
+            {item: _worst(those) for item, those in spotted.items()},
         )
     return found
 
@@ -185,27 +202,29 @@ def marked(scores: Scores, model: str, reads: Reads, findings: Sequence[Finding]
         item: _worst(one for finding in findings for one in finding.spotted.get(item, ())) for item in items
     }
     verdicts = {item: those[0].verdict for item, those in spotted.items() if those}
-    met = tuple(item for item in items if verdicts.get(item) == CONTAMINATED)
+    untold = frozenset[str]().union(*(one.untold for one in findings))
+    is_met = {item: verdicts.get(item) == CONTAMINATED for item in items if item not in untold}
+    met = tuple(item for item, yes in is_met.items() if yes)
     known = Contamination(
         suite=scores.suite, model=model, items=len(items), contaminated=len(met),
-        passage_only=len(verdicts) - len(met), untold=max((one.untold for one in findings), default=0),
+        passage_only=len(verdicts) - len(met), untold=len(items) - len(is_met),
         searched=tuple(one.text for one in findings), unsearched=tuple(_unsearched(reads, findings)),
     )  # fmt: skip
     update: dict[str, object] = {"contamination": known}
+    if findings:
+        found = [
+            {"contaminated": is_met.get(row.item), "spotted": spotted.get(row.item) or None}
+            for row in scores.rows
+        ]
+        update["rows"] = tuple(
+            row.model_copy(update=one) for row, one in zip(scores.rows, found, strict=True)
+        )
     if known.share is not None:
         update["figures"] = {**scores.figures, FIGURE: known.share}
-        update["rows"] = tuple(
-            row.model_copy(
-                update={
-                    "contaminated": verdicts.get(row.item) == CONTAMINATED,
-                    "spotted": spotted.get(row.item) or None,
-                }
-            )
-            for row in scores.rows
-        )
-        if 0 < len(met) < len(items):
-            clean = tuple(item for item in items if verdicts.get(item) != CONTAMINATED)
-            update["slices"] = {**scores.slices, CLEAN: clean, CONTAMINATED: met}
+    if 0 < len(met) < len(items):
+        clean = tuple(item for item, yes in is_met.items() if not yes)
+        parts = {CLEAN: clean, CONTAMINATED: met}
+        update["slices"] = scores.slices | {part: those for part, those in parts.items() if those}
     return scores.model_copy(update=update)
 
 
@@ -224,21 +243,23 @@ def _unsearched(reads: Reads, findings: Sequence[Finding]) -> Iterator[str]:
 def told(found: Contamination) -> str:
     """What is known of a suite's items and a model, in a sentence or two."""
     unsearched = "; ".join(found.unsearched)
-    if found.share is None:
+    if not found.searched:
         why = unsearched or "its lineage holds no text"
         return f"Whether {found.model} has seen items of {found.suite} is not known: {why}."
     names = ", ".join(one.name for one in found.searched)
     size = numbers.size(sum(one.bytes for one in found.searched))
     met = (
-        f"Of {numbers.count(found.items)} items of {found.suite}, {numbers.count(found.contaminated)} stand in what "
-        f"{found.model} learnt from, and of {numbers.count(found.passage_only)} the passage alone ({names}; {size})."
+        f"In what {found.model} learnt from, {numbers.count(found.contaminated)} of "
+        f"{numbers.counted(found.tellable, 'item')} of {found.suite} found"
     )
-    parts = [met]
-    if found.untold:
-        parts.append(f"{numbers.count(found.untold)} are too short to be told from chance.")
-    if unsearched:
-        parts.append(f"Not searched: {unsearched}.")
-    return " ".join(parts)
+    if found.passage_only:
+        met += f", and of {numbers.count(found.passage_only)} more the passage alone"
+    met += f" ({names}; {size}){_too_short(found.untold)}."
+    return f"{met} Not searched: {unsearched}." if unsearched else met
+
+
+def _too_short(untold: int) -> str:
+    return f"; {numbers.count(untold)} too short to be told" if untold else ""
 
 
 class _Store:
@@ -248,19 +269,18 @@ class _Store:
         self._folder = cache / FOLDER if cache is not None else None
 
     def get(self, items: Sequence[Item], text: Artifact) -> Finding | None:
-        """What was found, under the name that the text has here; None where it is not known, or not readable."""
+        """What was found; None where it is not known, or not readable."""
         try:
             kept = read_json(self._path(items, text)) if self._folder else None
         except ArtifactError:
             return None
         if not isinstance(kept, dict):
             return None
-        named = {"name": text.name}
         return Finding(
-            SearchedText.model_validate(kept["text"] | named),
-            kept["untold"],
+            SearchedText.model_validate(kept["text"]),
+            frozenset(kept["untold"]),
             {
-                item: tuple(Spotted.model_validate(one | {"artifact": text.name}) for one in those)
+                item: tuple(Spotted.model_validate(one) for one in those)
                 for item, those in kept["spotted"].items()
             },
         )
@@ -271,7 +291,7 @@ class _Store:
             self._folder.mkdir(parents=True, exist_ok=True)
             kept = {
                 "text": found.text.model_dump(mode="json"),
-                "untold": found.untold,
+                "untold": sorted(found.untold),
                 "spotted": {
                     item: [one.model_dump(mode="json") for one in those]
                     for item, those in found.spotted.items()

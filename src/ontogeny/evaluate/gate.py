@@ -9,36 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from ontogeny.core.files import digest_json
 from ontogeny.evaluate.config_gates import BASELINE, FIGURES, SIZE, Gate
+from ontogeny.evaluate.moved import moved_items, pulling
 from ontogeny.evaluate.outcome import comparison_seed, side_metrics
 from ontogeny.evaluate.runner import Evaluation
 from ontogeny.evaluate.scores import (
     Comparison,
-    Floats,
     Metric,
     Result,
-    common,
     lower_is_better,
     on_items,
 )
 from ontogeny.evaluate.seeds import Side, compared, measured
 from ontogeny.evaluate.subject import Subject
-from ontogeny.evaluate.wording import is_share, p_equals
+from ontogeny.evaluate.uncertainty import p_above
+from ontogeny.evaluate.wording import p_equals
 from ontogeny.lineage.manifest import Verdict
 from ontogeny.model.formats.companions import GGUF_SUFFIX, model_files
 from ontogeny.report import numbers
 from ontogeny.statistics.intervals import CONFIDENCE
-from ontogeny.statistics.paired import one_sided_p
-from ontogeny.tasks.metrics import STATISTICS
 
 DIGITS = 4
-MOST_ITEMS = 20  # enough to read, few enough for a manifest
-RULE_OF_THREE = (
-    3.0  # what did not happen in n cases has, with 95%, a share below 3/n (Hanley, Lippman-Hand 1983)
-)
 
 
 class _Finding(NamedTuple):
@@ -82,7 +74,10 @@ def _decide(gate: Gate, evaluation: Evaluation, opponent: Subject | None) -> _Fi
     own = [scores[name] for name in evaluation.model.names]
     if gate.measure in FIGURES and not gate.part:
         if any(gate.measure not in one.figures for one in own):
-            return _Finding(False, f"{gate.metric} was not measured")
+            searched = [one.contamination for one in own if one.contamination is not None]
+            short = any(one.searched and not one.tellable for one in searched)
+            why = "cannot be told: every item is too short" if short else "was not measured"
+            return _Finding(False, f"{gate.metric} {why}")
         return _counted(gate, max(one.figures[gate.measure] for one in own))
     if gate.part and gate.part not in own[0].slices:
         known = ", ".join(own[0].slices) or "none"
@@ -99,12 +94,12 @@ def _decide(gate: Gate, evaluation: Evaluation, opponent: Subject | None) -> _Fi
         reason = (
             f"{_stated(gate, found.value)}, {_not(passed)}below the {numbers.measure(xz, DIGITS)} of xz -9e"
         )
-        return _Finding(passed, reason, _pulling(_pulls(metrics), wants_more=False))
+        return _Finding(passed, reason, pulling(metrics, wants_more=False))
     if gate.above is not None:
-        finding = _above_chance(gate, found, own[0].figures.get("chance"))
-        return finding._replace(items=_pulling(_pulls(metrics), wants_more=True))
+        finding = _above_chance(gate, found, metrics, own[0].figures.get("chance"))
+        return finding._replace(items=pulling(metrics, wants_more=True))
     finding = _bounded(gate, found)
-    return finding._replace(items=_pulling(_pulls(metrics), wants_more=gate.at_least is not None))
+    return finding._replace(items=pulling(metrics, wants_more=gate.at_least is not None))
 
 
 def _counted(gate: Gate, value: float) -> _Finding:
@@ -119,7 +114,7 @@ def _bounded(gate: Gate, found: Result) -> _Finding:
     if gate.confidence is None:
         return _held_to(gate, stated, found.value, found.value)
     if found.ci95 is None:
-        return _Finding(False, f"{stated}; a single group of items gives no interval")
+        return _Finding(False, f"{stated}; {_no_interval(found.groups)}")
     return _held_to(gate, f"{stated}, {_interval(gate, found.ci95)}", *found.ci95)
 
 
@@ -132,7 +127,7 @@ def _held_to(gate: Gate, stated: str, low: float, high: float) -> _Finding:
     return _Finding(passed, f"{stated}, {_not(passed)}at most {gate.at_most:g}")
 
 
-def _above_chance(gate: Gate, found: Result, chance: float | None) -> _Finding:
+def _above_chance(gate: Gate, found: Result, metrics: Sequence[Metric], chance: float | None) -> _Finding:
     stated = _stated(gate, found.value)
     if chance is None:
         return _Finding(False, f"{stated}; what guessing would reach is not known of {gate.suite}")
@@ -140,7 +135,7 @@ def _above_chance(gate: Gate, found: Result, chance: float | None) -> _Finding:
         return _Finding(
             False, f"{stated}; a single group of items cannot tell it apart from chance ({chance:.4g})"
         )
-    p = one_sided_p(found.value, chance, found.stderr)
+    p = p_above(found, metrics, chance)
     passed = p < gate.significance
     return _Finding(
         passed,
@@ -163,25 +158,21 @@ def _against(
         gate.suite, metrics, others, model_a=evaluation.model.name, model_b=side.name, label=gate.measure,
         seed=comparison_seed(evaluation.seed, gate.suite, gate.measure), confidence=gate.confidence or CONFIDENCE,
     )  # fmt: skip
-    shared = common([*metrics, *others])
-    pulls = _pulls(shared[: len(metrics)], shared[len(metrics) :])
-    wants_more = not lower_is_better(gate.measure)
-    lost = _pulling(pulls, wants_more=wants_more, most=None)
-    won = _pulling(pulls, wants_more=not wants_more, most=None)
-    moved = f"worse on {len(lost):,} of {comparison.n:,} items, better on {len(won):,}"
+    moved = moved_items(metrics, others, wants_more=not lower_is_better(gate.measure))
     passed, reason = (
         _no_worse(gate, comparison) if gate.not_worse_than is not None else _better(gate, comparison)
     )
-    return _Finding(
-        passed, f"{_stated(gate, comparison.a)}, {_not(passed)}{reason}; {moved}", lost[:MOST_ITEMS]
-    )
+    return _Finding(passed, f"{_stated(gate, comparison.a)}, {reason}{moved.told}", moved.lost)
 
 
 def _better(gate: Gate, comparison: Comparison) -> tuple[bool, str]:
-    passed = comparison.improvement > 0 and comparison.p_value < gate.significance
+    told = comparison.p_value < gate.significance and not comparison.is_doubtful
+    passed = told and comparison.improvement > 0
+    found = "worse" if told and comparison.improvement < 0 else "better"
     return passed, (
-        f"significantly better than the {numbers.measure(comparison.b, DIGITS)} of "
-        f"{comparison.model_b}: paired {p_equals(comparison.p_value)}, n = {numbers.count(comparison.n)}"
+        f"{_not(passed or found == 'worse')}significantly {found} than the "
+        f"{numbers.measure(comparison.b, DIGITS)} of {comparison.model_b}: paired {p_equals(comparison.p_value)}, "
+        f"n = {numbers.count(comparison.n)}"
     )
 
 
@@ -189,17 +180,21 @@ def _no_worse(gate: Gate, comparison: Comparison) -> tuple[bool, str]:
     """Non-inferiority: the end of the interval that is worst for the model lies within the margin."""
     assert gate.not_worse_than is not None
     margin = gate.not_worse_than.margin
-    reason = (
+    within = (
         f"surely within {margin:g} of the {numbers.measure(comparison.b, DIGITS)} of {comparison.model_b}: "
     )
     if comparison.ci95 is None:
-        return False, reason + "a single group of items gives no interval"
+        return False, f"not {within}{_no_interval(comparison.groups)}"
     low, high = comparison.ci95
-    worst = -high if lower_is_better(gate.measure) else low
-    if low == high and is_share(gate.measure):
-        worst -= RULE_OF_THREE / comparison.groups
+    passed = (-high if lower_is_better(gate.measure) else low) > -margin
     difference = numbers.signed(comparison.difference, DIGITS)
-    return worst > -margin, f"{reason}difference {difference}, {_interval(gate, comparison.ci95)}"
+    return passed, f"{_not(passed)}{within}difference {difference}, {_interval(gate, comparison.ci95)}"
+
+
+def _no_interval(groups: int) -> str:
+    if groups == 1:
+        return "a single group of items gives no interval"
+    return f"all {groups:,} groups of items agree, which gives no interval"
 
 
 def _interval(gate: Gate, bounds: tuple[float, float]) -> str:
@@ -214,33 +209,6 @@ def _metrics(gate: Gate, evaluation: Evaluation, side: Side) -> list[Metric]:
         return metrics
     chosen = set(scores[evaluation.model.names[0]].slices[gate.part])
     return [on_items(metric, chosen) for metric in metrics]
-
-
-def _pulls(metrics: Sequence[Metric], others: Sequence[Metric] = ()) -> dict[str, float]:
-    """How much each item raises the metric, or what it is ahead of `others`; the mean over trainings."""
-    own = np.mean([_influences(metric, alone=not others) for metric in metrics], axis=0)
-    if others:
-        own = own - np.mean([_influences(metric, alone=False) for metric in others], axis=0)
-    return dict(zip(metrics[0].items, own.tolist(), strict=True))
-
-
-def _influences(metric: Metric, *, alone: bool) -> Floats:
-    """(N,) what each item adds: to a sum, or to another statistic what leaving the item out would take away."""
-    if metric.summands:
-        rows = np.array(metric.summands)
-        statistic = STATISTICS[metric.statistic]
-        return metric.value - np.nan_to_num(statistic(rows.sum(0) - rows), nan=metric.value)
-    tops = np.array(metric.tops)
-    return tops - metric.value * np.array(metric.bottoms) if alone else tops
-
-
-def _pulling(
-    pulls: Mapping[str, float], *, wants_more: bool, most: int | None = MOST_ITEMS
-) -> tuple[str, ...]:
-    """The items that pull the metric the wrong way, the strongest first."""
-    sign = 1.0 if wants_more else -1.0
-    wrong = sorted((item for item in pulls if sign * pulls[item] < 0), key=lambda item: sign * pulls[item])
-    return tuple(wrong[:most])
 
 
 def _bytes_of(subject: Subject) -> int:

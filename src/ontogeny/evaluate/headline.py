@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ontogeny.evaluate.record import EvaluationRecord, SuiteRecord
-from ontogeny.evaluate.scores import Comparison, Result, Verdict
+from ontogeny.evaluate.guessing import against_guessing
+from ontogeny.evaluate.record import EvaluationRecord
+from ontogeny.evaluate.scores import Comparison, Verdict
 from ontogeny.evaluate.told import told
 from ontogeny.evaluate.wording import interval, listed, tone_of
 from ontogeny.report import numbers
@@ -73,8 +74,8 @@ def _alone(record: EvaluationRecord) -> Headline:
         return Headline("lm-evaluation-harness measured; nothing was compared.", "plain")
     if not measured:
         return Headline("Nothing was scored: there are samples to read.", "plain")
-    held = [(suite, found) for suite, found in measured if suite.chance is not None]
-    parts = [_against_guessing(held)] if held else []
+    verdicts = against_guessing(record)
+    parts = [_guessed(verdicts)] if verdicts else []
     for suite, found in measured:
         if (xz := suite.figures.get("xz_bits_per_byte")) is not None:
             word = "fewer" if found.value < xz else "no fewer"
@@ -87,16 +88,13 @@ def _alone(record: EvaluationRecord) -> Headline:
     return Headline(f"{'; '.join(parts)}.", "plain")
 
 
-def _against_guessing(held: Sequence[tuple[SuiteRecord, Result]]) -> str:
-    above, below = [], []
-    for suite, found in held:
-        if suite.chance is not None and found.ci95 is not None:
-            above += [suite.name] if found.ci95[0] > suite.chance else []
-            below += [suite.name] if found.ci95[1] < suite.chance else []
-    of = numbers.counted(len(held), "task") + " with choices"
+def _guessed(verdicts: Mapping[str, Verdict]) -> str:
+    above = [name for name, verdict in verdicts.items() if verdict == "better"]
+    below = [name for name, verdict in verdicts.items() if verdict == "worse"]
+    of = numbers.counted(len(verdicts), "task") + " with choices"
     worse = f", worse on {len(below)} ({listed(below)})" if below else ""
-    if len(above) == len(held):
-        return f"Better than guessing on {'all ' if len(held) > 1 else ''}{of}"
+    if len(above) == len(verdicts):
+        return f"Better than guessing on {'all ' if len(verdicts) > 1 else ''}{of}"
     if not above:
-        return f"Not shown to be better than guessing on any of {of}{worse}"
+        return f"Not shown to be better than guessing on {'any of ' if len(verdicts) > 1 else ''}{of}{worse}"
     return f"Better than guessing on {len(above)} of {of} ({listed(above)}){worse}"

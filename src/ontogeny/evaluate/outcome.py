@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ontogeny.core.seeds import derive_seed
-from ontogeny.evaluate.scores import (
-    Comparison,
-    Metric,
-    Reported,
-    Result,
-    Scores,
-    compare,
-    on_items,
-    with_verdicts,
-)
+from ontogeny.evaluate.scores import Comparison, Metric, Reported, Result, Scores, on_items, with_verdicts
 from ontogeny.evaluate.seeds import Side, compared, measured
 from ontogeny.evaluate.suites import WITHOUT_METRICS, MultipleChoiceSuite, Suite
+from ontogeny.evaluate.uncertainty import compare
 from ontogeny.statistics.intervals import around
 
 XZ_NAME = "xz -9e"

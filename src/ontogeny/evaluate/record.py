@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ontogeny.core.files import write_atomic, writing_atomic
 from ontogeny.evaluate.provenance import Made, digests_of, settings_of
-from ontogeny.evaluate.runner import Evaluation
-from ontogeny.evaluate.scores import Comparison, CurvePoint, ItemRow, Result, Scores
+from ontogeny.evaluate.runner import Evaluation, untuned_in_chat
+from ontogeny.evaluate.scores import Comparison, CurvePoint, ItemRow, Result, Scores, bare
 from ontogeny.evaluate.suites import WITHOUT_METRICS
 from ontogeny.evaluate.trust import Contamination, OrderEffects, Phrasings
 from ontogeny.lineage.manifest import Verdict
@@ -30,6 +30,8 @@ RESULTS_FILE = "results.json"
 ITEMS_FILE = "items.parquet"
 LINES_FILE = "results.jsonl"
 SCHEMA_VERSION = 1
+GUESSED = frozenset({"acc", "acc_norm", "acc_bytes", "acc_mutual_info"})
+"""Metrics that take one choice an item, so that guessing has an accuracy."""
 
 
 class _Record(BaseModel):
@@ -59,20 +61,28 @@ class SuiteRecord(_Record):
     """By model: what the order of choices does, where rotations were asked."""
     phrasings: dict[str, Phrasings] = {}
     """By model: what the wording of the question does, where others were asked."""
+    untuned: tuple[str, ...] = ()
+    """Models that it asks in chat though their lineage tells that they were never tuned to converse."""
     company: dict[str, float] = {}
     """By model: by how many nats a score differed where a request was computed alone, at most, of the few tried."""
 
     @property
     def chance(self) -> float | None:
         """What guessing would make of its primary metric, where that is an accuracy."""
-        return self.figures.get("chance") if self.primary and self.primary.startswith("acc") else None
+        return self.chance_of(str(self.primary))
 
-    @property
-    def to_beat(self) -> str | None:
+    def chance_of(self, metric: str, part: str = "") -> float | None:
+        """What guessing would make of a metric, or of a part of the items; known of what takes one choice an item."""
+        if bare(metric) not in GUESSED:
+            return None
+        return self.figures.get(f"chance/{part}" if part else "chance")
+
+    def to_beat(self, metric: str, part: str = "") -> str | None:
         """What guessing gets right, or what xz -9e needs for a byte, in words; None where there is neither."""
-        if (xz := self.figures.get("xz_bits_per_byte")) is not None:
+        if not part and metric == self.primary and (xz := self.figures.get("xz_bits_per_byte")) is not None:
             return numbers.measure(xz)
-        return None if self.chance is None else numbers.percent(self.chance)
+        chance = self.chance_of(metric, part)
+        return None if chance is None else numbers.percent(chance)
 
 
 class Speed(_Record):
@@ -111,6 +121,24 @@ class EvaluationRecord(_Record):
         """The model whose items are shown for that name: itself, or the first of its trainings."""
         return self.trainings.get(model, (model,))[0]
 
+    def to_beat(self, row: Result) -> str | None:
+        """What a result has to beat, in words; None where that is not known."""
+        name, _, part = row.task.partition("/")
+        suite = next((one for one in self.suites if one.name == name), None)
+        return suite.to_beat(row.metric, "" if self._is_variant(row.task) else part) if suite else None
+
+    def repeats(self, row: Result) -> bool:
+        """Whether it is of a part that has all items: the only task of a group, a slice that all belong to."""
+        name, _, part = row.task.partition("/")
+        if not part or self._is_variant(row.task):
+            return False
+        wanted = (name, row.metric, row.model, row.n)
+        return any((one.task, one.metric, one.model, one.n) == wanted for one in self.results)
+
+    def _is_variant(self, task: str) -> bool:
+        """Whether it is of all items, asked otherwise."""
+        return any(row.task == task for row in self.robustness)
+
     def primary_result(self, suite: SuiteRecord, model: str) -> Result | None:
         """The result that stands for a suite, of one model."""
         wanted = (suite.name, suite.primary, model)
@@ -148,6 +176,9 @@ def record_of(
                 task_digest=task_digest,
                 data_digest=data_digest,
                 settings=settings_of(one.suite),
+                untuned=untuned_in_chat(
+                    one.suite, [subject for subject in evaluation.subjects if subject.name in scores]
+                ),
                 company=_known(scores, "company"),
                 contamination=_known(scores, "contamination"),
                 order=_known(scores, "order"),
@@ -243,5 +274,6 @@ def items_schema() -> pa.Schema:
             ("scores", pa.list_(pa.struct([("metric", string), ("top", number), ("bottom", number)]))),
             ("contaminated", pa.bool_()),
             ("spotted", pa.list_(_spotted())),
+            ("row", pa.int64()),
         ]
     )

@@ -7,8 +7,10 @@ the models were scored: `results.json` has the times.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 
+from ontogeny.evaluate.guessing import against_guessing
 from ontogeny.evaluate.headline import headline
 from ontogeny.evaluate.record import EvaluationRecord, SuiteRecord
 from ontogeny.evaluate.report_comparisons import COMPARED, DETECTABLE, HOLM, compared_cells
@@ -16,7 +18,7 @@ from ontogeny.evaluate.report_figures import differences_chart, tasks_chart
 from ontogeny.evaluate.report_items import last_line
 from ontogeny.evaluate.report_tasks import add_suite
 from ontogeny.evaluate.report_trust import add_contamination
-from ontogeny.evaluate.scores import Comparison, ItemRow
+from ontogeny.evaluate.scores import Comparison, ItemRow, Result
 from ontogeny.evaluate.wording import (
     TONES,
     difference,
@@ -66,10 +68,10 @@ def _add_counts(page: Page, record: EvaluationRecord, measured: Sequence[SuiteRe
         if compared:
             of = f"of {numbers.counted(len(compared), 'task')}, against {compared[0].model_b}"
             page.key_figure(verdict, numbers.count(count), note=of, tone=tone if count else "plain")
-    held = [suite for suite in measured if suite.chance is not None]
-    if held and not compared:
-        above = sum(_above_chance(record, suite) for suite in held)
-        note = f"of {numbers.counted(len(held), 'task')} with choices"
+    guessed = against_guessing(record)
+    if guessed and not compared:
+        above = sum(verdict == "better" for verdict in guessed.values())
+        note = f"of {numbers.counted(len(guessed), 'task')} with choices (Holm)"
         page.key_figure("better than guessing", numbers.count(above), note=note)
     items = 0
     for suite in measured:
@@ -83,33 +85,34 @@ def _add_counts(page: Page, record: EvaluationRecord, measured: Sequence[SuiteRe
         page.key_figure("gates passed", numbers.count(passed), note=note, tone=tone)
 
 
-def _above_chance(record: EvaluationRecord, suite: SuiteRecord) -> bool:
-    found = record.primary_result(suite, record.model)
-    return bool(
-        found is not None and found.ci95 and suite.chance is not None and found.ci95[0] > suite.chance
-    )
-
-
 def _add_card(page: Page, record: EvaluationRecord, suite: SuiteRecord) -> None:
-    """A suite's primary metric, and by how much it is better than the baseline's."""
+    """A suite's primary metric, and by how much it is better than the baseline's; coloured where that is sure."""
     result = record.primary_result(suite, record.model)
     assert result is not None
-    tone: Tone
+    notes = [interval(result.metric, result.ci95)] if result.ci95 else []
+    tone: Tone = "plain"
     if (xz := suite.figures.get("xz_bits_per_byte")) is not None:
-        note, tone = f"xz -9e needs {numbers.measure(xz)}", _tone(result.value < xz)
+        notes.append(f"xz -9e needs {numbers.measure(xz)}")
+        tone = _against_xz(result, xz)
     elif suite.chance is not None:
-        note = f"chance {numbers.percent(suite.chance)}, n = {numbers.count(result.n)}"
-        tone = _tone(_above_chance(record, suite))
+        notes += [f"chance {numbers.percent(suite.chance)}", f"n = {numbers.count(result.n)}"]
+        tone = TONES[against_guessing(record)[suite.name]]
     else:
-        note, tone = f"n = {numbers.count(result.n)}", "plain"
-    page.key_figure(_label(suite), value(result.metric, result.value), note=note, tone=tone)
+        notes.append(f"n = {numbers.count(result.n)}")
+    page.key_figure(_label(suite), value(result.metric, result.value), note=", ".join(notes), tone=tone)
     if (row := record.primary_comparison(suite)) is not None:
+        bounds = f"{interval(row.metric, row.ci95)} " if row.ci95 else ""
         page.key_figure(
             f"{_label(suite)}, change",
             difference(row.metric, row.difference),
-            note=f"over {row.model_b}: {row.verdict}, paired {p_equals(row.p_value)}",
+            note=f"{bounds}over {row.model_b}: {row.verdict}, paired {p_equals(row.p_value)}",
             tone=tone_of(row),
         )
+
+
+def _against_xz(result: Result, xz: float) -> Tone:
+    low, high = result.ci95 or (-math.inf, math.inf)
+    return "good" if high < xz else "bad" if low > xz else "plain"
 
 
 def _label(suite: SuiteRecord) -> str:
@@ -158,15 +161,18 @@ def _add_all_tasks(
     seeded = any(row is not None and row.seeds > 1 for row in found.values())
     columns = ["task", "metric"]
     columns += [f"{short}, 95% interval" for short in models.values()]
+    between = "\n" if len(models) > 1 else " "  # two models side by side have no room for long lines
     rows: list[list[str | int | None]] = []
     for suite in measured:
         cells: list[str | int | None] = [suite.name, suite.primary]
         for model in models:
             row = found[suite.name, model]
-            cells.append(f"{value(row.metric, row.value)} {interval(row.metric, row.ci95)}" if row else None)
+            cells.append(
+                f"{value(row.metric, row.value)}{between}{interval(row.metric, row.ci95)}" if row else None
+            )
         own = found[suite.name, record.model]
         assert own is not None
-        cells += [suite.to_beat, own.n, *([own.groups] if grouped else [])]
+        cells += [record.to_beat(own), own.n, *([own.groups] if grouped else [])]
         rows.append([*cells, *([own.seeds] if seeded else [])])
     section.table(
         [*columns, "to beat", "n", *(["groups"] if grouped else []), *(["trainings"] if seeded else [])],

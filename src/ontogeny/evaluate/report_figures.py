@@ -57,8 +57,7 @@ def metrics_chart(results: Sequence[Result], suite: SuiteRecord, models: Mapping
     rows = []
     for metric in dict.fromkeys(row.metric for row in results if is_share(row.metric)):
         found = {row.model: row for row in results if row.metric == metric}
-        chance = suite.figures.get("chance") if metric.startswith("acc") else None
-        rows.append(DotRow(metric, [_dot(found.get(model)) for model in models], chance))
+        rows.append(DotRow(metric, [_dot(found.get(model)) for model in models], suite.chance_of(metric)))
     return _chart_of(rows, f"{suite.name}: all that was measured", models) if rows else None
 
 
@@ -69,7 +68,9 @@ def parts_chart(parts: Sequence[Result], suite: SuiteRecord, models: Mapping[str
     rows = []
     for part in dict.fromkeys(row.task for row in parts):
         found = {row.model: row for row in parts if row.task == part}
-        rows.append(DotRow(part.removeprefix(f"{suite.name}/"), [_dot(found.get(model)) for model in models]))
+        name = part.removeprefix(f"{suite.name}/")
+        chance = suite.chance_of(str(suite.primary), name)
+        rows.append(DotRow(name, [_dot(found.get(model)) for model in models], chance))
     return _chart_of(rows, f"{suite.name}: {suite.primary} of its parts", models) if rows else None
 
 

@@ -12,7 +12,6 @@ from ontogeny.evaluate.wording import value
 from ontogeny.report import numbers
 from ontogeny.report.page import Section, Tone, Turn
 from ontogeny.report.shapes import shortened
-from ontogeny.tasks.metrics import METRICS
 
 DRAWN_ITEMS = 4
 EXTREME_ITEMS = 3  # at each end
@@ -20,8 +19,6 @@ SHOWN_DOCUMENTS = 12
 PROMPT_CHARS = 900  # of a prompt: its end, since solved examples come before the question
 TEXT_CHARS = 2000  # of an answer; what repeats itself to the end need not be read to the end
 NOTHING = "(nothing)"
-UNRATIOED = frozenset(kind.name for kind in METRICS.values() if kind.statistic != "ratio")
-"""Metrics that no single item has a value of."""
 
 Value = Callable[[ItemRow], float | None]
 Show = Callable[[ItemRow], None]
@@ -71,8 +68,6 @@ def add_written(
 
     _show_drawn(section, suite, rows, show, what="items", seed=seed)
     worth = _worth(suite)
-    if worth is None:
-        return
     values = {found for row in rows if (found := worth(row)) is not None}
     if len(values) > 1:
         low, high = min(values), max(values)
@@ -151,11 +146,9 @@ def _gained(by_other: dict[str, ItemRow], worth: Value) -> Value:
     return gained
 
 
-def _worth(suite: SuiteRecord) -> Value | None:
+def _worth(suite: SuiteRecord) -> Value:
     """The primary metric of an item, larger is better; None where a single item has none."""
     metric = str(suite.primary)
-    if metric.split(",")[0] in UNRATIOED and not metric.startswith("perplexity"):
-        return None
     sign = -1.0 if lower_is_better(metric) else 1.0
 
     def worth(row: ItemRow) -> float | None:
@@ -220,8 +213,7 @@ def _scored_words(row: ItemRow) -> str:
 
 
 def _score_words(suite: SuiteRecord, row: ItemRow) -> str:
-    scores = [score for score in row.scores or () if score.metric.split(",")[0] not in UNRATIOED]
-    first = sorted(scores, key=lambda score: score.metric != suite.primary)[:2]
+    first = sorted(row.scores or (), key=lambda score: score.metric != suite.primary)[:2]
     said = [
         f"{score.metric} {value(score.metric, score.top / score.bottom)}" for score in first if score.bottom
     ]

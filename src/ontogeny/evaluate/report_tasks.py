@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ontogeny.evaluate import report_figures as charts
 from ontogeny.evaluate.record import EvaluationRecord, SuiteRecord
+from ontogeny.evaluate.remarks import DOUBLED, doubled_choices, lost_items, never_tuned
 from ontogeny.evaluate.report_comparisons import COMPARED, DETECTABLE, HOLM, compared_cells
 from ontogeny.evaluate.report_items import add_choices, add_documents, add_samples, add_written
 from ontogeny.evaluate.report_trust import add_trust
@@ -53,6 +54,8 @@ def add_suite(
     """The section of one suite; `rows` are its items. `seed` draws those that are shown, without looking at scores."""
     title = TITLES[suite.type] if suite.name == suite.type else f"{TITLES[suite.type]}: {suite.name}"
     section = page.section(title, lead=_lead(suite))
+    for model in suite.untuned:
+        section.note(f"{never_tuned(model)}.")
     if suite.type == "samples":
         add_samples(section, record, rows)
         return
@@ -172,9 +175,10 @@ def _add_results(section: Section, record: EvaluationRecord, suite: SuiteRecord)
             " Faint bars are forms that do not count." if any("[" in row.metric for row in results) else ""
         )
         section.figure(charts.bars(results, suite), caption=f"Lines are 95% intervals.{others}")
-    for model, counts in suite.counts.items():
-        for note in _notes(model, counts):
-            section.note(note)
+    for lost in lost_items(suite.counts):
+        section.note(f"{lost}.")
+    if doubled := max((counts.get(DOUBLED, 0) for counts in suite.counts.values()), default=0):
+        section.note(f"{doubled_choices(doubled)}.")
     for model, nats in suite.company.items():
         section.note(
             f"{model}: computed by themselves, some requests scored up to {nats:.1e} nats otherwise than among others."
@@ -183,18 +187,6 @@ def _add_results(section: Section, record: EvaluationRecord, suite: SuiteRecord)
 
 def _models(results: Sequence[Result]) -> dict[str, str]:
     return short_names(row.model for row in results)
-
-
-def _notes(model: str, counts: dict[str, int]) -> list[str]:
-    """What happened to items on the way."""
-    said = {
-        "truncated_prompts": f"{model}: {{}} prompts were longer than its context and lost their beginning.",
-        "left_out_items": f"{model}: {{}} items were left out, since a choice alone is longer than its context.",
-        "doubled_choices": "{} items have two equal choices; the first of them counts as chosen.",
-    }
-    return [
-        said[name].format(numbers.count(count)) for name, count in counts.items() if count and name in said
-    ]
 
 
 def _add_comparisons(section: Section, record: EvaluationRecord, suite: SuiteRecord) -> None:
@@ -231,7 +223,8 @@ def _add_parts(section: Section, record: EvaluationRecord, suite: SuiteRecord) -
     parts = [
         row
         for row in record.results
-        if row.task.startswith(f"{suite.name}/") and row.metric == suite.primary and row.task not in whole
+        if row.task.startswith(f"{suite.name}/") and row.metric == suite.primary
+        if row.task not in whole and not record.repeats(row)
     ]
     many = len({row.task for row in parts})
     if not parts:

@@ -13,7 +13,7 @@ from ontogeny.evaluate.scores import ItemRow
 from ontogeny.evaluate.trust import Contamination
 from ontogeny.evaluate.wording import interval, short_names, value
 from ontogeny.report import numbers
-from ontogeny.report.page import Section, Turn
+from ontogeny.report.page import Section, Turn, Verbatim
 
 SHOWN_CONTAMINATED = 5
 CONTAMINATED = "contaminated"
@@ -33,16 +33,21 @@ def add_contamination(section: Section, record: EvaluationRecord) -> None:
     section.heading("Items that stand in the training data")
     for model in models:
         reasons = {why for _, name, found in known if name == model for why in found.unsearched}
-        if reasons and all(found.share is None for _, name, found in known if name == model):
+        if reasons and not any(found.searched for _, name, found in known if name == model):
             section.prose(
                 f"Whether {model} has learnt from these items is not known: {'; '.join(sorted(reasons))}."
             )
-    rows = [_with_and_without(record, *one) for one in known if one[2].share is not None]
+    rows = [_with_and_without(record, *one) for one in known if one[2].searched]
     if rows:
         section.table(
             ["task", "model", "contaminated", "all items", "without them", "95% interval", "on them alone"],
             rows,
-            caption="The primary metric of each task, with and without the items that a model has learnt from.",
+            caption="The primary metric of each task, with and without the items that a model has learnt from."
+            + (
+                " Those too short to be told are in neither part."
+                if any(one[2].untold for one in known)
+                else ""
+            ),
         )
 
 
@@ -54,7 +59,9 @@ def _with_and_without(
         for task in (suite.name, f"{suite.name}/{CLEAN}", f"{suite.name}/{CONTAMINATED}")
         for wanted in [(task, suite.primary, model)]
     )
-    share = f"{numbers.count(found.contaminated)} of {numbers.count(found.items)}"
+    share = f"{numbers.count(found.contaminated)} of {numbers.count(found.tellable)}"
+    if found.untold:
+        share += f"; {numbers.count(found.untold)} too short to be told"
     values = [None if row is None else value(row.metric, row.value) for row in (whole, clean, met)]
     bounds = None if clean is None else interval(clean.metric, clean.ci95)
     return [suite.name, model, share, values[0], values[1], bounds, values[2]]
@@ -65,7 +72,7 @@ def add_trust(
 ) -> None:
     """The same for one suite; `rows` are its items as the model under evaluation met them."""
     for found in suite.contamination.values():
-        if found.share is not None:
+        if found.searched:
             section.note(told(found), tone="bad" if found.contaminated else "plain")
     _add_spotted(section, [row for row in rows if row.contaminated])
     _add_order(section, suite)
@@ -117,16 +124,32 @@ def _add_phrasings(section: Section, suite: SuiteRecord) -> None:
     names = short_names(suite.phrasings)
     first = next(iter(suite.phrasings.values()))
     section.table(
-        ["prompt", *names.values()],
+        ["model", "the task's own", "least", "most", "standard deviation"],
         [
-            [one.prompt, *(value(found.metric, found.phrasings[place].value) for found in suite.phrasings.values())]
+            [
+                names[model],
+                *(value(found.metric, one) for one in (found.phrasings[0].value, found.least, found.most)),
+                value(found.metric, found.deviation),
+            ]
+            for model, found in suite.phrasings.items()
+        ],
+        caption=f"{first.metric} over {numbers.counted(len(first.phrasings), 'wording')}; the task's own is the one "
+        "that counts. The standard deviation is that between wordings.",
+    )  # fmt: skip
+    section.table(
+        ["prompt", *(column for name in names.values() for column in (name, "standard error"))],
+        [
+            [
+                Verbatim(one.prompt),
+                *(
+                    value(found.metric, figure)
+                    for found in suite.phrasings.values()
+                    for figure in (found.phrasings[place].value, found.phrasings[place].stderr)
+                ),
+            ]
             for place, one in enumerate(first.phrasings)
         ],
-        caption=f"{first.metric} with several wordings; the first is the task's own, and the one that counts. "
-        + "; ".join(
-            f"{names[model]}: {value(found.metric, found.least)} to {value(found.metric, found.most)}"
-            for model, found in suite.phrasings.items()
-        ),
+        caption=f"{first.metric} with each wording, on the same items; the first is the task's own.",
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,8 @@ from ontogeny.evaluate import bits_per_byte, harness, multiple_choice, samples, 
 from ontogeny.evaluate.contamination import Lineage, mark
 from ontogeny.evaluate.kept_answers import Answers, KeptAnswers
 from ontogeny.evaluate.outcome import comparisons_of, counting_forms, results_of, robustness_of
-from ontogeny.evaluate.scores import Comparison, CurvePoint, Result, Scores, result
+from ontogeny.evaluate.remarks import lost_items, never_tuned
+from ontogeny.evaluate.scores import Comparison, CurvePoint, Result, Scores
 from ontogeny.evaluate.seeds import Side
 from ontogeny.evaluate.sought import sought
 from ontogeny.evaluate.subject import Reader, Subject
@@ -34,6 +35,7 @@ from ontogeny.evaluate.suites import (
     Suite,
     TaskSuite,
 )
+from ontogeny.evaluate.uncertainty import result
 
 Material = (
     bits_per_byte.Material | multiple_choice.Material | samples.Material | task.Material | harness.Material
@@ -175,12 +177,24 @@ def _score_contenders(
     seconds: dict[tuple[str, str], float] = {}
     for role, subject, suites in contenders:
         own = [pair for pair in asked if pair[0].suite.name in suites]
+        if chats := [one.suite.name for one, _ in own if untuned_in_chat(one.suite, [subject])]:
+            progress.note(f"{never_tuned(subject.name)} (asked in chat: {', '.join(chats)})")
         assignments, materials = [one for one, _ in own], [material for _, material in own]
         kept = _Kept(scratch, role)
         found = _score_all(subject, assignments, materials, kept, answers, device, seed, progress, seconds)
         for name in found:
             scores[name][subject.name] = found[name]
+    for name, by_model in scores.items():
+        if said := lost_items({model: found.counts for model, found in by_model.items()}):
+            progress.note(f"{name}: {'; '.join(said)}")
     return scores, seconds
+
+
+def untuned_in_chat(suite: Suite, subjects: Iterable[Subject]) -> tuple[str, ...]:
+    """The models that the suite asks in chat though they are known never to have been tuned to converse."""
+    if isinstance(suite, BitsPerByteSuite) or suite.form != "chat":
+        return ()
+    return tuple(subject.name for subject in subjects if subject.untuned)
 
 
 def _opponents(side: Side, other: Side | None, rivals: Sequence[Rival]) -> list[Side]:
@@ -324,7 +338,9 @@ def _score(
     if isinstance(suite, TaskSuite):
         assert isinstance(material, task.Material)
         subject.forms(suite.form)  # refuses chat where there is no template
-        return task.score(suite, material, reader, model=name, seed=seed, progress=progress)
+        return task.score(
+            suite, material, reader, model=name, seed=seed, progress=progress, written_out=subject.written_out
+        )
     if isinstance(suite, LmEvalSuite):
         assert isinstance(material, harness.Material)
         subject.forms(suite.form)

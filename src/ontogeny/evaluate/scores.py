@@ -1,9 +1,4 @@
-"""What scoring leaves behind, item by item, and what is computed from it: values with errors, paired differences.
-
-Nearly every metric is a ratio of two sums over items: bits over bytes, right answers over questions. One formula then
-gives the standard error (clustered by the items' groups), the interval, and the paired comparison. The others (F1, MCC,
-perplexity, BLEU) are some statistic of sums over items, and have the same by resampling.
-"""
+"""What scoring leaves behind, item by item, and the forms of what is computed from it (`evaluate.uncertainty`)."""
 
 from __future__ import annotations
 
@@ -16,23 +11,13 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from ontogeny.evaluate.trust import Contamination, OrderEffects, Phrasings, Spotted
-from ontogeny.statistics.errors import LEAST_GROUPS, ratio_standard_error
-from ontogeny.statistics.intervals import CONFIDENCE, Interval, around, wilson
 from ontogeny.statistics.multiple import holm
-from ontogeny.statistics.paired import (
-    SIGNIFICANCE,
-    bootstrap_ratio,
-    mcnemar,
-    minimum_detectable_effect,
-    paired_proportions,
-    sign_flip_test,
-)
-from ontogeny.statistics.summed import bootstrap_statistic, spread, summed_by_group, swap_test
+from ontogeny.statistics.paired import SIGNIFICANCE
+from ontogeny.statistics.summed import summed_by_group
 from ontogeny.tasks.metrics import METRICS, STATISTICS
 
 LOWER_IS_BETTER = frozenset(kind.name for kind in METRICS.values() if kind.higher_is_better is False)
 WITHOUT_DIRECTION = frozenset(kind.name for kind in METRICS.values() if kind.higher_is_better is None)
-RESAMPLING_SEED = 0  # of intervals that belong to one model: the same draws whoever asks
 Floats: TypeAlias = npt.NDArray[np.float64]
 Verdict = Literal["better", "worse", "undecided"]
 
@@ -42,7 +27,7 @@ class _Record(BaseModel):
 
 
 class ItemScore(_Record):
-    """What one metric made of an item: `top / bottom` where it is a ratio; else the first of its summands over 1."""
+    """What one metric made of an item: `top / bottom`. A metric that only many items have a value of makes nothing."""
 
     metric: str
     top: float
@@ -78,8 +63,11 @@ class ItemRow(_Record):
     seconds: float | None = None
     scores: tuple[ItemScore, ...] | None = None
     contaminated: bool | None = None
-    """Whether the model has learnt from a text in which the item stands; None where nothing was searched."""
+    """Whether the model has learnt from a text in which the item stands; None where nothing was searched, or where the
+    item is too short to be told."""
     spotted: tuple[Spotted, ...] | None = None
+    row: int | None = None
+    """Its number in the data of its task, from 1."""
 
 
 class Metric(_Record):
@@ -209,107 +197,24 @@ class Comparison(_Record):
         """How much better a is than b; negative where it is worse."""
         return -self.difference if lower_is_better(self.metric) else self.difference
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the interval holds 0 whatever the test says.
+
+        Flipping signs and swapping test whether models can be told apart, which they can be by more than the size of
+        this value. McNemar's test and its interval ask the same.
+        """
+        return self.test != "mcnemar-mid-p" and self.ci95 is not None and self.ci95[0] <= 0.0 <= self.ci95[1]
+
 
 def lower_is_better(metric: str) -> bool:
     """Whether small values of a result are good; it may be labelled by a filter or a form: `name,filter[form]`."""
-    return _bare(metric) in LOWER_IS_BETTER
+    return bare(metric) in LOWER_IS_BETTER
 
 
-def _bare(metric: str) -> str:
+def bare(metric: str) -> str:
+    """The name of a metric in a label `name,filter[form]`."""
     return metric.split("[")[0].split(",")[0]
-
-
-def result(task: str, model: str, metric: Metric, *, label: str, confidence: float = CONFIDENCE) -> Result:
-    """The metric's value and its uncertainty; `label` is the name it is reported under.
-
-    The interval is of `confidence`, which is 95% in all that is kept; a gate may ask for another.
-    """
-    groups = len(set(metric.groups))
-    stderr: float | None = None
-    bounds: Interval | None = None
-    if groups >= LEAST_GROUPS and metric.summands:
-        drawn = bootstrap_statistic(metric.sums(), STATISTICS[metric.statistic], seed=RESAMPLING_SEED)
-        stderr, bounds = spread(drawn, confidence=confidence)
-    elif groups >= LEAST_GROUPS:
-        stderr = ratio_standard_error(metric.tops, metric.bottoms, metric.groups, metric.strata or None)
-        bounds = _interval(metric, stderr, groups, confidence)
-    return Result(
-        task=task, metric=label, model=model, form=metric.form, value=metric.value, stderr=stderr, ci95=bounds,
-        n=len(metric.items), groups=groups,
-    )  # fmt: skip
-
-
-def _interval(metric: Metric, stderr: float, groups: int, confidence: float) -> Interval:
-    """Student's t for ratios; for proportions Wilson's, with as many trials as the clustered error is worth."""
-    if not _is_proportion(metric):
-        return around(metric.value, stderr, degrees=groups - 1, confidence=confidence)
-    share, n = metric.value, len(metric.items)
-    trials = min(float(n), share * (1 - share) / stderr**2) if stderr > 0 else float(groups)
-    return wilson(share * trials, trials, confidence=confidence)
-
-
-def compare(
-    task: str,
-    metric_a: Metric,
-    metric_b: Metric,
-    *,
-    model_a: str,
-    model_b: str,
-    label: str,
-    seed: int,
-    confidence: float = CONFIDENCE,
-) -> Comparison:
-    """Compare two models on the items that both have.
-
-    Right-or-wrong items that are all independent take McNemar's test; anything else flips the sign of whole groups. The
-    interval is of `confidence`, as in `result`.
-    """  # fmt: skip
-    a, b = common((metric_a, metric_b))
-    if a.summands:
-        return _compare_summed(
-            task, a, b, model_a=model_a, model_b=model_b, label=label, seed=seed, confidence=confidence
-        )
-    differences = [top_a - top_b for top_a, top_b in zip(a.tops, b.tops, strict=True)]
-    groups = len(set(a.groups))
-    enough = groups >= LEAST_GROUPS
-    independent = _is_proportion(a) and groups == len(a.items)
-    error = ratio_standard_error(differences, a.bottoms, a.groups, a.strata or None) if enough else None
-    bounds: Interval | None = None
-    if independent:
-        discordant = differences.count(1.0), differences.count(-1.0)
-        p_value = mcnemar(*discordant).mid_p
-        bounds = paired_proportions(*discordant, len(differences), confidence=confidence)
-    else:
-        p_value = sign_flip_test(differences, a.groups, seed=seed)
-        if enough:
-            bounds = bootstrap_ratio(differences, a.bottoms, a.groups, seed=seed, confidence=confidence)
-    return Comparison(
-        task=task, metric=label, model_a=model_a, model_b=model_b, form_a=a.form, form_b=b.form, a=a.value, b=b.value,
-        difference=a.value - b.value,
-        ci95=bounds,
-        p_value=p_value,
-        test="mcnemar-mid-p" if independent else "sign-flip",
-        detectable=None if error is None else minimum_detectable_effect(error),
-        n=len(a.items), groups=groups,
-    )  # fmt: skip
-
-
-def _compare_summed(
-    task: str, a: Metric, b: Metric, *, model_a: str, model_b: str, label: str, seed: int, confidence: float
-) -> Comparison:
-    """As `compare`, of a statistic of sums: whole groups are drawn for the interval, and swapped for the test."""
-    statistic, (sums_a, sums_b) = STATISTICS[a.statistic], (a.sums(), b.sums())
-    groups = len(sums_a)
-    error, bounds = None, None
-    if groups >= LEAST_GROUPS:
-        drawn = bootstrap_statistic(np.stack([sums_a, sums_b]), statistic, seed=seed)  # (R, 2)
-        error, bounds = spread(drawn[:, 0] - drawn[:, 1], confidence=confidence)
-    return Comparison(
-        task=task, metric=label, model_a=model_a, model_b=model_b, form_a=a.form, form_b=b.form, a=a.value, b=b.value,
-        difference=a.value - b.value, ci95=bounds, p_value=swap_test(sums_a, sums_b, statistic, seed=seed),
-        test="swap", detectable=None if error is None else minimum_detectable_effect(error), n=len(a.items),
-        groups=groups,
-    )  # fmt: skip
 
 
 def with_verdicts(comparisons: Sequence[Comparison], primary: Container[tuple[str, str]]) -> list[Comparison]:
@@ -329,7 +234,8 @@ def with_verdicts(comparisons: Sequence[Comparison], primary: Container[tuple[st
 
 
 def _verdict(one: Comparison, p_value: float) -> Verdict:
-    if p_value >= SIGNIFICANCE or one.improvement == 0 or _bare(one.metric) in WITHOUT_DIRECTION:
+    directed = one.improvement != 0 and bare(one.metric) not in WITHOUT_DIRECTION
+    if p_value >= SIGNIFICANCE or not directed or one.is_doubtful:
         return "undecided"
     return "better" if one.improvement > 0 else "worse"
 
@@ -357,11 +263,3 @@ def _taken(metric: Metric, places: Sequence[int]) -> Metric:
         for values in [getattr(metric, name)]
     }
     return metric.model_copy(update=taken)
-
-
-def _is_proportion(metric: Metric) -> bool:
-    return (
-        bool(metric.tops)
-        and all(bottom == 1.0 for bottom in metric.bottoms)
-        and set(metric.tops) <= {0.0, 1.0}
-    )

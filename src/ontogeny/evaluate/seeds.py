@@ -4,7 +4,7 @@
     measured(task, side.name, metrics, label="acc")      one metric for each training -> Result
     compared(task, metrics_a, metrics_b, ...)            -> Comparison
 
-A side of a single model is what `scores.result` and `scores.compare` make of it.
+A side of a single model is what `uncertainty.result` and `uncertainty.compare` make of it.
 """
 
 from __future__ import annotations
@@ -14,19 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ontogeny.evaluate.scores import (
-    Comparison,
-    Floats,
-    Metric,
-    Result,
-    common,
-    compare,
-    result,
-)
+from ontogeny.evaluate.scores import Comparison, Floats, Metric, Result, common
 from ontogeny.evaluate.subject import Subject
+from ontogeny.evaluate.uncertainty import compare, result
 from ontogeny.statistics.errors import LEAST_GROUPS
 from ontogeny.statistics.intervals import CONFIDENCE, around
-from ontogeny.statistics.seeds import detectable_by_t, spread_of_seeds, t_test, two_way_error
+from ontogeny.statistics.paired import minimum_detectable_effect
+from ontogeny.statistics.seeds import spread_of_seeds, t_test, two_way_error
 from ontogeny.statistics.summed import bootstrap_statistic, summed_by_group
 from ontogeny.tasks.metrics import STATISTICS
 
@@ -111,7 +105,8 @@ def compared(
         form_b=metrics_b[0].form, a=a, b=b, difference=a - b,
         ci95=around(a - b, error.error, degrees=error.degrees, confidence=confidence) if error else None,
         p_value=t_test(a - b, error) if error else 1.0, test="seeds-t",
-        detectable=detectable_by_t(error) if error else None, n=len(shared[0].items), groups=groups,
+        detectable=minimum_detectable_effect(error.error, degrees=error.degrees) if error else None,
+        n=len(shared[0].items), groups=groups,
     )  # fmt: skip
 
 
@@ -123,7 +118,8 @@ def item_noise(metrics: Sequence[Metric]) -> Floats:
     if metrics[0].summands:
         sums = np.stack([metric.sums() for metric in metrics])  # (S, G, K)
         drawn = bootstrap_statistic(sums, STATISTICS[metrics[0].statistic], seed=RESAMPLING_SEED)  # (R, S)
-        covariance: Floats = np.cov(drawn[np.isfinite(drawn).all(1)], rowvar=False)
+        groups = sums.shape[1]
+        covariance: Floats = groups / (groups - 1) * np.cov(drawn[np.isfinite(drawn).all(1)], rowvar=False)
         return covariance
     residuals = []
     for metric in metrics:

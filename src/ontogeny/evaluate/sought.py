@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ontogeny.data.decontaminate.items import Item, item_of, take_apart
 from ontogeny.evaluate import multiple_choice, task
@@ -14,7 +15,7 @@ from ontogeny.tasks.fields import Fields
 from ontogeny.tasks.requests import Item as TaskItem
 from ontogeny.tasks.requests import Rolling
 
-LETTER = 1  # characters of a choice that only names one in the prompt
+LETTER = 1  # characters of an answer that only names a choice
 
 
 def sought(suite: Suite, material: object) -> list[Item]:
@@ -33,7 +34,7 @@ def sought_in_task(material: task.Material, tasks: Sequence[Task]) -> list[Item]
     the task asks, its own prompt without examples is taken.
     """
     fields = {one.name: Fields(one.definition, one.file) for one in tasks}
-    return [_of_row(item) or _of_prompt(item, fields[item.task]) for item in material.items]
+    return [_of_item(item, fields[item.task]) for item in material.items]
 
 
 def sought_in_choices(material: multiple_choice.Material) -> list[Item]:
@@ -41,6 +42,24 @@ def sought_in_choices(material: multiple_choice.Material) -> list[Item]:
     return [
         _item(item.id, item.prompt or item.context, (item.choices[item.gold],)) for item in material.items
     ]
+
+
+def _of_item(item: TaskItem, fields: Fields) -> Item:
+    found = _of_row(item)
+    return _of_prompt(item, fields) if found is None else _with_answers(found, item, fields)
+
+
+def _with_answers(found: Item, item: TaskItem, fields: Fields) -> Item:
+    """With the choices that the task calls right, else what the row's columns tell, else the task's references.
+
+    A short question is anybody's without its answer, and columns of other names tell none. Letters give way to words.
+    """
+    right = _right(item)
+    if item.choices and _name_only(right):
+        right = _of_prompt(item, fields).answers
+    told = (right, found.answers) if item.choices else (found.answers, right)
+    answers = next((one for one in told if not _name_only(one)), told[0] or told[1])
+    return replace(found, answers=answers)
 
 
 def _of_row(item: TaskItem) -> Item | None:
@@ -60,25 +79,29 @@ def _of_row(item: TaskItem) -> Item | None:
 
 def _of_prompt(item: TaskItem, fields: Fields) -> Item:
     asked = fields.text(TaskRow(dict(item.document), item.id))
-    known = tuple(item.choices[place] for place in item.gold) or item.references
-    answers = tuple(answer for answer in known if answer.strip())
+    answers = _right(item)
     if isinstance(asked, int):  # the choices stand before what is scored
         endings = [getattr(item.requests[place], "continuation", "") for place in item.gold]
         return Item(item.task, item.id, " ".join(map(str.__add__, answers, endings)))
     return _item(item.id, asked or " ".join(answers), answers, item.gold)
 
 
+def _right(item: TaskItem) -> tuple[str, ...]:
+    known = tuple(item.choices[place] for place in item.gold) or item.references
+    return tuple(answer for answer in known if answer.strip())
+
+
 def _item(identity: str, prompt: str, answers: tuple[str, ...], gold: tuple[int, ...] = ()) -> Item:
     """A prompt without what harnesses put around a question; answers that are letters give way to what they name."""
     context, question, listed = take_apart(prompt)
-    if (
-        listed
-        and gold
-        and max(gold) < len(listed)
-        and all(len(answer.strip()) == LETTER for answer in answers)
-    ):
+    if listed and gold and max(gold) < len(listed) and _name_only(answers):
         answers = tuple(listed[place] for place in gold)
     return Item("", identity, question.strip() or prompt, context.strip(), answers)
+
+
+def _name_only(answers: Sequence[str]) -> bool:
+    """Whether no answer says more than a letter or a number does."""
+    return all(len(answer.strip()) <= LETTER for answer in answers)
 
 
 def _texts(item: TaskItem) -> Iterator[str]:

@@ -13,11 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from ontogeny.core.errors import DataError
 from ontogeny.core.files import digest_json, read_json
+from ontogeny.evaluate.tuned import is_untuned
 from ontogeny.tasks.multiple_choice import Form, Prompt
 from ontogeny.tasks.requests import Chat, Context, Generate, Loglikelihood, Rolling, Scored, Written
 from ontogeny.train.snapshot_folders import snapshots_in
@@ -25,6 +27,7 @@ from ontogeny.train.snapshot_folders import snapshots_in
 if TYPE_CHECKING:
     from ontogeny.inference.loading import LoadedModel
     from ontogeny.lineage.artifact import Artifact
+    from ontogeny.tokenizer.codec import Tokenizer
 
 
 Advance: TypeAlias = Callable[[float], None]
@@ -71,20 +74,23 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Subject:
-    """A model under evaluation. `chats`: it has a chat template; `conversational`: it was tuned to use it."""
+    """A model under evaluation. `chats`: it has a chat template; `conversational`: it was tuned to use it, as far as is
+    known; `untuned`: it is known never to have been.
+    """
 
     name: str
     folder: Path
     digest: str
     chats: bool
     conversational: bool
+    untuned: bool = False
 
     @classmethod
     def of(cls, artifact: Artifact) -> Subject:
         """The subject that a model artifact is; one that can chat and was not only pretrained is taken to converse."""
-        chats = _has_chat_template(artifact.path)
-        conversational = chats and artifact.manifest.step_type != "pretrain"
-        return cls(artifact.name, artifact.path, artifact.digest, chats, conversational)
+        chats, untuned = _has_chat_template(artifact.path), is_untuned(artifact)
+        conversational = chats and not untuned and artifact.manifest.step_type != "pretrain"
+        return cls(artifact.name, artifact.path, artifact.digest, chats, conversational, untuned)
 
     def forms(self, wanted: Literal["auto", "chat", "plain"]) -> tuple[Form, ...]:
         """The forms to ask in: the one wanted; by itself chat for a model that converses, else all it can.
@@ -102,6 +108,24 @@ class Subject:
         if self.conversational:
             return ("chat",)
         return ("plain", "chat") if self.chats else ("plain",)
+
+    def written_out(self, context: Context) -> str:
+        """A context as the model reads it: a conversation as its chat template writes it.
+
+        Raises:
+            ModelFormatError, DataError: the template fails, or refuses the conversation.
+        """
+        if not isinstance(context, Chat):
+            return context
+        from ontogeny.tokenizer.chat import render
+
+        return render(self._tokenizer, _messages(context), add_generation_prompt=True) + context.opening
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        from ontogeny.tokenizer.codec import Tokenizer
+
+        return Tokenizer.load(self.folder)
 
     def load(self, device: str) -> Reader:
         """Read the weights."""
@@ -297,8 +321,7 @@ class ModelReader:
     def _turn_ids(self, context: Chat) -> list[int]:
         from ontogeny.tokenizer.chat import encode_prompt
 
-        turns = [{"role": turn.role, "content": turn.content} for turn in context.turns]
-        return encode_prompt(self._tokenizer, turns)
+        return encode_prompt(self._tokenizer, _messages(context))
 
     @property
     def _start_id(self) -> int:
@@ -349,6 +372,10 @@ def rolling_windows(
         end = min(first + window, len(ids))
         start = max(0, end - window)
         yield every[start : first + 1], every[first + 1 : end + 1]
+
+
+def _messages(context: Chat) -> list[dict[str, str]]:
+    return [{"role": turn.role, "content": turn.content} for turn in context.turns]
 
 
 def _joint(prompt: Prompt, continuation: str) -> tuple[Prompt, str]:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from ontogeny.core.errors import nearest
 from ontogeny.evaluate.config_gates import Gate, check_gate
@@ -34,7 +34,26 @@ Form = Literal["auto", "chat", "plain"]
 reported first is the form in which it does better for a baseline, the plain one for the model under evaluation."""
 
 
-class BitsPerByteSuite(Settings):
+class _Suite(Settings):
+    """What a suite tells of itself, for gates: nothing, where a kind of suite does not say otherwise."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what it measures."""
+        return ()
+
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """Of these, what lies between 0 and 1."""
+        return ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of its items that have results of their own; one that ends in `=` has a value of the data behind it."""
+        return ()
+
+
+class BitsPerByteSuite(_Suite):
     """How well the model predicts held-out documents, beside what `xz -9e` makes of the same bytes."""
 
     type: Literal["bits-per-byte"] = "bits-per-byte"
@@ -60,7 +79,7 @@ class BitsPerByteSuite(Settings):
         return "bits_per_byte"
 
 
-class MultipleChoiceSuite(Settings):
+class MultipleChoiceSuite(_Suite):
     """Which of several choices the model finds likeliest."""
 
     type: Literal["multiple-choice"] = "multiple-choice"
@@ -80,8 +99,13 @@ class MultipleChoiceSuite(Settings):
         """Names of what it measures."""
         return RULES
 
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """All of them."""
+        return RULES
 
-class SamplesSuite(Settings):
+
+class SamplesSuite(_Suite):
     """What the model writes, shown as it is, good and bad alike: to read, not to score."""
 
     type: Literal["samples"] = "samples"
@@ -108,13 +132,8 @@ class SamplesSuite(Settings):
             raise ValueError("samples need prompts: [...], or data: with questions")
         return self
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Nothing is measured."""
-        return ()
 
-
-class TaskSuite(Settings):
+class TaskSuite(_Suite):
     """A task, or a group of them, from a file: lm-evaluation-harness's YAML, a short form of our own, or a shipped one.
 
     Of a group each task has results of its own too, under `NAME/TASK`.
@@ -152,8 +171,10 @@ class TaskSuite(Settings):
     @classmethod
     def _ask_the_task_file(cls, given: Any) -> Any:
         """The name and the primary metric, where they are not given."""
-        if not isinstance(given, dict) or not isinstance(given.get("task"), str):
+        if not isinstance(given, dict):
             return given
+        if not isinstance(given.get("task"), str):  # the one mistake to be told: nothing follows from no task
+            return {"name": "task", "primary": "acc", **given}
         known = _measured(given["task"])
         return {"name": Path(given["task"]).stem, "primary": known[0], **given}
 
@@ -166,18 +187,23 @@ class TaskSuite(Settings):
             )
         return self
 
-    @model_validator(mode="after")
-    def _slices_are_known(self) -> TaskSuite:
+    @field_validator("slices", "perturb")
+    @classmethod
+    def _each_is_named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if doubled := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"it names {doubled[0]!r} twice")
+        return names
+
+    @field_validator("slices")
+    @classmethod
+    def _slices_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         from ontogeny.evaluate.slices import FIELD, SLICES, SOURCE, is_slice
 
-        for what, names in (("slices", self.slices), ("perturb", self.perturb)):
-            if doubled := [name for name in names if names.count(name) > 1]:
-                raise ValueError(f"{what} names {doubled[0]!r} twice")
         known = (*SLICES, SOURCE, f"{FIELD}NAME")
-        for name in self.slices:
+        for name in names:
             if not is_slice(name):
                 raise ValueError(f"no slice {name!r}; there is {', '.join(known)}.{nearest(name, known)}")
-        return self
+        return names
 
     @model_validator(mode="after")
     def _rotations_are_judged(self) -> TaskSuite:
@@ -207,6 +233,26 @@ class TaskSuite(Settings):
         """Of these, what the task file says."""
         return _measured(self.task)
 
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """Of what it measures, what lies between 0 and 1."""
+        from ontogeny.tasks.answers import judge_of
+
+        measures = [one for task in self.tasks().tasks for one in judge_of(task).measures if one.kind.share]
+        return (*dict.fromkeys(label for one in measures for label in one.labels), ALL_ROTATIONS)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The tasks of a group, and the slices."""
+        from ontogeny.evaluate.slices import FIELD, THIRDS
+
+        found = self.tasks()
+        names = [task.name for task in found.tasks] if found.is_group else []
+        for name in self.slices:
+            label = name.removeprefix(FIELD)
+            names += [f"{label}={third}" for third in THIRDS] if name == "length" else [f"{label}="]
+        return tuple(names)
+
     def tasks(self) -> Tasks:
         """What the task file says."""
         from ontogeny.tasks.catalogue import find_tasks
@@ -214,7 +260,8 @@ class TaskSuite(Settings):
         return find_tasks(self.task, root=self.data_root, num_fewshot=self.num_fewshot)
 
 
-def _meant(entry: Any) -> list[Any]:
+def meant_by(entry: Any) -> list[Any]:
+    """The suites that an entry of the list stands for: itself, or those that a file of that name lists."""
     from ontogeny.tasks.catalogue import suite_entries
 
     listed = suite_entries(entry) if isinstance(entry, str) else [entry]
@@ -242,7 +289,7 @@ def _measured(task: str) -> tuple[str, ...]:
     return labels_of(found.tasks, alike=not found.by_size)
 
 
-class LmEvalSuite(Settings):
+class LmEvalSuite(_Suite):
     """Tasks that lm-evaluation-harness runs itself (`pip install ontogeny[lm-eval]`): its values, its errors.
 
     Each task's results stand under `NAME/TASK`; they are in no gate and no comparison.
@@ -259,11 +306,6 @@ class LmEvalSuite(Settings):
     """Solved examples before each item; what the task says when not given."""
     form: Literal["plain", "chat"] = "plain"
     """plain: as text to go on with. chat: through the model's chat template, examples as turns."""
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """None that we compute."""
-        return ()
 
 
 Suite = Annotated[
@@ -307,7 +349,7 @@ class EvaluateConfig(StepConfig):
         root = given.get("data_root")
         return {
             **given,
-            "suites": [_with_root(one, root) for entry in given["suites"] for one in _meant(entry)],
+            "suites": [_with_root(one, root) for entry in given["suites"] for one in meant_by(entry)],
         }
 
     @property
@@ -315,14 +357,16 @@ class EvaluateConfig(StepConfig):
         """By its gates."""
         return {("gates", number, "blocks"): gate.blocks for number, gate in enumerate(self.gates)}
 
+    @field_validator("suites", "gates")
+    @classmethod
+    def _names_differ(cls, named: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        names = [one.name for one in named]
+        if doubled := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two {info.field_name} are called {doubled[0]!r}; give each a name of its own")
+        return named
+
     @model_validator(mode="after")
     def _names_fit(self) -> EvaluateConfig:
-        for what, names in (
-            ("suites", [suite.name for suite in self.suites]),
-            ("gates", [gate.name for gate in self.gates]),
-        ):
-            if doubled := [name for name in names if names.count(name) > 1]:
-                raise ValueError(f"two {what} are called {doubled[0]!r}; give each a name of its own")
         for gate in self.gates:
             check_gate(gate, self.suites, has_baseline=self.baseline is not None)
         for role, given in (("model", self.model), ("baseline", self.baseline)):

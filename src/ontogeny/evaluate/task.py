@@ -7,7 +7,7 @@ a slice with results of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,11 +16,13 @@ from ontogeny.core.files import digest_json
 from ontogeny.core.progress import Progress
 from ontogeny.core.seeds import derive_seed
 from ontogeny.evaluate.order import rotations_of, with_order
+from ontogeny.evaluate.remarks import DOUBLED, LEFT_OUT, TRUNCATED, doubled_choices
 from ontogeny.evaluate.scores import ItemRow, ItemScore, Metric, Scores
 from ontogeny.evaluate.slices import slices_of
 from ontogeny.evaluate.subject import Reader
 from ontogeny.evaluate.suites import TaskSuite
 from ontogeny.evaluate.templates import reworded, with_phrasings
+from ontogeny.report import numbers
 from ontogeny.tasks.answers import Judge, judge_of
 from ontogeny.tasks.build import Built, Task, build_items
 from ontogeny.tasks.data import split_files
@@ -42,6 +44,8 @@ from ontogeny.tasks.requests import (
 
 TRIED_ALONE = 4  # requests computed a second time, to tell how far rounding moves scores
 Judged = Mapping[str, tuple[MetricKind, Summands]]
+WrittenOut = Callable[[Context], str]
+"""A context as the model reads it."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,7 @@ def prepare(
     built = [build_items(task, form=suite.form, n=suite.n, limit=limit) for task in tasks.tasks]
     doubled = sum(one.doubled_choices for one in built)
     if doubled:
-        progress.note(
-            f"{suite.name}: {doubled} items have two equal choices; the first of them counts as chosen"
-        )
+        progress.note(f"{suite.name}: {doubled_choices(doubled)}")
     items = tuple(_told_apart(item for one in built for item in one.items))
     given = {CLASSIFIER: _classify(classifier)} if classifier is not None else {}
     judges = {task.name: judge_of(task, given) for task in tasks.tasks}
@@ -145,7 +147,7 @@ def _perturbed(
     ]
     items = tuple(_told_apart(item for one in built for item in one.items))
     touched = sum(a.requests != b.requests for a, b in zip(items, plain, strict=True))
-    progress.note(f"{suite.name}: {kind} change the questions of {touched:,} of {len(items):,} items")
+    progress.note(f"{suite.name}: flaws ({kind}) in {touched:,} of {numbers.counted(len(items), 'question')}")
     return items
 
 
@@ -160,10 +162,25 @@ def _classify(folder: Path) -> Classify:
     return lambda texts: classifier.score(Texts.of(texts)).tolist()
 
 
+def text_of(context: Context) -> str:
+    """A context without what a chat template puts around it."""
+    if not isinstance(context, Chat):
+        return context
+    turns = [f"{turn.role}: {turn.content}" for turn in context.turns]
+    return "\n\n".join([*turns, *([f"assistant: {context.opening}"] if context.opening else [])])
+
+
 def score(
-    suite: TaskSuite, material: Material, reader: Reader, *, model: str, seed: int, progress: Progress
+    suite: TaskSuite,
+    material: Material,
+    reader: Reader,
+    *,
+    model: str,
+    seed: int,
+    progress: Progress,
+    written_out: WrittenOut = text_of,
 ) -> Scores:
-    """Ask every item.
+    """Ask every item; rows show what was asked as `written_out` has it.
 
     Items with a continuation that is longer than the model's context are left out and counted; contexts that are too
     long lose their beginning, which is counted too.
@@ -179,13 +196,12 @@ def score(
             f"no item of {suite.name!r} fits: every one asks for a text longer than the model's context",
             where=model, hint="train with a longer seq_len, or shorten the texts",
         )  # fmt: skip
-    scores = _scores(suite, material, answered, model)
+    scores = _scores(suite, material, answered, model, written_out)
     variants, rows = {}, list(scores.rows)
     for kind, items in material.perturbed.items():
         if found := _answered(items, material, responses):
-            flawed = _scores(
-                suite.model_copy(update={"name": f"{suite.name}/{kind}"}), material, found, model
-            )
+            named = suite.model_copy(update={"name": f"{suite.name}/{kind}"})
+            flawed = _scores(named, material, found, model, written_out)
             variants[kind] = flawed.metrics
             rows += flawed.rows
     company = _moved_by_company(answered, reader)
@@ -238,7 +254,11 @@ def _answered(
 
 
 def _scores(
-    suite: TaskSuite, material: Material, answered: Sequence[tuple[Item, Answer]], model: str
+    suite: TaskSuite,
+    material: Material,
+    answered: Sequence[tuple[Item, Answer]],
+    model: str,
+    written_out: WrittenOut,
 ) -> Scores:
     judged = [material.judges[item.task].judge(item, answer) for item, answer in answered]
     items = [item for item, _ in answered]
@@ -247,15 +267,15 @@ def _scores(
         suite=suite.name,
         metrics=tuple(_metric(name, suite, material, items, judged) for name in suite.measured),
         rows=tuple(
-            _row(suite, item, answer, one, model)
+            _row(suite, item, answer, one, model, written_out)
             for (item, answer), one in zip(answered, judged, strict=True)
         ),
         counts={
-            "truncated_prompts": truncated,
-            "left_out_items": len(material.items) - len(answered),
-            "doubled_choices": material.doubled_choices,
+            TRUNCATED: truncated,
+            LEFT_OUT: len(material.items) - len(answered),
+            DOUBLED: material.doubled_choices,
         },
-        figures={} if material.chance is None else {"chance": material.chance},
+        figures=_chances(items, material),
         slices=_slices(items, material),
     )
 
@@ -273,7 +293,7 @@ def _metric(
             where=suite.name, hint="leave this metric out",
         )  # fmt: skip
     ratio = kind.statistic == RATIO
-    weights = [1.0] * len(items) if material.by_size else _equal_weights(items)
+    weights = _weights(items, material)
     return Metric(
         name=name,
         form=suite.form,
@@ -287,19 +307,23 @@ def _metric(
     )
 
 
-def _equal_weights(items: Sequence[Item]) -> list[float]:
-    """Of each item, so that every task counts alike."""
+def _weights(items: Sequence[Item], material: Material) -> list[float]:
+    """Of each item: all alike, or so that every task counts alike."""
+    if material.by_size:
+        return [1.0] * len(items)
     sizes = Counter(item.task for item in items)
     return [len(items) / len(sizes) / sizes[item.task] for item in items]
 
 
-def _row(suite: TaskSuite, item: Item, answer: Answer, judged: Judged, model: str) -> ItemRow:
+def _row(
+    suite: TaskSuite, item: Item, answer: Answer, judged: Judged, model: str, written_out: WrittenOut
+) -> ItemRow:
     count = len(item.choices)
     logprobs = tuple(one.logprob for one in answer.scored)
     picked = chosen(item, answer) if item.choices else None
     return ItemRow(
         suite=suite.name, type=suite.type, model=model, form=suite.form, task=item.task, item=item.id,
-        group=item.group, prompt=_shown(item.requests[0]), choices=item.choices or None,
+        group=item.group, prompt=_shown(item.requests[0], written_out), choices=item.choices or None,
         gold=item.gold[0] if item.gold else None, logprobs=(logprobs[:count] if count else logprobs) or None,
         neutral_logprobs=logprobs[count:] or None if count else None, chosen=picked,
         correct=None if picked is None else picked in item.gold,
@@ -309,8 +333,12 @@ def _row(suite: TaskSuite, item: Item, answer: Answer, judged: Judged, model: st
         outputs=tuple(one.text for one in answer.written) or None,
         reference=item.references[0] if item.references else None, references=item.references or None,
         finish_reason=answer.written[0].finish_reason if answer.written else None,
-        seconds=sum(one.seconds for one in answer.written) if answer.written else None,
-        scores=tuple(_item_score(name, *found) for name, found in judged.items()),
+        seconds=sum(one.seconds for one in answer.written) if answer.written else None, row=item.row,
+        scores=tuple(
+            ItemScore(metric=name, top=found[0], bottom=found[1])
+            for name, (kind, found) in judged.items()
+            if kind.statistic == RATIO
+        ),
     )  # fmt: skip
 
 
@@ -318,20 +346,8 @@ def _responses(answer: Answer) -> list[Response]:
     return [*answer.scored, *answer.written]
 
 
-def _item_score(name: str, kind: MetricKind, summands: Summands) -> ItemScore:
-    return ItemScore(metric=name, top=summands[0], bottom=summands[1] if len(summands) == 2 else 1.0)
-
-
-def _shown(request: Request) -> str:
-    return "" if isinstance(request, Rolling) else text_of(request.context)
-
-
-def text_of(context: Context) -> str:
-    """A context for people to read."""
-    if not isinstance(context, Chat):
-        return context
-    turns = [f"{turn.role}: {turn.content}" for turn in context.turns]
-    return "\n\n".join([*turns, *([f"assistant: {context.opening}"] if context.opening else [])])
+def _shown(request: Request, written_out: WrittenOut) -> str:
+    return "" if isinstance(request, Rolling) else written_out(request.context)
 
 
 def _seeded(request: Request, item: Item, seed: int) -> Request:
@@ -358,6 +374,18 @@ def _slices(items: Sequence[Item], material: Material) -> dict[str, tuple[str, .
     for part, ids in material.slices.items():
         slices.setdefault(part, []).extend(one for one in ids if one in there)
     return {part: tuple(ids) for part, ids in slices.items() if ids}
+
+
+def _chances(items: Sequence[Item], material: Material) -> dict[str, float]:
+    """The accuracy of guessing: of the suite, and of its parts, whose items weigh as in their value."""
+    if material.chance is None:
+        return {}
+    weights = {item.id: weight for item, weight in zip(items, _weights(items, material), strict=True)}
+    guessed = {item.id: len(item.gold) / len(item.choices) for item in items}
+    return {"chance": material.chance} | {
+        f"chance/{part}": sum(weights[one] * guessed[one] for one in ids) / sum(weights[one] for one in ids)
+        for part, ids in _slices(items, material).items()
+    }
 
 
 def _chance(built: Sequence[Built], *, by_size: bool) -> float | None:

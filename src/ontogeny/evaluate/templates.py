@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ontogeny.core.errors import UsageError
-from ontogeny.evaluate.scores import Scores, result
+from ontogeny.evaluate.scores import Scores
 from ontogeny.evaluate.suites import TaskSuite
 from ontogeny.evaluate.trust import Phrasing, Phrasings
+from ontogeny.evaluate.uncertainty import result
 from ontogeny.tasks.build import Task
 
 KIND = "prompt-"
@@ -40,11 +41,20 @@ def reworded(
     most = min(len(own) for own in wordings)  # a task of a group with more has no counterpart in the others
     return {
         f"{KIND}{number + 2}": tuple(
-            replace(task, definition=task.definition.model_copy(update={"doc_to_text": own[number]}))
+            _worded(task, number, own[number], suite=None if prompts is True else suite)
             for task, own in zip(tasks, wordings, strict=True)
         )
         for number in range(most)
     }
+
+
+def _worded(task: Task, number: int, text: str, *, suite: str | None) -> Task:
+    """The task with another wording; a mistake in it is that of the suite which gives it, else of the task's list."""
+    word, where = f"prompts.{number}", suite
+    if suite is None:
+        word, where = f"metadata.{word}", task.file.where(("metadata", "prompts", number))
+    definition = task.definition.model_copy(update={"doc_to_text": text})
+    return replace(task, definition=definition, file=task.file.with_word("doc_to_text", word, str(where)))
 
 
 def with_phrasings(scores: Scores, suite: TaskSuite) -> Scores:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from ontogeny.evaluate.scores import Comparison
-from ontogeny.evaluate.wording import detectable, difference, p_equals
+from ontogeny.evaluate.wording import detectable, difference, interval, p_equals
 from ontogeny.report import numbers
-from ontogeny.statistics.errors import LEAST_GROUPS
-from ontogeny.statistics.paired import SIGNIFICANCE
+from ontogeny.statistics.paired import LEAST_DISCORDANT, SIGNIFICANCE
 
 FEWEST_GROUPS = (
     6  # of signs: with five, all alike, p is 2/2^5 = 0.06, and no difference however large is significant
 )
-BY_GROUPS = ("sign-flip", "swap")
+LEAST_OF_TEST = {"mcnemar-mid-p": LEAST_DISCORDANT, "sign-flip": FEWEST_GROUPS, "swap": FEWEST_GROUPS}
 
 
 def told(row: Comparison) -> str:
@@ -32,11 +31,16 @@ def _undecided(row: Comparison) -> str:
     if row.groups == 1:
         return "a single group of items can tell no difference"
     if _is_hopeless(row):
-        groups = numbers.counted(row.groups, "group")
-        return f"{these} come in {groups}, and with fewer than {FEWEST_GROUPS} no difference can be told"
+        return _hopeless(row)
     least = least_told(row)
     if least is None:
-        return f"both do the same on {these}"
+        alike = row.difference == 0.0
+        return f"both do the same on {these}" if alike else f"all of {these} differ alike"
+    if (row.p_value if row.p_adjusted is None else row.p_adjusted) < SIGNIFICANCE and row.is_doubtful:
+        return (
+            f"the models differ ({p_equals(row.p_value)}), but whether this value does cannot be told: "
+            f"{difference(row.metric, row.difference)} on {these}, {interval(row.metric, row.ci95)}"
+        )
     if row.p_value < SIGNIFICANCE and row.p_adjusted is not None:
         return (
             f"{difference(row.metric, row.difference)} on {these} has {p_equals(row.p_value)} alone, and "
@@ -47,4 +51,14 @@ def _undecided(row: Comparison) -> str:
 
 def _is_hopeless(row: Comparison) -> bool:
     """Whether no difference, however large, could have been significant."""
-    return row.groups < (FEWEST_GROUPS if row.test in BY_GROUPS else LEAST_GROUPS)
+    return row.groups < LEAST_OF_TEST.get(row.test, 0)
+
+
+def _hopeless(row: Comparison) -> str:
+    least = LEAST_OF_TEST[row.test]
+    if row.groups == row.n:
+        return (
+            f"with fewer than {least} items no difference can be told, and there are {numbers.count(row.n)}"
+        )
+    groups = numbers.counted(row.groups, "group")
+    return f"these {numbers.count(row.n)} items come in {groups}, and with fewer than {least} no difference can be told"

@@ -37,8 +37,9 @@ class SearchedText(_Record):
 class Contamination(_Record):
     """What of a suite's items a model has learnt from.
 
-    Of `items`, `contaminated` were met with their questions, `passage_only` with nothing but the passage, and
-    `untold` are too short to be told from chance. `unsearched` says what of its training was not searched, and why.
+    Of `items`, `contaminated` were met with their questions and `passage_only` with nothing but the passage; `untold`
+    have questions too short to be told from chance: they are neither contaminated nor clean. `unsearched` says what of
+    its training was not searched, and why.
     """
 
     suite: str
@@ -51,9 +52,14 @@ class Contamination(_Record):
     unsearched: tuple[str, ...] = ()
 
     @property
+    def tellable(self) -> int:
+        """Items that can be told to be contaminated, or clean."""
+        return self.items - self.untold
+
+    @property
     def share(self) -> float | None:
-        """Of contaminated items; None where nothing was searched."""
-        return self.contaminated / self.items if self.searched and self.items else None
+        """Of contaminated items among those that can be told; None where there is none, or nothing was searched."""
+        return self.contaminated / self.tellable if self.searched and self.tellable else None
 
 
 class OrderEffects(_Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from ontogeny.evaluate.scores import Comparison, Verdict
+from ontogeny.evaluate.scores import Comparison, Verdict, bare
 from ontogeny.evaluate.suites import ALL_ROTATIONS
 from ontogeny.report import numbers
 from ontogeny.report.page import Tone
@@ -18,7 +18,7 @@ TONES: dict[Verdict, Tone] = {"better": "good", "worse": "bad", "undecided": "pl
 
 def is_share(metric: str) -> bool:
     """Whether a result lies between 0 and 1 and is written in percent; it may be labelled `name,filter[form]`."""
-    return metric.split("[")[0].split(",")[0] in SHARES
+    return bare(metric) in SHARES
 
 
 def value(metric: str, number: float | None) -> str:
@@ -26,10 +26,16 @@ def value(metric: str, number: float | None) -> str:
     return numbers.percent(number) if is_share(metric) else _measured(number)
 
 
-def _measured(number: float | None) -> str:
-    """With three decimals; perplexities of a model that knows nothing have no use for them."""
-    if number is None or abs(number) < LARGE or not math.isfinite(number):
+def _measured(number: float | None, size: float | None = None) -> str:
+    """With three decimals, large numbers with fewer: perplexities of a model that knows nothing have no use for them.
+
+    `size` is that of the largest number beside it.
+    """
+    if number is None or not math.isfinite(number):
         return numbers.measure(number)
+    largest = abs(number) if size is None else size
+    if largest < LARGE:
+        return numbers.measure(number, 3 if largest < 100 else 1 if largest < 1000 else 0)
     digits, power = f"{number:.2e}".split("e")
     return f"{digits}e{int(power)}".replace("-", numbers.MINUS)
 
@@ -39,16 +45,22 @@ def interval(metric: str, bounds: Sequence[float] | None) -> str:
     if bounds is None:
         return numbers.ABSENT
     if not is_share(metric):
-        return f"[{', '.join(map(_measured, bounds))}]"
+        return f"[{', '.join(_measured(end, max(map(abs, bounds))) for end in bounds)}]"
     return numbers.interval([100 * end for end in bounds], 1)
 
 
 def difference(metric: str, number: float | None) -> str:
     """`+4.2 points`, or `−0.031` of what is no share."""
-    if number is None or not is_share(metric):
-        said = _measured(number)
-        return said if said[0] in (numbers.MINUS, numbers.ABSENT) else f"+{said}"
-    return f"{numbers.signed(100 * number, 1)} points"
+    said = change(metric, number)
+    return f"{said} points" if number is not None and is_share(metric) else said
+
+
+def change(metric: str, number: float | None) -> str:
+    """The same without its unit, for tables: `+4.2`, as its interval has it."""
+    if number is not None and is_share(metric):
+        return numbers.signed(100 * number, 1)
+    said = _measured(number)
+    return said if said[0] in (numbers.MINUS, numbers.ABSENT) else f"+{said}"
 
 
 def detectable(metric: str, number: float | None) -> str:

@@ -45,14 +45,14 @@ class Reads:
                 if record.name in met or record.role.rpartition(".")[2] in NOT_LEARNT_FROM:
                     continue
                 met.add(record.name)
-                if (parent := _beside(here, record)) is None:
+                if (parent := parent_of(here, record)) is None:
                     missing.append(record.name)
                 else:
                     frontier.append(parent)
         return cls(tuple(texts), tuple(unknown), tuple(missing))
 
 
-def _beside(artifact: Artifact, record: InputRecord) -> Artifact | None:
+def parent_of(artifact: Artifact, record: InputRecord) -> Artifact | None:
     """The artifact that an input was, in the same workspace; None where it is gone, or is another by now."""
     recipes = artifact.path.parent.parent  # artifacts/<recipe>/<step>@<version>
     try:

@@ -41,8 +41,9 @@ def promote(
     artifact.check(content=True)
     refusals = [verdict for verdict in newest_verdicts(workspace, artifact.digest) if not verdict.passed]
     if refusals and reason is None:
+        told = ",\n  ".join(f"{verdict.gate} ({verdict.reason})" for verdict in refusals)
         raise GateRefused(
-            f"{artifact.name} is held back by {', '.join(f'{v.gate} ({v.reason})' for v in refusals)}",
+            f"{artifact.name} is held back by {told}",
             hint="mend the model and evaluate it again, or promote it with --force --reason TEXT",
         )
     before = workspace.alias_targets().get(alias)

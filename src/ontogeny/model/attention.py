@@ -144,7 +144,7 @@ class Attention(nn.Module):
 
     def _cut(self, states: Tensor) -> Tensor:
         """(B, T, H * D) as heads (B, T, H, D)."""
-        return states.unflatten(-1, (-1, self.head_dim))
+        return states.view(*states.shape[:-1], -1, self.head_dim)
 
 
 def _turns(places: Places, dtype: torch.dtype) -> Tensor:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ontogeny.core.errors import RecipeError, nearest
 from ontogeny.recipe.source import Place, Source, follow
+from ontogeny.recipe.suite_files import home_of
 
 SHOWN_MISTAKES = 10
 CONTAINERS = (list, tuple, set, frozenset, dict, Sequence, Mapping)
@@ -59,11 +60,12 @@ def _follows_from(one: Any, found: Iterable[Any]) -> bool:
 
 
 def _mistake(details: Any, place: Place, source: Source, config: type[BaseModel]) -> Mistake:
+    location: Place = details["loc"]
+    source, place, written = home_of(_without_tags(config, location), place, source)
     body: Any = source.data
     for part in place:
         body = body[part]
-    location = details["loc"]
-    found = follow(body, location)
+    found = follow(body, written)
     name = str(location[-1]) if location else ""
     here = ".".join(str(part) for part in (*place[1:], *found))
     if details["type"] == "extra_forbidden":
@@ -82,16 +84,32 @@ def _mistake(details: Any, place: Place, source: Source, config: type[BaseModel]
     if details["type"] == "missing":
         text = f"{name!r} is missing in {here}"
         return Mistake(source.where((*place, *found)), text, _hint(config, location[:-1], here))
-    text = f"{here}: {_in_plain_words(details)}"
+    text = ": ".join(filter(None, (here, _in_plain_words(details))))
     if isinstance(details.get("input"), (str, int, float, bool, type(None))):
         text += f" (got {details['input']!r})"
-    if details["type"] in (*A_LIST, "too_short"):  # the models there are those of its items
+    of_a_list = details["type"] == "value_error" and isinstance(details["input"], (list, tuple))
+    if of_a_list or details["type"] in (*A_LIST, "too_short"):  # the models there are those of its items
         location, here = location[:-1], here.rpartition(".")[0]
     return Mistake(source.where((*place, *found)), text, _hint(config, location, here))
 
 
-def _hint(config: type[BaseModel], location: Sequence[str | int], here: str) -> str:
-    """The keys of the model at `location`, or of the one that holds the value there."""
+def _without_tags(config: type[BaseModel], location: Place) -> Place:
+    """A validator's location without parts that only name the member of a union, which may be keys there as well."""
+    written: list[str | int] = []
+    tagged = False
+    for number, part in enumerate(location):
+        models = models_at(config, location[:number])
+        names = {*_tags(models), *(model.__name__ for model in models)}
+        tagged = not tagged and len(models) > 1 and part in names
+        if not tagged:
+            written.append(part)
+    return tuple(written)
+
+
+def _hint(config: type[BaseModel], location: Sequence[str | int], here: str) -> str | None:
+    """The keys of the model at `location`, or of the one that holds the value there; None of what is the whole file."""
+    if not here:
+        return None
     models = models_at(config, location)
     while not models:
         location, here = location[:-1], here.rpartition(".")[0] or here

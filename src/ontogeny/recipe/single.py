@@ -8,14 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ontogeny.core.errors import RecipeError, UsageError
+from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import Progress
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.workspace import NAME_PATTERN, NAME_RULE, Workspace
+from ontogeny.recipe.mistakes import as_error, mistakes_in
 from ontogeny.recipe.models import import_path
 from ontogeny.recipe.plan import resolve
 from ontogeny.recipe.run import RunOptions, run_recipe
 from ontogeny.recipe.schema import Recipe
+from ontogeny.recipe.source import Source
 from ontogeny.recipe.table import STEPS
 
 
@@ -38,12 +40,12 @@ def run_single(
     for given in (recipe, name):
         if not NAME_PATTERN.fullmatch(given):
             raise UsageError(f"{given!r} is not a name", hint=NAME_RULE)
+    kind = STEPS[body["step"]].config
     try:
-        config = STEPS[body["step"]].config.model_validate(dict(body))
+        config = kind.model_validate(dict(body))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(f"{place}: {first['msg']}", where=body["step"]) from error
+        source = Source(Path(body["step"]), dict(body))  # there is no file: the step is named in its stead
+        raise as_error(mistakes_in(error, (), source, kind)) from error
     single = Recipe(recipe, 0, {name: config})
     nodes = resolve(single, workspace, STEPS)
     result = run_recipe(single, nodes, nodes, workspace, options=options or RunOptions(), progress=progress)

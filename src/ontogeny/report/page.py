@@ -15,6 +15,7 @@ reader's browser.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -29,6 +30,7 @@ from ontogeny.report.canvas import Svg
 if TYPE_CHECKING:
     from jinja2 import Template
 
+MOST_CARDS_A_ROW = 5
 Tone = Literal["plain", "good", "bad"]
 
 
@@ -38,6 +40,22 @@ class Toned:
 
     text: str
     tone: Tone
+
+    @property
+    def style(self) -> str:
+        """Names of its look in the style sheet."""
+        return self.tone
+
+
+@dataclass(frozen=True)
+class Verbatim(Toned):
+    """A table cell with text as it was written, its line breaks and spaces kept."""
+
+    tone: Tone = "plain"
+
+    @property
+    def style(self) -> str:
+        return f"{self.tone} verbatim"
 
 
 @dataclass(frozen=True)
@@ -210,6 +228,12 @@ class Page:
     def key_figure(self, label: str, value: str, *, note: str = "", tone: Tone = "plain") -> None:
         """A number for the row of cards under the title."""
         self.figures.append(KeyFigure(label, value, note, tone))
+
+    @property
+    def cards_a_row(self) -> int:
+        """So that no card is left for a row by itself."""
+        rows = math.ceil(len(self.figures) / MOST_CARDS_A_ROW)
+        return math.ceil(len(self.figures) / rows)
 
     def section(self, title: str, *, lead: str = "") -> Section:
         """A new section at the end of the page."""

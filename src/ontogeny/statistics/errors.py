@@ -61,6 +61,31 @@ def ratio_standard_error(
     return math.sqrt(math.fsum(value * value for value in group_sums(residuals, clusters))) / total
 
 
+def ratio_difference_error(
+    a: tuple[Sequence[float], Sequence[float]],
+    b: tuple[Sequence[float], Sequence[float]],
+    groups: Sequence[Hashable] | None = None,
+    strata: Sequence[Hashable] | None = None,
+) -> float:
+    """Standard error of the difference of two ratios, (numerators, denominators) each, of the same values; paired.
+
+    Either side is linearised around its own ratio, since denominators may be a model's own: the words that it wrote.
+
+    Raises:
+        ValueError: as `ratio_standard_error`.
+    """
+    (tops_a, bottoms_a), (tops_b, bottoms_b) = a, b
+    total_a, total_b = math.fsum(bottoms_a), math.fsum(bottoms_b)
+    if total_a <= 0 or total_b <= 0:
+        raise ValueError("the denominators sum to nothing")
+    ratio_a, ratio_b = math.fsum(tops_a) / total_a, math.fsum(tops_b) / total_b
+    residuals = [
+        (top_a - ratio_a * bottom_a) - (top_b - ratio_b * bottom_b) * total_a / total_b
+        for top_a, bottom_a, top_b, bottom_b in zip(tops_a, bottoms_a, tops_b, bottoms_b, strict=True)
+    ]
+    return ratio_standard_error(residuals, bottoms_a, groups, strata)
+
+
 def _places(strata: Sequence[Hashable]) -> list[list[int]]:
     """Where the values of each stratum are."""
     places: dict[Hashable, list[int]] = {}

@@ -21,6 +21,7 @@ RESAMPLES = 10_000
 RESAMPLES_AT_ONCE = 1_000  # bounds the memory of one batch to this many times the number of groups
 EXACT_GROUPS = 12  # up to 2**12 sign patterns are enumerated instead of drawn
 SIGNIFICANCE = 0.05
+LEAST_DISCORDANT = 5  # items: with four, all on one side, McNemar's mid-p is 1/16
 POWER = 0.8  # Cohen's (1988) customary chance of finding a true difference
 
 
@@ -126,16 +127,33 @@ def sign_flip_test(
 
 
 def minimum_detectable_effect(
-    error: float, *, significance: float = SIGNIFICANCE, power: float = POWER
+    error: float, *, degrees: float | None = None, significance: float = SIGNIFICANCE, power: float = POWER
 ) -> float:
-    """The least true difference that a two-sided test finds with chance `power`, given its standard error."""
-    from scipy.special import ndtri
+    """The least true difference that a two-sided test finds with chance `power`, given its standard error.
 
-    return (normal_quantile(1 - significance) + float(ndtri(power))) * error
+    `degrees` of freedom are those of a test by Student's t; without them it is normal.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    if degrees is None:
+        return (normal_quantile(1 - significance) + float(ndtri(power))) * error
+    return float(stdtrit(degrees, 1 - significance / 2) + stdtrit(degrees, power)) * error
 
 
-def one_sided_p(estimate: float, reference: float, error: float) -> float:
-    """P-value of "not above `reference`" for an estimate with a standard error, normal approximation."""
-    if error <= 0.0:
-        return 0.0 if estimate > reference else 1.0
-    return 0.5 * math.erfc((estimate - reference) / error / math.sqrt(2))
+def proportion_above(successes: float, trials: float, reference: float) -> float:
+    """One-sided p-value of "not above `reference`" for a proportion: exact, from the binomial distribution.
+
+    Clustered data enter with their effective number of trials; both counts are rounded against the proportion.
+    """
+    from scipy.stats import binom
+
+    tried = max(1, math.floor(trials + 1e-9))
+    reached = math.floor(successes / trials * tried + 1e-9)
+    return float(binom.sf(reached - 1, tried, reference))
+
+
+def mean_above(estimate: float, reference: float, error: float, *, degrees: float) -> float:
+    """One-sided p-value of "not above `reference`" by Student's t; 1 without any spread, which tells nothing."""
+    from scipy.special import stdtr
+
+    return float(stdtr(degrees, (reference - estimate) / error)) if error > 0.0 else 1.0

@@ -12,8 +12,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ontogeny.statistics.paired import POWER, SIGNIFICANCE
-
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -73,11 +71,3 @@ def t_test(difference: float, error: TwoWay) -> float:
     if error.error == 0.0:
         return 1.0 if difference == 0.0 else 0.0
     return 2 * float(stdtr(error.degrees, -abs(difference) / error.error))
-
-
-def detectable_by_t(error: TwoWay, *, significance: float = SIGNIFICANCE, power: float = POWER) -> float:
-    """About the least true difference that `t_test` finds with chance `power`."""
-    from scipy.special import stdtrit
-
-    quantiles = stdtrit(error.degrees, 1 - significance / 2) + stdtrit(error.degrees, power)
-    return float(quantiles) * error.error

@@ -7,11 +7,11 @@ new sum is computed, for all draws in one call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from ontogeny.core.seeds import numpy_generator
-from ontogeny.statistics.intervals import CONFIDENCE, Interval
 from ontogeny.statistics.paired import RESAMPLES, RESAMPLES_AT_ONCE
 
 if TYPE_CHECKING:
@@ -52,13 +52,15 @@ def bootstrap_statistic(
     return np.concatenate(values)
 
 
-def spread(values: Floats, *, confidence: float = CONFIDENCE) -> tuple[float, Interval]:
-    """Standard error and percentile interval of resampled values; those that are not numbers are left out."""
+def resampled_error(values: Floats, groups: int) -> float:
+    """Standard error from resampled values, as many groups drawn as there are; those that are not numbers are left out.
+
+    A sample drawn from few groups varies too little by G/(G-1), as it does where the error has a formula.
+    """
     import numpy as np
 
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail])
-    return float(np.nanstd(values, ddof=1)), Interval(float(low), float(high))
+    there = values[np.isfinite(values)]
+    return float(there.std()) * math.sqrt(groups / (groups - 1)) if len(there) else 0.0
 
 
 def swap_test(a: Floats, b: Floats, statistic: Statistic, *, seed: int, resamples: int = RESAMPLES) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from ontogeny.core.errors import DataError
@@ -100,7 +100,8 @@ def build_items(
     for at in chosen:
         asked = None if change is None else change(rows[at], ids[at])
         contexts = prompts.of(rows[at], examples[at] if examples else [], asked=asked)
-        items.append(_item(task, fields, prompts, rows[at], ids[at], contexts))
+        item = _item(task, fields, prompts, rows[at], ids[at], contexts)
+        items.append(replace(item, row=at + 1))
     doubled = sum(len(set(item.choices)) < len(item.choices) for item in items)
     return Built(tuple(items), doubled)
 
@@ -146,7 +147,8 @@ def _examples(task: Task, rows: Sequence[Row]) -> list[list[tuple[int, Row]]]:
     excludes = (own.split or definition.fewshot_split) == definition.test_split  # None equals None there, too
     drawn = drawn_examples(
         [row.values for row in pool], [row.values for row in rows], count, sampler=own.sampler,
-        harness_excludes=excludes, shared=shared, task=task.name,
+        harness_excludes=excludes, shared=shared, task=task.name, where=task.file.where(("num_fewshot",)),
+        words=task.file.word,
     )  # fmt: skip
     return [[(place, pool[place]) for place in places] for places in drawn]
 
@@ -168,7 +170,7 @@ def _item(
             requests = tuple(_generation(definition, contexts[0], seed) for seed in range(definition.repeats))
         elif not references[0]:
             raise DataError(
-                f"task {task.name!r}: there is no text to score: doc_to_target gives an empty one",
+                f"task {task.name!r}: there is no text to score: {task.file.word('doc_to_target')} gives an empty one",
                 where=row.locator, hint="mend or remove the row",
             )  # fmt: skip
         elif definition.output_type == "loglikelihood":
@@ -201,7 +203,10 @@ def _choosing(
         Loglikelihood(context, prompts.delimiter + ending)
         for context, ending in zip(contexts, endings, strict=True)
     ]
-    if empty := [number for number, request in enumerate(requests) if not request.continuation]:
+    pairs = zip(choices, requests, strict=True)
+    if empty := [
+        place for place, (choice, request) in enumerate(pairs) if not (choice and request.continuation)
+    ]:
         raise DataError(
             f"task {definition.task!r}: choice {empty[0]} is empty",
             where=row.locator,

@@ -1,8 +1,8 @@
 """Tasks by name: those that come with Ontogeny, and files of the user's; groups are lists of them.
 
 A name is a shipped task's, or the path of a YAML file. A group file (`group:` with `task: [...]`) names tasks that lie
-beside it, by their file or their `task:`, shipped ones, or holds them itself. Shipped suites are lists of tasks that
-have results of their own each, and no figure together.
+beside it, by their file or their `task:`, other files by a path from its own folder, shipped ones, or holds them
+itself. Shipped suites are lists of tasks that have results of their own each, and no figure together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ontogeny.core.errors import RecipeError, UsageError, nearest
 from ontogeny.tasks.build import Task
 from ontogeny.tasks.data import Place
 from ontogeny.tasks.definition import definition_of, notes_of
-from ontogeny.tasks.short_form import is_short, lengthened
+from ontogeny.tasks.short_form import in_short_words, is_short, lengthened
 from ontogeny.tasks.source import INCLUDE, TaskFile, code_in, read_task_file, read_values
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -62,20 +62,40 @@ def suite_names() -> list[str]:
 def suite_entries(name: str) -> list[str | dict[str, Any]]:
     """What a shipped suite, or a file with `suites: [...]` or a list, has in it; a task's name is alone in its list.
 
+    A task's file is looked for beside the file that lists it, then from the working folder.
+
     Raises:
         RecipeError: the file lists something else.
     """
-    path = SUITES / f"{name}.yaml" if name in suite_names() else Path(name).expanduser()
-    values = read_values(path) if path.suffix in SUFFIXES else None
+    path = suite_file(name)
+    values = None if path is None else read_values(path)
     listed = values.get("suites") if isinstance(values, dict) else values
-    if listed is None:
+    if path is None or listed is None:
         return [name]
     if not isinstance(listed, list) or not listed or not all(isinstance(one, (str, dict)) for one in listed):
         raise RecipeError(
             "a suite file lists suites as in a recipe, or names of tasks", where=name,
             hint="e.g. `suites: [hellaswag, {type: task, task: mine.yaml, n: 200}]`",
         )  # fmt: skip
-    return listed
+    return [
+        _from_folder(one, path.parent) if isinstance(one, str)
+        else one | {"task": _from_folder(one.get("task"), path.parent)} if "task" in one else one
+        for one in listed
+    ]  # fmt: skip
+
+
+def suite_file(name: str) -> Path | None:
+    """The file that lists suites under that name, if it is one: a shipped suite, or a YAML file of any kind."""
+    path = SUITES / f"{name}.yaml" if name in suite_names() else Path(name).expanduser()
+    return path if path.suffix in SUFFIXES else None
+
+
+def _from_folder(task: Any, folder: Path) -> Any:
+    """The path of a task's file, from the folder where it is named if it lies there; anything else as it is."""
+    if not isinstance(task, str) or not task.endswith(SUFFIXES):
+        return task
+    beside = folder / Path(task).expanduser()
+    return str(beside) if beside.exists() or not Path(task).expanduser().exists() else task
 
 
 def about(name: str) -> str:
@@ -141,11 +161,14 @@ def _single(
     num_fewshot: int | None,
     changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> Tasks:
-    values = {**(lengthened(file) if is_short(file) else file.values), **changes}
+    values = {**file.values, **changes}
+    if is_short(file):
+        values, file = {**lengthened(file), **changes}, in_short_words(file)
     if num_fewshot is not None:
         values = values | {"num_fewshot": num_fewshot}
     definition = definition_of(file, values)
-    task = Task(definition, file, Place(file.path.parent, root))
+    place = Place(file.path.parent, root, file.words.get("dataset_kwargs", Place.key))
+    task = Task(definition, file, place)
     notes = () if is_short(file) else tuple(notes_of(file))
     return Tasks(definition.task, (task,), notes=notes, files=file.files)
 
@@ -180,22 +203,33 @@ def _paths(name: str, file: TaskFile) -> list[Path]:
     beside = _beside(file.path.parent)
     if name in beside:
         return [beside[name]]
+    if name.endswith(SUFFIXES) and (path := file.path.parent / Path(name).expanduser()).is_file():
+        return [path]
     if name in shipped_names():
         return [SHIPPED / f"{name}.yaml"]
-    if tagged := [
-        path for path in dict.fromkeys(beside.values()) if path != file.path and name in _tags(path)
-    ]:
+    others = [path for path in dict.fromkeys(beside.values()) if path != file.path]
+    if tagged := [path for path in others if _has_tag(path, name)]:
         return tagged
     raise RecipeError(
-        f"the group names {name!r}, which is neither a task or a tag beside it nor shipped."
+        f"the group names {name!r}, which is neither a task, a file or a tag beside it nor shipped."
         + nearest(name, [*beside, *shipped_names()]),
-        where=file.where(("task",)), hint="use the name in its `task:`, or that of its file without .yaml",
+        where=file.where(("task",)), hint="use the name in its `task:`, or the path of its file",
     )  # fmt: skip
 
 
-def _tags(path: Path) -> list[str]:
-    tags = read_task_file(path).values.get("tag") or []
-    return [tags] if isinstance(tags, str) else list(tags)
+def _has_tag(path: Path, name: str) -> bool:
+    """Whether a neighbour bears the tag. One that is broken bears none, unless the name stands somewhere in it.
+
+    Raises:
+        RecipeError: the neighbour is broken, and may well be meant.
+    """
+    try:
+        tags = read_task_file(path).values.get("tag")
+    except RecipeError:
+        if name in _text(path):
+            raise
+        return False
+    return tags == name or (isinstance(tags, list) and name in tags)
 
 
 @cache
@@ -204,13 +238,21 @@ def _beside(folder: Path) -> Mapping[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*.y*ml")):
         found.setdefault(path.stem, path)
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            named = next(
-                (line for line in lines if line.lstrip("\"'").startswith(("task:", 'task":', "group:"))), ""
-            )
+        lines = _text(path).splitlines()
+        named = next(
+            (line for line in lines if line.lstrip("\"'").startswith(("task:", 'task":', "group:"))), ""
+        )
         if name := named.partition(":")[2].strip().strip("\"'"):
             found.setdefault(name, path)
     return found
+
+
+def _text(path: Path) -> str:
+    """What can be read of a file that nobody may have named: nothing of a folder, or of a link to nowhere."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _by_size(file: TaskFile) -> bool:

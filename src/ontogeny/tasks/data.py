@@ -20,7 +20,7 @@ from ontogeny.records.encoding import open_utf8
 from ontogeny.records.formats import Format
 from ontogeny.records.lines import read_lines
 from ontogeny.records.reading import read_rows
-from ontogeny.records.row import BadRow, record_locator
+from ontogeny.records.row import BadRow, Fault
 from ontogeny.tasks.definition import TaskDefinition
 
 ROOT = "${DATA}"
@@ -31,7 +31,7 @@ WHOLE_NUMBER = re.compile(r"[+-]?\d+")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the data, and where it stands."""
+    """A row of the data, and where it stands: `FILE:LINE`, or `FILE, row N` where rows are no lines."""
 
     values: dict[str, Any]
     locator: str
@@ -43,6 +43,8 @@ class Place:
 
     folder: Path
     root: Path | None = None
+    key: str = "dataset_kwargs.data_files"
+    """What the task file calls the paths."""
 
 
 def split_files(definition: TaskDefinition, split: str, place: Place) -> list[Path]:
@@ -76,12 +78,7 @@ def read_split(definition: TaskDefinition, split: str, place: Place) -> list[Row
     files = split_files(definition, split, place)
     kwargs = definition.dataset_kwargs
     own = files[: len(files) - len(kwargs.beside)]
-    rows = [row for path in own for row in _rows(definition, path)]
-    if not rows:
-        raise DataError(
-            f"the split {split!r} of {definition.task!r} is empty: there is nothing to ask",
-            where=", ".join(map(str, own)), hint="give it a file with rows, or name another split",
-        )  # fmt: skip
+    rows = [row for path in own for row in _rows(definition, path, place.key)]
     if definition.dataset_path == "csv" or kwargs.columns:
         _with_numbers(rows)
     for (name, _), path in zip(kwargs.beside.items(), files[len(own) :], strict=True):
@@ -99,6 +96,11 @@ def _listed(definition: TaskDefinition, split: str) -> list[str]:
                 hint=f"dataset_kwargs.data_files has {', '.join(files)}",
             )
         files = files[split]
+    if not files:
+        raise RecipeError(
+            f"task {definition.task!r}: the split {split!r} names no file",
+            hint="see dataset_kwargs.data_files",
+        )
     return [files] if isinstance(files, str) else list(files)
 
 
@@ -114,7 +116,7 @@ def _found(text: str, definition: TaskDefinition, place: Place) -> list[Path]:
     root = "put it there, or name another root: --data DIR or `data_root: DIR`"
     raise UsageError(
         f"the data of task {definition.task!r} is not there: {path}",
-        hint=where + (root if text.startswith(ROOT) else "correct the path in dataset_kwargs.data_files"),
+        hint=where + (root if text.startswith(ROOT) else f"correct the path in {place.key}"),
     )
 
 
@@ -137,10 +139,16 @@ def _resolved(text: str, definition: TaskDefinition, place: Place) -> Path:
     return place.root.expanduser() / rest
 
 
-def _rows(definition: TaskDefinition, path: Path) -> list[Row]:
+def _rows(definition: TaskDefinition, path: Path, key: str) -> list[Row]:
+    """Those of one file; `key` is where the task names it."""
     kwargs = definition.dataset_kwargs
+    nothing = DataError(
+        f"the data of task {definition.task!r} has no row: there is nothing to ask", where=str(path),
+        hint=f"give the file rows, or name another under {key}",
+    )  # fmt: skip
     if definition.dataset_path == "text":
-        lines = _lines(path, kwargs.encoding)
+        if not (lines := _lines(path, kwargs.encoding)):
+            raise nothing
         if kwargs.begins is not None:
             return _from_sections(path, lines, re.compile(kwargs.begins))
         return _from_lines(path, lines, kwargs.columns or ("text",))
@@ -149,12 +157,19 @@ def _rows(definition: TaskDefinition, path: Path) -> list[Row]:
     rows = []
     for row in read_rows(path, columns=kwargs.rename or None, format=format, header=header):
         if isinstance(row, BadRow):
+            if row.reason is Fault.EMPTY_FILE:
+                raise nothing
             raise DataError(
                 f"a row of task {definition.task!r} cannot be read: {row.detail}",
-                where=row.locator, hint="mend or remove the row",
+                where=_locator(path, format, row.number), hint="mend or remove the row",
             )  # fmt: skip
-        rows.append(Row(row.values, row.locator))
+        rows.append(Row(row.values, _locator(path, format, row.number)))
     return rows
+
+
+def _locator(path: Path, format: Format, number: int) -> str:
+    """`FILE:LINE` where rows are lines; else the number of the row, the header not counted."""
+    return f"{path}:{number}" if format is Format.JSONL else f"{path}, row {number}"
 
 
 def _format(definition: TaskDefinition, path: Path) -> Format:
@@ -182,7 +197,7 @@ def _from_sections(path: Path, lines: Sequence[str], begins: re.Pattern[str]) ->
         )  # fmt: skip
     bounds = [0, *starts[1:], len(lines)]
     return [
-        Row({"text": "\n".join(lines[start:end]) + "\n"}, record_locator(path, start + 1))
+        Row({"text": "\n".join(lines[start:end]) + "\n"}, f"{path}:{start + 1}")
         for start, end in pairwise(bounds)
     ]
 
@@ -195,7 +210,7 @@ def _from_lines(path: Path, lines: Sequence[str], columns: Sequence[str]) -> lis
         )  # fmt: skip
     wide = len(columns)
     return [
-        Row(dict(zip(columns, lines[at : at + wide], strict=True)), record_locator(path, at // wide + 1))
+        Row(dict(zip(columns, lines[at : at + wide], strict=True)), f"{path}:{at + 1}")
         for at in range(0, len(lines), wide)
     ]
 

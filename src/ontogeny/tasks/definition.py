@@ -226,6 +226,11 @@ class TaskDefinition(_Checked):
                 raise ValueError(f"doc_to_choice names {doubled[0]!r} twice")
         if "doc_to_target" not in self.model_fields_set:
             raise ValueError("doc_to_target is missing: a field or a template of what is right")
+        if "doc_to_text" not in self.model_fields_set and self.output_type != "loglikelihood_rolling":
+            raise ValueError(
+                "doc_to_text is missing: a field or a template of what is asked; where nothing stands before what is "
+                'scored, write doc_to_text: ""'
+            )
         if self.output_type == "loglikelihood_rolling" and self.num_fewshot:
             raise ValueError("loglikelihood_rolling scores whole texts; it takes no examples (num_fewshot)")
         return self
@@ -366,6 +371,7 @@ def _mistake(details: Any, file: TaskFile) -> tuple[str, str, str | None]:
     message = (
         str(details["msg"]).removeprefix("Value error, ").replace("Tuple should have", "List should have")
     )
+    message = file.in_its_words(message)
     given = details.get("input")
     shown = f" (got {given!r})" if isinstance(given, (str, int, float, bool)) else ""
     label = f"{'.'.join(map(str, place))}: " if place else ""

@@ -12,7 +12,7 @@ equal.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
 
@@ -31,12 +31,16 @@ def drawn_examples(
     harness_excludes: bool,
     shared: bool,
     task: str,
+    where: str,
+    words: Callable[[str], str],
 ) -> Iterator[list[int]]:
     """For each of `items` the places in `pool` of its `count` examples.
 
     Args:
         harness_excludes: whether harness leaves the item itself out, and so draws one more.
         shared: whether an item can be in the pool at all.
+        where: where the task says how many.
+        words: what its file calls a key of harness.
 
     Raises:
         RecipeError: the pool is too small.
@@ -47,8 +51,8 @@ def drawn_examples(
         raise RecipeError(
             f"task {task!r}: {count} examples before each item, but there are only {len(pool)} to draw from"
             + (", the item itself among them" if shared else ""),
-            hint="lower num_fewshot, or name another fewshot_split",
-        )
+            where=where, hint=f"lower {words('num_fewshot')}, or name another {words('fewshot_split')}",
+        )  # fmt: skip
     harness, own = random.Random(HARNESS_SEED), random.Random(OWN_SEED)
     for item in items:
         if sampler == "first_n":
@@ -59,17 +63,19 @@ def drawn_examples(
         kept = [place for place in places if not excludes or pool[place] != item][:count]
         if len(kept) < count and harness_excludes:
             others = [place for place, one in enumerate(pool) if one != item]
-            kept = _sample(harness, others, count, task)
+            kept = _sample(harness, others, count)
         elif len(kept) < count:
             others = [place for place, one in enumerate(pool) if one != item and place not in kept]
-            kept = kept + _sample(own, others, count - len(kept), task)
+            kept = kept + _sample(own, others, count - len(kept))
+        if len(kept) < count:
+            raise RecipeError(
+                f"task {task!r}: rows are repeated so often that {count} examples other than the item are not to be "
+                "had",
+                where=where, hint=f"lower {words('num_fewshot')}, or remove repeated rows",
+            )  # fmt: skip
         yield kept
 
 
-def _sample(stream: random.Random, places: list[int], count: int, task: str) -> list[int]:
-    if len(places) < count:
-        raise RecipeError(
-            f"task {task!r}: rows are repeated so often that {count} examples other than the item are not to be had",
-            hint="lower num_fewshot, or remove repeated rows",
-        )
-    return stream.sample(places, count)
+def _sample(stream: random.Random, places: list[int], count: int) -> list[int]:
+    """As many of them as `count`; all where there are fewer."""
+    return stream.sample(places, min(count, len(places)))

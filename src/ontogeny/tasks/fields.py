@@ -115,7 +115,7 @@ class Fields:
             field in COLUMN_FIELDS and spec.isidentifier()
         ):  # harness would ask this very word of every document
             raise RecipeError(
-                f"{field}: the data has no column {spec!r}.{nearest(spec, row.values)}",
+                f"{self._file.word(field)}: the data has no column {spec!r}.{nearest(spec, row.values)}",
                 where=self._where(field),
                 hint=f"columns are {', '.join(row.values)}; for the word itself write \"{{{{ '{spec}' }}}}\"",
             )
@@ -123,15 +123,16 @@ class Fields:
             return render(spec, row.values)
         except TemplateMistakeError as mistake:
             raise RecipeError(
-                f"{field}{',' if mistake.line else ':'} {mistake} (document {row.locator})",
+                f"{self._file.word(field)}{',' if mistake.line else ':'} {mistake} (document {row.locator})",
                 where=self._where(field),
                 hint=f"columns of the data: {', '.join(row.values)}",
             ) from mistake
 
     def _unfit(self, field: str, row: Row, what: str) -> OntogenyError:
+        word = self._file.word(field)
         return DataError(
-            f"task {self._definition.task!r}: {field} {what}", where=row.locator,
-            hint=f"mend the row, or {field} in {self._where(field)}",
+            f"task {self._definition.task!r}: {word} {what}", where=row.locator,
+            hint=f"mend the row, or {word} in {self._where(field)}",
         )  # fmt: skip
 
     def _where(self, field: str) -> str:

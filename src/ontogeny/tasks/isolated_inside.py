@@ -1,6 +1,7 @@
 """What runs within the isolation, alone with the standard library: the program, and one word about how it ended.
 
-The text of this file is handed to a fresh interpreter (`isolated_launch`); nothing imports it.
+The text of this file is handed to a fresh interpreter (`isolated_launch`); nothing imports it. What it reports counts
+with a token before it, which it reads before the program begins and keeps in a local variable.
 """
 
 import os
@@ -8,7 +9,7 @@ import sys
 import types
 
 PROGRAM = "/program.py"
-REPORT = 3  # the file descriptor
+REPORT, TOKEN = 3, 4  # file descriptors
 
 
 def ending(source: bytes) -> str:
@@ -34,11 +35,16 @@ def ending(source: bytes) -> str:
     return "passed"
 
 
-if __name__ == "__main__":
-    with open(PROGRAM, "rb") as file:  # noqa: PTH123 - pathlib would be loaded for this alone
-        text = file.read()
+def main() -> None:
+    """Run the program, and tell how it ended."""
+    with open(PROGRAM, "rb") as file, open(TOKEN, "rb") as pipe:  # noqa: PTH123 - pathlib would be loaded for this
+        text, token = file.read(), pipe.read()
     own = os.getpid()
     report = ending(text)
     if os.getpid() == own:  # not a process that the program split off
-        os.write(REPORT, report.encode("utf-8", "replace")[:200])
+        os.write(REPORT, token + report.encode("utf-8", "replace")[:200])
     os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

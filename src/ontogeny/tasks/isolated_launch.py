@@ -9,8 +9,10 @@ orders as JSON on standard input, and reads one object from its standard output:
     the program: user 65534 without capabilities, with limits, an empty environment, and nothing to read from
 
 Started by root the program really belongs to another user; started by anyone else it belongs to them, under another
-number, as no more can be had without privileges. Not covered: faults of the kernel (no system call is filtered), and
-programs that set out to fake their report, for tests and answer share an interpreter.
+number, as no more can be had without privileges. A report counts with the token that this run was given, so nothing
+else that a program writes is taken for one. Not covered: faults of the kernel (no system call is filtered), and
+programs that look for the token in the frames of their interpreter, or change what tests call: tests and answer share
+an interpreter.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ ROOT_BYTES = 16 << 20  # the root's own files: names, and the program
 MOST_FILES = 4096
 OPEN_FILES = 64
 OWN_PROCESSES = 2  # this one and process 1, which count for the user as the program does
-REPORT, REPORT_BYTES = 3, 200
+REPORT, TOKEN = 3, 4  # file descriptors of the program
+REPORT_BYTES = 1 << 12  # of what it writes there, its report is the last
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -159,19 +162,24 @@ def enter(root: str) -> None:
 def watched(orders: dict[str, Any]) -> str:
     """How the program ended, in a word or two; process 1 of its namespace."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGALRM})
-    reading, writing = os.pipe()
+    token = orders["token"].encode()
+    (reading, writing), (asking, telling) = os.pipe(), os.pipe()
+    os.write(telling, token)
+    os.close(telling)
     program = os.fork()
     if program == 0:
-        become(orders, writing)
+        become(orders, writing, asking)
     os.close(writing)
+    os.close(asking)
     os.set_blocking(reading, False)
     status = wait_for(program, orders["wall_s"])
     if status is None:
         return "timeout wall"
     try:
-        report = os.read(reading, REPORT_BYTES).decode("utf-8", "replace")
+        written = os.read(reading, REPORT_BYTES)
     except BlockingIOError:  # a process it left behind holds the other end
-        report = ""
+        written = b""
+    report = written.rpartition(token)[2].decode("utf-8", "replace") if token in written else ""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         if number == signal.SIGXCPU:
@@ -193,16 +201,19 @@ def wait_for(program: int, wall_s: float) -> int | None:
     return None
 
 
-def become(orders: dict[str, Any], report: int) -> NoReturn:
-    """Be the program."""
+def become(orders: dict[str, Any], report: int, token: int) -> NoReturn:
+    """Be the program, which reports to one pipe and finds its token in another."""
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
         nothing = os.open("/dev/null", os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nothing, number)
-        os.dup2(report, REPORT)
-        os.set_inheritable(REPORT, True)
-        os.closerange(REPORT + 1, OPEN_FILES)
+        for pipe, number in (
+            (report, REPORT),
+            (token, TOKEN),
+        ):  # made after others, so their own numbers are larger
+            os.dup2(pipe, number)
+        os.closerange(TOKEN + 1, OPEN_FILES)
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         for kind, most in {
             resource.RLIMIT_CPU: orders["cpu_s"],

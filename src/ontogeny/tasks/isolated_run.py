@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -94,6 +95,7 @@ def _orders(program: str, limits: Limits, root: str) -> bytes:
     python = Path(sys.executable).resolve()
     orders = {
         "program": program,
+        "token": secrets.token_hex(),
         "inside": INSIDE.read_text(),
         "python": str(python),
         "shown": [str(Path(sys.base_prefix).resolve())],

@@ -95,7 +95,8 @@ def change_of(task: Task, kind: str) -> Change:
     columns = columns_of(definition)
     whole = definition.output_type == "loglikelihood_rolling"
     if whole or not columns:
-        why = "it scores whole texts" if whole else "its doc_to_text shows no column that is not a choice"
+        question = task.file.word("doc_to_text")
+        why = "it scores whole texts" if whole else f"its {question} shows no column that is not a choice"
         raise RecipeError(
             f"task {task.name!r} has no question to perturb: {why}",
             where=task.file.where(("doc_to_text",)), hint="leave `perturb` out",

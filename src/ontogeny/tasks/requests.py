@@ -99,7 +99,8 @@ class Item:
     """One document of a task: what is asked about it, and what is right.
 
     `id` is the digest of the document, with a number where the data repeats it. `group` is what items that belong
-    together share (a passage, an author); else the id. `document` is the row of the data.
+    together share (a passage, an author); else the id. `document` is the row of the data, `row` its number in the
+    split, from 1.
 
     Of the fields below those are filled that the kind of task has:
     - multiple choice: `choices`, and in `gold` the positions of the right ones. The requests are one for each choice,
@@ -116,6 +117,7 @@ class Item:
     choices: tuple[str, ...] = ()
     gold: tuple[int, ...] = ()
     references: tuple[str, ...] = ()
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

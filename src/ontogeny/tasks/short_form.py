@@ -9,6 +9,7 @@ answer: right                      until: "\\n"
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
@@ -83,6 +84,13 @@ TYPES: dict[str, type[_Short]] = {
 }  # fmt: skip
 
 
+WORDS = {
+    "doc_to_text": "question", "doc_to_choice": "choices", "doc_to_target": "answer", "dataset_kwargs": "data",
+    "num_fewshot": "examples", "fewshot_split": "examples_data", "metric_list": "metrics",
+}  # fmt: skip
+"""What the short form calls keys of harness."""
+
+
 def is_short(file: TaskFile) -> bool:
     """Whether the file is in the short form: it has a `type`, or `data` where harness has `dataset_path`."""
     return "type" in file.values or ("data" in file.values and "dataset_path" not in file.values)
@@ -117,6 +125,12 @@ def lengthened(file: TaskFile) -> dict[str, Any]:
         "metadata": {key: value for key, value in metadata.items() if value is not None},
         **_asked(short),
     }
+
+
+def in_short_words(file: TaskFile) -> TaskFile:
+    """The file, for errors about the keys that it stands for: told in its own words, at their lines."""
+    target = {"doc_to_target": "text"} if file.values.get("type") == "perplexity" else {}
+    return replace(file, words=WORDS | target)
 
 
 def _asked(short: _Short) -> dict[str, Any]:

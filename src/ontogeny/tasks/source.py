@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,25 @@ class TaskFile:
     lines: dict[Place, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     """Every file that was read: the first is `path`."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What this file calls keys of lm-evaluation-harness, where it has words of its own for them."""
+
+    def word(self, key: str) -> str:
+        """What the file calls a key of harness."""
+        return self.words.get(key, key)
+
+    def in_its_words(self, text: str) -> str:
+        """`text` with the file's own words for keys of harness."""
+        return re.sub(r"\w+", lambda found: self.word(found[0]), text)
+
+    def with_word(self, key: str, word: str, where: str) -> TaskFile:
+        """The file, if what `key` says stood under another word, at `where`."""
+        return replace(self, words={**self.words, key: word}, lines={**self.lines, (word,): where})
 
     def where(self, place: Place = ()) -> str:
         """`file:line` of the innermost known part of `place`."""
+        if place and place[0] in self.words:
+            place = (self.words[str(place[0])], *place[1:])
         for length in range(len(place), 0, -1):
             if place[:length] in self.lines:
                 return self.lines[place[:length]]

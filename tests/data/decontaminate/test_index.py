@@ -115,7 +115,7 @@ def test_a_short_question_counts_with_its_answer() -> None:
 
 def test_what_is_too_short_to_tell_is_counted() -> None:
     index = index_of(Item("s", "1", "a bucket"), Item("s", "2", QUESTION))
-    assert index.unmatched == 1
+    assert index.untold == (0,)
     assert index_of(Item("s", "1", "a bucket")).grams == 0
     assert count_hits(Texts.of(["a bucket"]), index_of(Item("s", "1", "a bucket"))).tolist() == [0]
 

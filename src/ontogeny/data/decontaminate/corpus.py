@@ -72,7 +72,7 @@ class Contamination:
             items[item.suite] = items.get(item.suite, 0) + 1
         return {
             "candidates": self.candidates,
-            "items_too_short_to_tell": self.index.unmatched,
+            "items_too_short_to_tell": len(self.index.untold),
             **({"self_check": self.self_check} if self.self_check else {}),
             "suites": {
                 suite: {

@@ -72,7 +72,7 @@ class OverlapIndex:
     `lengths` are the words of long and short n-grams. `keys` (2^b,) and `slots` (2^b,) are an open hash table from an
     n-gram to its number; `bitmap` says no quickly. N-gram g leads to `entry[first[g]:first[g + 1]]` and stands at
     word `place[...]` of each; as how many hits it counts, `weight[g]` says. `answers[i]` are item i's answers
-    as word hashes. `unmatched` items have nothing that could be told from chance.
+    as word hashes. Of the items `untold` the question is too short, or shared by too many, to be told from chance.
     """
 
     items: tuple[Item, ...]
@@ -86,7 +86,7 @@ class OverlapIndex:
     place: Int32s
     weight: Int32s
     answers: tuple[tuple[UInt64s, ...], ...]
-    unmatched: int
+    untold: tuple[int, ...]
 
     @property
     def grams(self) -> int:
@@ -166,7 +166,7 @@ def build_index(items: Iterable[Item], *, n_gram: int, max_items: int) -> Overla
     key, owner, place = key[order], owner[order], place[order]
     distinct, first = np.unique(key, return_index=True)
     keys, slots, bitmap = _table(distinct)
-    matched = {entries[each].item for each in np.unique(owner)}
+    matched = {entries[each].item for each in np.unique(owner).tolist() if entries[each].role == QUESTION}
     return OverlapIndex(
         items=kept,
         lengths=(n_gram, SHORT_N_GRAM),
@@ -179,7 +179,7 @@ def build_index(items: Iterable[Item], *, n_gram: int, max_items: int) -> Overla
         place=place,
         weight=_weights(owner, first, len(entries)),
         answers=tuple(answers),
-        unmatched=len(kept) - len(matched),
+        untold=tuple(number for number in range(len(kept)) if number not in matched),
     )
 
 

@@ -87,7 +87,8 @@ def _check_pass(options: Mapping[str, Any], definition: TaskDefinition, where: s
         raise RecipeError(
             f"at temperature 0 the {definition.repeats} repeats are one text",
             where=where,
-            hint="write `generation_kwargs: {do_sample: true, temperature: 0.8}`, or leave repeats out",
+            hint="give a temperature such as 0.8 (beside `do_sample: true` in generation_kwargs; in the short form "
+            "`temperature`), or leave repeats out",
         )
     _check(options, definition, where)
 
