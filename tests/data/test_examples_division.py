@@ -133,7 +133,7 @@ def test_copies_go_and_one_of_each_stays(tmp_path: Path) -> None:
     assert sum(figures_of(made)["copies"].values()) == 3
     there = {text_key(text): part for text, part in split_of(made).items()}
     assert all(part == there[text_key(text)] for text, part, _ in dropped(made))
-    assert "3 examples are copies of others of their part, and one of each stays" in noted.said
+    assert "examples that are copies of others of their part: 3; one of each stays" in noted.said
 
 
 def test_what_is_tested_is_not_learnt(tmp_path: Path) -> None:
@@ -157,7 +157,8 @@ def test_what_is_tested_is_not_learnt(tmp_path: Path) -> None:
     assert figures_of(made)["leaks"] == {"test": 4, "held_out": 1}
     assert figures_of(made)["parts"] == {"train": 56, "held_out": 5, "test": 3}
     assert any(
-        "4 examples to learn from or guide training stand in the test part too" in note for note in noted.said
+        "to learn from or guide training that stand in the test part too: 4; they" in note
+        for note in noted.said
     )
     details = pq.read_table(made.payload / "dropped.parquet").column("detail").to_pylist()
     assert all("e.jsonl" in str(each) or "v.jsonl" in str(each) for each in details)
@@ -174,7 +175,10 @@ def test_one_text_under_two_labels_is_a_conflict_and_stays_together(tmp_path: Pa
     conflicts = figures_of(made)["conflicts"]
     assert (conflicts["texts"], conflicts["documents"], len(conflicts["samples"])) == (10, 20, 10)
     assert sorted(one["labels"] for one in conflicts["samples"][0]["documents"]) == [["a"], ["b"]]
-    assert any("10 texts stand under different labels (20 examples)" in note for note in noted.said)
+    assert any(
+        "texts that stand under different labels: 10 (20 examples); no classifier" in note
+        for note in noted.said
+    )
     parts: dict[str, set[str]] = {}
     for text, part in split_of(made).items():
         parts.setdefault(text_key(text), set()).add(part)
@@ -280,7 +284,7 @@ def test_few_held_out_examples_are_told(tmp_path: Path) -> None:
     divided(
         tmp_path, {"path": write(tmp_path / "a.jsonl", labelled(20, "a") + labelled(20, "b"))}, noted=noted
     )
-    assert any(note.startswith("only 3 examples are held out") for note in noted.said)
+    assert any(note.startswith("examples held out: only 3; ") for note in noted.said)
 
 
 def test_groups_in_two_files_are_told(tmp_path: Path) -> None:
@@ -288,7 +292,7 @@ def test_groups_in_two_files_are_told(tmp_path: Path) -> None:
     source = {"train": write(tmp_path / "t.jsonl", rows[:-5]), "test": write(tmp_path / "e.jsonl", rows[-5:])}
     noted = Notes()
     divided(tmp_path, source, noted=noted)
-    assert any(note.startswith("5 groups stand in two of the files") for note in noted.said)
+    assert any(note.startswith("groups that stand in two of the files: 5; ") for note in noted.said)
 
 
 def conversations(count: int, start: int = 0) -> Rows:
