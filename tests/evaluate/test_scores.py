@@ -141,6 +141,23 @@ def test_costs_are_never_below_0_and_without_spread_nothing_is_known() -> None:
     assert result("t", "m", bits([6.0, 6.0], [3.0, 3.0], ["a", "b"]), label="bits_per_byte").ci95 is None
 
 
+def test_what_has_no_value_has_no_interval() -> None:
+    """Of no answer at all there is no F1."""
+    nothing = Metric(
+        name="macro_f1", form=None, items=("x", "y"), groups=("x", "y"), tops=(), bottoms=(), statistic="macro_f1",
+        summands=((0.0,) * 6, (0.0,) * 6),
+    )  # fmt: skip
+    row = result("t", "m", nothing, label="macro_f1")
+    assert math.isnan(row.value) and row.ci95 is None
+    assert compare("t", nothing, nothing, model_a="a", model_b="b", label="macro_f1", seed=0).ci95 is None
+
+
+def test_a_last_digit_above_1_is_1() -> None:
+    row = result("t", "m", rated([0.1 + 0.2, 0.3], [0.3, 0.3], name="squad_f1"), label="squad_f1")
+    assert row.value > 1.0
+    assert row.ci95 is not None and row.ci95[1] == 1.0
+
+
 def test_a_difference_of_few_groups_that_agree_is_not_sure() -> None:
     groups = [f"g{place // 4}" for place in range(40)]
     alike = compare(

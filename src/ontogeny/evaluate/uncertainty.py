@@ -72,11 +72,13 @@ def result(task: str, model: str, metric: Metric, *, label: str, confidence: flo
 
 
 def _interval(metric: Metric, value: float, error: float, groups: int, confidence: float) -> Interval | None:
-    """One that stays where the metric can lie; None where nothing varies and so nothing is known.
+    """One that stays where the metric can lie; None where it has no value, or nothing varies and so nothing is known.
 
     Of proportions Wilson's, with as many trials as the clustered error is worth; else Student's t, of shares for the
     logarithm of their odds, and of perplexities for that of their value.
     """
+    if not math.isfinite(value):
+        return None
     low, high = limits(metric)
     if is_proportion(metric):
         n = len(metric.items)
@@ -85,9 +87,10 @@ def _interval(metric: Metric, value: float, error: float, groups: int, confidenc
         return wilson(value * trials, trials, degrees=degrees, confidence=confidence)
     if math.isfinite(high - low):
         width = high - low
-        ends = around_share((value - low) / width, error / width, groups=groups, confidence=confidence)
+        share = min(max((value - low) / width, 0.0), 1.0)  # sums of floats may be off by a last digit
+        ends = around_share(share, error / width, groups=groups, confidence=confidence)
         return Interval(*(low + width * end for end in ends))
-    if error == 0.0 or not math.isfinite(value):
+    if error == 0.0:
         return None
     if metric.summands and value > 0:
         return around_positive(value, error, degrees=groups - 1, confidence=confidence)
@@ -119,7 +122,9 @@ def compare(
     error, bounds, detectable = None, None, None
     if groups >= LEAST_GROUPS:
         error = _error_of_difference(a, b, seed)
-        bounds = _interval_of_difference(difference, error, limits(a), groups, confidence)
+        (low_a, high_a), (low_b, high_b) = limits(a), limits(b)
+        width = max(high_a, high_b) - min(low_a, low_b)
+        bounds = _interval_of_difference(difference, error, width, groups, confidence)
     if is_proportion(a) and is_proportion(b) and groups == n:
         signs = [top_a - top_b for top_a, top_b in zip(a.tops, b.tops, strict=True)]
         discordant = signs.count(1.0), signs.count(-1.0)
@@ -146,15 +151,15 @@ def _error_of_difference(a: Metric, b: Metric, seed: int) -> float:
 
 
 def _interval_of_difference(
-    difference: float, error: float, limits: tuple[float, float], groups: int, confidence: float
+    difference: float, error: float, width: float, groups: int, confidence: float
 ) -> Interval | None:
-    """Student's t, within what two such values can differ by.
+    """Student's t, within the `width` that two such values can differ by; None where one has no value.
 
     Where all groups differ alike, that none of a few differed otherwise does not show that none would: of what has
     limits it is the interval of as many pairs that agree; of what has none, nothing is known unless all are equal.
     """
-    low, high = limits
-    width = high - low
+    if not math.isfinite(difference):
+        return None
     if error > 0.0:
         ends = around(difference, error, degrees=groups - 1, confidence=confidence)
     elif math.isfinite(width):
