@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ontogeny.core.errors import DataError
+from ontogeny.core.errors import UsageError
 from ontogeny.evaluate.outcome import XZ_NAME
 from ontogeny.evaluate.runner import Assignment, Evaluation, Rival, Source, evaluate
 from ontogeny.evaluate.scores import Result
@@ -127,7 +127,7 @@ def test_what_was_asked_has_a_digest_of_its_content(assignments: list[Assignment
 
 
 def test_a_model_is_not_its_own_baseline(assignments: list[Assignment]) -> None:
-    with pytest.raises(DataError, match="the model and the baseline are the same artifact"):
+    with pytest.raises(UsageError, match="the model and the baseline are the same artifact"):
         evaluate(subject("r/base@1"), assignments, baseline=subject("r/base@1"))
 
 
@@ -215,5 +215,5 @@ def test_several_trainings_count_together(assignments: list[Assignment]) -> None
 
 def test_a_training_is_not_compared_with_itself(assignments: list[Assignment]) -> None:
     tutors = [subject("r/tutor@1"), subject("r/tutor@2")]
-    with pytest.raises(DataError, match="the model and the baseline are the same artifact"):
+    with pytest.raises(UsageError, match="the model and the baseline are the same artifact"):
         evaluate(tutors, assignments, baseline=[subject("r/old@1"), tutors[1]])

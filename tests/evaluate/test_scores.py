@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ontogeny.evaluate.scores import Comparison, Metric, with_verdicts
+from ontogeny.evaluate.scores import Comparison, Metric, lower_is_better, with_verdicts
 from ontogeny.evaluate.uncertainty import compare, result
 from ontogeny.statistics.errors import ratio_standard_error
 from ontogeny.statistics.intervals import around, wilson
@@ -233,6 +233,20 @@ def test_what_else_was_measured_takes_nothing_from_what_was_chosen() -> None:
     judged = with_verdicts([compared(0.03, 0.1, task="t"), *others], {("t", "acc")})
     assert judged[0].p_adjusted == 0.03
     assert {one.p_adjusted for one in judged[1:]} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("metric", "lower"),
+    [
+        ("acc", False),
+        ("acc,strict[chat]", False),
+        ("bits_per_byte", True),
+        ("failed_timeout", True),
+        ("pass@3", False),
+    ],
+)
+def test_which_side_is_better(metric: str, lower: bool) -> None:
+    assert lower_is_better(metric) is lower
 
 
 def test_fewer_bits_are_better() -> None:

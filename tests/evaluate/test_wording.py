@@ -7,7 +7,7 @@ from tests.evaluate.records import comparison
 
 
 def test_shares_are_written_in_percent_whatever_they_are_labelled() -> None:
-    for metric in ("acc", "exact_match,strict-match", "acc_norm[chat]"):
+    for metric in ("acc", "exact_match,strict-match", "acc_norm[chat]", "pass@3", "acc_all_rotations"):
         assert wording.is_share(metric)
         assert wording.value(metric, 0.6125) == "61.3%"
         assert wording.interval(metric, (0.571, 0.653)) == "[57.1, 65.3]"

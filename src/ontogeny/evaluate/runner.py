@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ontogeny.core.errors import DataError
+from ontogeny.core.errors import UsageError
 from ontogeny.core.files import canonical_json, digest_json, write_atomic
 from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.evaluate import bits_per_byte, harness, multiple_choice, samples, task
@@ -123,11 +123,12 @@ def evaluate(
     What the models of `lineage` have learnt from is searched for the items.
 
     Raises:
+        UsageError: the model is its own baseline.
         DataError: data without held-out items, items that cannot be right, windows that do not fit.
     """
     side, other = Side.of(model), Side.of(baseline) if baseline is not None else None
     for doubled in [name for name in side.names if other is not None and name in other.names]:
-        raise DataError(
+        raise UsageError(
             "the model and the baseline are the same artifact", where=doubled,
             hint="name another baseline, or leave it out",
         )  # fmt: skip

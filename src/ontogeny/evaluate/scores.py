@@ -14,10 +14,8 @@ from ontogeny.evaluate.trust import Contamination, OrderEffects, Phrasings, Spot
 from ontogeny.statistics.multiple import holm
 from ontogeny.statistics.paired import SIGNIFICANCE
 from ontogeny.statistics.summed import summed_by_group
-from ontogeny.tasks.metrics import METRICS, STATISTICS
+from ontogeny.tasks.metrics import STATISTICS, kind_of_result
 
-LOWER_IS_BETTER = frozenset(kind.name for kind in METRICS.values() if kind.higher_is_better is False)
-WITHOUT_DIRECTION = frozenset(kind.name for kind in METRICS.values() if kind.higher_is_better is None)
 Floats: TypeAlias = npt.NDArray[np.float64]
 Verdict = Literal["better", "worse", "undecided"]
 
@@ -209,7 +207,8 @@ class Comparison(_Record):
 
 def lower_is_better(metric: str) -> bool:
     """Whether small values of a result are good; it may be labelled by a filter or a form: `name,filter[form]`."""
-    return bare(metric) in LOWER_IS_BETTER
+    kind = kind_of_result(bare(metric))
+    return kind is not None and kind.higher_is_better is False
 
 
 def bare(metric: str) -> str:
@@ -234,7 +233,8 @@ def with_verdicts(comparisons: Sequence[Comparison], primary: Container[tuple[st
 
 
 def _verdict(one: Comparison, p_value: float) -> Verdict:
-    directed = one.improvement != 0 and bare(one.metric) not in WITHOUT_DIRECTION
+    kind = kind_of_result(bare(one.metric))
+    directed = one.improvement != 0 and (kind is None or kind.higher_is_better is not None)
     if p_value >= SIGNIFICANCE or not directed or one.is_doubtful:
         return "undecided"
     return "better" if one.improvement > 0 else "worse"

@@ -34,10 +34,9 @@ from ontogeny.statistics.paired import (
     sign_flip_test,
 )
 from ontogeny.statistics.summed import bootstrap_statistic, resampled_error, summed_by_group, swap_test
-from ontogeny.tasks.metrics import METRICS, STATISTICS
+from ontogeny.tasks.metrics import STATISTICS, kind_of_result
 
 RESAMPLING_SEED = 0  # of intervals that belong to one model: the same draws whoever asks
-SHARES = frozenset(kind.name for kind in METRICS.values() if kind.share)
 CORRELATIONS = frozenset({"mcc"})  # between -1 and 1
 
 
@@ -47,7 +46,8 @@ def limits(metric: Metric) -> tuple[float, float]:
     if name in CORRELATIONS:
         return -1.0, 1.0
     low = 0.0 if all(top >= 0 for top in metric.tops) else -math.inf
-    return low, (1.0 if name in SHARES or is_proportion(metric) else math.inf)
+    kind = kind_of_result(name)
+    return low, (1.0 if (kind is not None and kind.share) or is_proportion(metric) else math.inf)
 
 
 def result(task: str, model: str, metric: Metric, *, label: str, confidence: float = CONFIDENCE) -> Result:

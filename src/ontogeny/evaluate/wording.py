@@ -9,16 +9,16 @@ from ontogeny.evaluate.scores import Comparison, Verdict, bare
 from ontogeny.evaluate.suites import ALL_ROTATIONS
 from ontogeny.report import numbers
 from ontogeny.report.page import Tone
-from ontogeny.tasks.metrics import METRICS
+from ontogeny.tasks.metrics import kind_of_result
 
-SHARES = frozenset(kind.name for kind in METRICS.values() if kind.share) | {ALL_ROTATIONS}
 LARGE = 1e6  # from here on values are written as powers of ten
 TONES: dict[Verdict, Tone] = {"better": "good", "worse": "bad", "undecided": "plain"}
 
 
 def is_share(metric: str) -> bool:
     """Whether a result lies between 0 and 1 and is written in percent; it may be labelled `name,filter[form]`."""
-    return bare(metric) in SHARES
+    kind = kind_of_result(bare(metric))
+    return bare(metric) == ALL_ROTATIONS if kind is None else kind.share
 
 
 def value(metric: str, number: float | None) -> str:

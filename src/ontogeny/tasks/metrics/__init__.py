@@ -47,6 +47,7 @@ METRICS: Mapping[tuple[str, OutputType], MetricKind] = {
     for kind in module.METRICS
     for output_type in kind.output_types
 }
+_BY_NAME: Mapping[str, MetricKind] = {kind.name: kind for kind in METRICS.values()}
 STATISTICS: Mapping[str, Statistic] = {
     name: function
     for module in (statistic, *MODULES)
@@ -67,6 +68,14 @@ AGGREGATIONS = {
     "mcc": ("matthews_corrcoef",),
 }
 """What harness calls our statistics, where the names differ."""
+
+
+def kind_of_result(name: str) -> MetricKind | None:
+    """The metric that gives results of that name; those of one name for several kinds of tasks have the same sense."""
+    known = _BY_NAME.get(name)
+    if known is not None:
+        return known
+    return next((kind for kind in _BY_NAME.values() if kind.prefix and name.startswith(kind.prefix)), None)
 
 
 def metric_kind(name: str, output_type: OutputType, *, where: str) -> MetricKind:

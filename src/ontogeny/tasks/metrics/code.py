@@ -106,10 +106,12 @@ OPTIONS: Mapping[str, type | tuple[type, ...]] = {"program": str, "cpu_s": int}
 METRICS = (
     MetricKind(
         "pass@k", WRITTEN, _pass_at, options={**OPTIONS, "k": (int, list)},
-        results=lambda options: [f"pass@{k}" for k in _ks(options)], check=_check_pass, every_repeat=True,
+        results=lambda options: [f"pass@{k}" for k in _ks(options)], prefix="pass@",
+        check=_check_pass, every_repeat=True,
     ),
     MetricKind(
         "code_failures", WRITTEN, _failures, higher_is_better=False, options=OPTIONS,
-        results=lambda options: [f"failed_{how}" for how in FAILURES], check=_check, every_repeat=True,
+        results=lambda options: [f"failed_{how}" for how in FAILURES], prefix="failed_",
+        check=_check, every_repeat=True,
     ),
 )  # fmt: skip

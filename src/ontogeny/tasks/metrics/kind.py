@@ -47,6 +47,8 @@ class MetricKind:
     options: Mapping[str, type | tuple[type, ...]] = field(default_factory=dict)
     results: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
     """Names of what `judge` gives for these options, where it is not the metric's own alone."""
+    prefix: str | None = None
+    """What all these names begin with."""
     check: Callable[[Mapping[str, Any], TaskDefinition, str], None] | None = None
     """Given options, task and where it names them: refuses what does not fit, or cannot be measured on this machine."""
     every_repeat: bool = False
