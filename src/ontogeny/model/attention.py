@@ -5,6 +5,8 @@ B rows, T new tokens, S tokens read in all, H query heads, K key-value heads, D 
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,13 +15,12 @@ from ontogeny.model.branches import attention_in_branches
 from ontogeny.model.causal import causal_attention, turned_causal_attention
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.kv_cache import KVCache
-from ontogeny.model.matrix import Matrix
-from ontogeny.model.norm import RMSNorm, has_cpu_gradient, inverse_rms
+from ontogeny.model.norm import RMSNorm, has_cpu_gradient
 from ontogeny.model.one_by_one import attention_one_by_one
 from ontogeny.model.packed import attention_within
 from ontogeny.model.places import Places
 from ontogeny.model.projections import are_plain, matrix_of, multiply, project
-from ontogeny.model.rope import interleaved, normed_and_turned, rotate, turned
+from ontogeny.model.rope import interleaved, rotate
 
 
 class Attention(nn.Module):
@@ -47,12 +48,10 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, norm: nn.Module, places: Places, cache: KVCache | None = None) -> Tensor:
         """Mix norm(x), `x` (B, T, C), over time; (B, P, C) where only some places look."""
-        plain = cache is None and self._is_plain(x, norm, places)
-        if plain and places.visible is None and not places.families:
-            mixed = self._mixed_plainly(x, norm, places)
+        if self._trains_plainly(x, norm, places, cache):
+            mixed = self._mixed_in_training(x, norm, places)
         else:
-            paired = plain and not torch.is_grad_enabled()
-            heads = self._paired_heads(x, norm, places) if paired else self._heads(x, norm, places)
+            heads = self._heads(x, norm, places)
             q, k, v = (each.transpose(1, 2) for each in heads)  # (B, H, T, D), (B, K, T, D) twice
             if cache is not None:
                 k, v = cache.append(self.layer, k, v)  # (B, K, S, D)
@@ -87,7 +86,7 @@ class Attention(nn.Module):
         else:
             looking = x[:, places.at]
             projected = *project(looking, norm, (self.q_proj,)), *project(x, norm, (self.k_proj, self.v_proj))
-        q, k, v = (self._cut(each) for each in projected)
+        q, k, v = (each.view(*each.shape[:-1], -1, self.head_dim) for each in projected)
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
         if places.cos is not None and places.sin is not None:
@@ -96,59 +95,33 @@ class Attention(nn.Module):
             q, k = rotate(q, *of_queries), rotate(k, *turns)
         return q, k, v
 
-    def _is_plain(self, x: Tensor, norm: nn.Module, places: Places) -> bool:
-        """Whether the ways made for a CPU serve: RoPE, no biases, no window within documents."""
+    def _trains_plainly(self, x: Tensor, norm: nn.Module, places: Places, cache: KVCache | None) -> bool:
+        """Whether the way made for training on a CPU serves: whole rows or documents, RoPE, no mask, no biases."""
         return (
-            (places.bounds is None or places.bounds.window is None)
+            cache is None
+            and places.visible is None
+            and (places.bounds is None or places.bounds.window is None)
+            and not places.families
             and places.cos is not None
             and type(norm) is RMSNorm
             and has_cpu_gradient(x)
             and are_plain((self.q_proj, self.k_proj, self.v_proj))
         )
 
-    def _mixed_plainly(self, x: Tensor, norm: nn.Module, places: Places) -> Tensor:
-        """Attention (B, H, T, D) over whole rows or documents, the pairs of a head side by side (see `model.rope`)."""
+    def _mixed_in_training(self, x: Tensor, norm: nn.Module, places: Places) -> Tensor:
+        """Attention (B, H, T, D), the pairs of a head side by side (see `model.rope`): nothing for a cache."""
         assert isinstance(norm, RMSNorm)
-        q, k, v = (self._cut(each) for each in multiply(x, norm, self._paired_matrices()))
+        assert places.cos is not None
+        assert places.sin is not None
+        B, T, _ = x.shape
+        D = self.head_dim
+        queries, keys, values = (matrix_of(layer) for layer in (self.q_proj, self.k_proj, self.v_proj))
+        reordered = partial(interleaved, head_dim=D)
+        matrices = queries.with_rows(reordered), keys.with_rows(reordered), values
+        q, k, v = (each.view(B, T, -1, D) for each in multiply(x, norm, matrices))
+        turns = torch.complex(places.cos.to(x.dtype), places.sin.to(x.dtype)).unsqueeze(-2)  # (T, 1, D/2)
         gains, eps = None, norm.eps
         if self.q_norm is not None and self.k_norm is not None:
-            gains, eps = (self._paired(self.q_norm.gain), self._paired(self.k_norm.gain)), self.q_norm.eps
+            gains, eps = (reordered(self.q_norm.gain), reordered(self.k_norm.gain)), self.q_norm.eps
         begins = None if places.bounds is None else places.bounds.begins.tolist()
-        turns = _turns(places, x.dtype)
         return turned_causal_attention(q, k, v, gains, turns, eps=eps, scale=self.scale, begins=begins)
-
-    def _paired_heads(self, x: Tensor, norm: nn.Module, places: Places) -> tuple[Tensor, Tensor, Tensor]:
-        """As `_heads`, the pairs of a head side by side; nothing for a cache, and it has no gradients."""
-        assert isinstance(norm, RMSNorm)
-        matrices, turns = self._paired_matrices(), _turns(places, x.dtype)
-        if places.at is None:
-            products, of_queries = multiply(x, norm, matrices), turns
-        else:
-            products = *multiply(x[:, places.at], norm, matrices[:1]), *multiply(x, norm, matrices[1:])
-            of_queries = turns[..., places.at, :, :]
-        q, k, v = (self._cut(each) for each in products)
-        return self._turned(q, self.q_norm, of_queries), self._turned(k, self.k_norm, turns), v
-
-    def _turned(self, heads: Tensor, norm: RMSNorm | None, turns: Tensor) -> Tensor:
-        if norm is None:
-            return turned(heads, turns)
-        return normed_and_turned(heads, self._paired(norm.gain), turns, inverse_rms(heads, norm.eps))
-
-    def _paired_matrices(self) -> tuple[Matrix, Matrix, Matrix]:
-        """Of queries and keys with interleaved rows, and of values."""
-        queries, keys, values = (matrix_of(layer) for layer in (self.q_proj, self.k_proj, self.v_proj))
-        return queries.with_rows(self._paired), keys.with_rows(self._paired), values
-
-    def _paired(self, rows: Tensor) -> Tensor:
-        return interleaved(rows, self.head_dim)
-
-    def _cut(self, states: Tensor) -> Tensor:
-        """(B, T, H * D) as heads (B, T, H, D)."""
-        return states.view(*states.shape[:-1], -1, self.head_dim)
-
-
-def _turns(places: Places, dtype: torch.dtype) -> Tensor:
-    """The tables of RoPE as complex numbers, (T, 1, D/2) or (B, T, 1, D/2)."""
-    assert places.cos is not None
-    assert places.sin is not None
-    return torch.complex(places.cos.to(dtype), places.sin.to(dtype)).unsqueeze(-2)
