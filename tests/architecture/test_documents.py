@@ -12,8 +12,8 @@ import yaml
 from pydantic import BaseModel
 
 from docs import generate_commands, generate_settings
+from ontogeny.evaluate.config import EvaluateConfig
 from ontogeny.evaluate.config_gates import Gate
-from ontogeny.evaluate.suites import EvaluateConfig
 from ontogeny.recipe.data_steps import add_data_steps
 from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.source import Source

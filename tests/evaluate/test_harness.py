@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.evaluate import harness, task
+from ontogeny.evaluate.config import EvaluateConfig
 from ontogeny.evaluate.runner import Assignment, Source, evaluate
 from ontogeny.evaluate.subject import ModelReader, Reader, Subject
-from ontogeny.evaluate.suites import EvaluateConfig, LmEvalSuite, TaskSuite
+from ontogeny.evaluate.suites import LmEvalSuite, TaskSuite
 from ontogeny.inference.loading import load_model
 from ontogeny.model.config import ModelShape
 from ontogeny.model.formats import huggingface

@@ -12,10 +12,11 @@ import pytest
 from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.evaluate import task
-from ontogeny.evaluate.order import ALL_ROTATIONS, rotations_of
+from ontogeny.evaluate.order import rotations_of
 from ontogeny.evaluate.runner import Assignment, Evaluation, Source, evaluate
 from ontogeny.evaluate.suites import TaskSuite
 from ontogeny.tasks.requests import Chat, Item, Loglikelihood, Rolling, Scored
+from ontogeny.tasks.result_names import ALL_ROTATIONS
 from tests.evaluate.conftest import Advance, FakeReader, nothing, subject
 
 LETTERS = ["A", "B", "C", "D"]

@@ -10,10 +10,10 @@ import pytest
 
 from ontogeny.core.errors import DataError
 from ontogeny.core.progress import QuietProgress
+from ontogeny.evaluate.config import EvaluateConfig
 from ontogeny.evaluate.runner import Source
 from ontogeny.evaluate.step import EVALUATE, _lineage
 from ontogeny.evaluate.subject import Reader, Subject
-from ontogeny.evaluate.suites import EvaluateConfig
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.manifest import Manifest
 from ontogeny.lineage.step import Context, Outputs

@@ -13,11 +13,12 @@ from ontogeny.core.progress import QuietProgress
 from ontogeny.data.classifier import train_classifier
 from ontogeny.data.texts import Texts
 from ontogeny.evaluate import task
+from ontogeny.evaluate.config import EvaluateConfig
 from ontogeny.evaluate.record import record_of
 from ontogeny.evaluate.runner import Assignment, Evaluation, Source, evaluate
 from ontogeny.evaluate.step import task_files
 from ontogeny.evaluate.subject import Subject
-from ontogeny.evaluate.suites import EvaluateConfig, TaskSuite
+from ontogeny.evaluate.suites import TaskSuite
 from tests.evaluate.conftest import FakeReader, FakeSubject, subject
 
 CHOOSING = """

@@ -56,7 +56,7 @@ def test_a_teacher_counts_and_a_text_is_named_once(publish: Publish) -> None:
 
 def test_what_an_imported_model_read_is_not_known(publish: Publish) -> None:
     imported = publish("smollm2", text="w", step_type="import-model")
-    assert Reads.of(imported) == Reads((), ("demo/smollm2@1",), ())
+    assert Reads.of(imported) == Reads((), ("demo/smollm2@1",), (), {imported.digest: imported.name})
     examples = publish("examples", kind="examples", text="e")
     reads = Reads.of(publish("tutor", text="m", inputs=(imported, examples), roles=("model", "data")))
     assert (names(reads), reads.unknown) == (["examples"], ("demo/smollm2@1",))
@@ -69,3 +69,13 @@ def test_an_ancestor_that_is_gone_or_another_one_is_missing(publish: Publish) ->
     assert (names(reads), reads.missing) == (["corpus"], ("demo/examples@1",))
     shutil.rmtree(made["tokens"].path)
     assert Reads.of(tutor).missing == ("demo/examples@1", "demo/tokens@1")
+
+
+def test_models_are_kin_by_weights_or_a_teacher(publish: Publish) -> None:
+    tutor, made = tuned(publish)
+    other = publish("other-base", text="o", inputs=(made["corpus"],), roles=("data",))
+    student = publish("student", text="s", inputs=(tutor, other), roles=("teacher", "init"))
+    assert Reads.of(tutor).kin(Reads.of(tutor)) == tutor.name
+    assert Reads.of(made["base"]).kin(Reads.of(tutor)) == made["base"].name
+    assert Reads.of(student).kin(Reads.of(made["base"])) == made["base"].name
+    assert Reads.of(other).kin(Reads.of(tutor)) is None  # what both have read makes no kin

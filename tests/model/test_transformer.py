@@ -33,9 +33,9 @@ def test_a_cache_can_be_rewound_and_repeated(make: Make, idx: torch.Tensor) -> N
         cache = model.new_cache()
         model(idx[:1], cache=cache)
         cache.rewind(10)
-        rows = cache.repeated(2)
+        cache.keep([0, 0])
         continuation = idx[1:, 10:20]
-        ours = model(continuation, cache=rows)
+        ours = model(continuation, cache=cache)
         whole = torch.cat([idx[:1, :10].expand(2, -1), continuation], dim=1)
         torch.testing.assert_close(ours, model(whole)[:, 10:], rtol=1e-4, atol=1e-4)
 
@@ -78,13 +78,31 @@ def test_a_rewound_cache_forgets_padding(make: Make, idx: torch.Tensor) -> None:
         torch.testing.assert_close(model(idx, cache=cache), model(idx), rtol=1e-4, atol=1e-4)
 
 
+def test_rows_of_several_caches_end_together(make: Make, idx: torch.Tensor) -> None:
+    model = make()
+    lengths = [25, 40, 8]
+    rows = model.new_cache(batch=3)
+    rows.begin(40)
+    with torch.no_grad():
+        for row, length in enumerate(lengths):
+            alone = model.new_cache()
+            model(idx[row : row + 1, :length], cache=alone)
+            rows.fill(row, alone)
+        rows.keep([2, 0])
+        ours = model(idx[:2, :5], cache=rows)
+        for row, (kept, length) in enumerate([(2, 8), (0, 25)]):
+            whole = torch.cat([idx[kept, :length], idx[row, :5]])[None]
+            torch.testing.assert_close(ours[row], model(whole)[0, length:], rtol=1e-4, atol=1e-4)
+
+
 def test_a_repeated_cache_knows_its_padding(make: Make, idx: torch.Tensor) -> None:
     model = make()
     mask = torch.arange(40)[None] >= 7
     with torch.no_grad():
         cache = model.new_cache()
         model(idx[:1], cache=cache, mask=mask)
-        ours = model(idx[1:, :5], cache=cache.repeated(2))
+        cache.keep([0, 0])
+        ours = model(idx[1:, :5], cache=cache)
         rows = torch.cat([idx[:1, 7:].expand(2, -1), idx[1:, :5]], dim=1)
         torch.testing.assert_close(ours, model(rows)[:, 33:], rtol=1e-4, atol=1e-4)
 

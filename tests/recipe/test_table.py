@@ -19,7 +19,7 @@ DEFAULTS = {
     "import-model": (1, "7be0c971eac2"),
     "pretrain": (2, "e419d345599d"),
     "finetune": (3, "8c6fa1631337"),
-    "evaluate": (3, "9c3368d237d1"),
+    "evaluate": (4, "e1f6ffc0ee1c"),
     "export": (1, "f7f9301354f6"),
 }
 

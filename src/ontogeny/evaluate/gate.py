@@ -79,10 +79,15 @@ def _decide(gate: Gate, evaluation: Evaluation, opponent: Subject | None) -> _Fi
             why = "cannot be told: every item is too short" if short else "was not measured"
             return _Finding(False, f"{gate.metric} {why}")
         return _counted(gate, max(one.figures[gate.measure] for one in own))
+    unread = _Finding(False, f"{gate.metric} was not measured: the judge could read no pair of answers")
+    if not all(one.has(gate.measure) for one in own):
+        return unread
     if gate.part and gate.part not in own[0].slices:
         known = ", ".join(own[0].slices) or "none"
         return _Finding(False, f"no item of {gate.suite} belongs to a part {gate.part!r}; parts: {known}")
     metrics = _metrics(gate, evaluation, evaluation.model)
+    if not all(one.items for one in metrics):
+        return unread
     if gate.opponent is not None:
         return _against(gate, evaluation, metrics, opponent)
     found = measured(

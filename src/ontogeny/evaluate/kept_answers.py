@@ -27,13 +27,15 @@ from ontogeny.evaluate.subject import Advance, Reader, nothing
 from ontogeny.tasks.multiple_choice import Prompt
 from ontogeny.tasks.requests import Generate, Loglikelihood, Rolling, Scored, Written
 
-READING = 1
+READING = 2
 """How requests become tokens and numbers; one more where the same request would get another answer."""
 FOLDER, FILE = "answers", "answers.db"
 MAX_BYTES = 512 * 2**20
 """Of the file: some three million log-probabilities."""
 AT_ONCE = 1024
 """Requests computed before they are written: what a kill can cost."""
+WRITTEN_AT_ONCE = 64
+"""The same of answers that are written: a few batches, so that answers of like length come together."""
 ASKED_AT_ONCE = 500  # below SQLite's limit of variables in a statement
 BUSY_S = 60.0
 TABLE = "CREATE TABLE IF NOT EXISTS answers (place INTEGER PRIMARY KEY, request TEXT UNIQUE, answer TEXT NOT NULL)"
@@ -166,7 +168,7 @@ class KeptAnswers:
         found = self._asked(
             {"generate": None}, requests,
             lambda some: [asdict(one) for one in self._reader.generate(some, advance=advance)],
-            advance=advance, at_once=1,
+            advance=advance, at_once=WRITTEN_AT_ONCE,
         )  # fmt: skip
         return [Written(**one) for one in found]
 

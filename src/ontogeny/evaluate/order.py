@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 
 from ontogeny.core.errors import UsageError
 from ontogeny.evaluate.scores import Metric, Scores
-from ontogeny.evaluate.suites import ALL_ROTATIONS, ROTATED_RULE
+from ontogeny.evaluate.suites import ROTATED_RULE
 from ontogeny.evaluate.trust import OrderEffects
 from ontogeny.tasks.requests import Chat, Context, Item, Loglikelihood, Request
+from ontogeny.tasks.result_names import ALL_ROTATIONS
 
 KIND = "rotated-"
 

@@ -79,7 +79,8 @@ def _with_slices(
     rows = [measured(suite.name, name, metrics, label=label)]
     for part, items in scores.slices.items():
         cut = [on_items(metric, set(items)) for metric in metrics]
-        rows.append(measured(f"{suite.name}/{part}", name, cut, label=label))
+        if all(metric.items for metric in cut):  # a judge may have read none of them
+            rows.append(measured(f"{suite.name}/{part}", name, cut, label=label))
     return rows
 
 
@@ -106,6 +107,7 @@ def comparisons_of(
         )
         for suite in both
         for metric in suite.metrics
+        if all(scores[suite.name][name].has(metric) for name in b.names)
     ]  # fmt: skip
     primary = {(suite.name, suite.primary) for suite in both if not isinstance(suite, WITHOUT_METRICS)}
     return with_verdicts(found, primary)

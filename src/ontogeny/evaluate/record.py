@@ -18,7 +18,7 @@ from ontogeny.evaluate.provenance import Made, digests_of, settings_of
 from ontogeny.evaluate.runner import Evaluation, untuned_in_chat
 from ontogeny.evaluate.scores import Comparison, CurvePoint, ItemRow, Result, Scores, bare
 from ontogeny.evaluate.suites import WITHOUT_METRICS
-from ontogeny.evaluate.trust import Contamination, OrderEffects, Phrasings
+from ontogeny.evaluate.trust import Contamination, Judged, OrderEffects, Phrasings
 from ontogeny.lineage.manifest import Verdict
 from ontogeny.records.parts import write_single
 from ontogeny.report import numbers
@@ -61,6 +61,8 @@ class SuiteRecord(_Record):
     """By model: what the order of choices does, where rotations were asked."""
     phrasings: dict[str, Phrasings] = {}
     """By model: what the wording of the question does, where others were asked."""
+    judged: Judged | None = None
+    """What a judge made of the answers of the model and of the baseline."""
     untuned: tuple[str, ...] = ()
     """Models that it asks in chat though their lineage tells that they were never tuned to converse."""
     company: dict[str, float] = {}
@@ -183,6 +185,7 @@ def record_of(
                 contamination=_known(scores, "contamination"),
                 order=_known(scores, "order"),
                 phrasings=_known(scores, "phrasings"),
+                judged=scores[evaluation.model.names[0]].judged,
             )
         )
     sides = [one for one in (evaluation.model, evaluation.baseline) if one is not None]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ontogeny.evaluate import order, templates
 from ontogeny.evaluate.contamination import CLEAN, told
+from ontogeny.evaluate.judge import said_of
 from ontogeny.evaluate.record import EvaluationRecord, SuiteRecord
 from ontogeny.evaluate.report_comparisons import COMPARED, HOLM, compared_cells
 from ontogeny.evaluate.report_items import last_line
@@ -78,6 +79,7 @@ def add_trust(
     _add_order(section, suite)
     _add_phrasings(section, suite)
     _add_robustness(section, record, suite)
+    _add_judged(section, suite)
 
 
 def _add_spotted(section: Section, rows: Sequence[ItemRow]) -> None:
@@ -151,6 +153,34 @@ def _add_phrasings(section: Section, suite: SuiteRecord) -> None:
         ],
         caption=f"{first.metric} with each wording, on the same items; the first is the task's own.",
     )  # fmt: skip
+
+
+def _add_judged(section: Section, suite: SuiteRecord) -> None:
+    """Who judged, and how far the verdicts go by what answers say."""
+    found = suite.judged
+    if found is None:
+        return
+    section.heading("The judge")
+    section.table(
+        ["judge", "pairs", "one verdict in both orders", "preferred what stood first", "preferred the longer answer"],
+        [
+            [
+                found.judge, found.pairs, f"{numbers.count(found.agreed)} of {numbers.count(found.pairs)}",
+                None if found.first is None else numbers.percent(found.first),
+                None if found.longer is None else numbers.percent(found.longer),
+            ]
+        ],
+        caption=f"Every pair of answers was read in both orders; a verdict that turns with the order is a tie. Told to "
+        f"the judge of the better answer: {found.criterion}",
+    )  # fmt: skip
+    if found.is_unsure:
+        section.note(f"{said_of(found)}.", tone="bad")
+    for count, what in (
+        (found.equal, "the same answer by both models: a tie"),
+        (found.unread, "too long for the judge: in no verdict"),
+    ):
+        if count:
+            section.note(f"{numbers.counted(count, 'item')}: {what}.")
 
 
 def _add_robustness(section: Section, record: EvaluationRecord, suite: SuiteRecord) -> None:

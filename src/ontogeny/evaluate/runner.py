@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from ontogeny.core.files import canonical_json, digest_json, write_atomic
 from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.evaluate import bits_per_byte, harness, multiple_choice, samples, task
 from ontogeny.evaluate.contamination import Lineage, mark
+from ontogeny.evaluate.judge import Judge, judged
 from ontogeny.evaluate.kept_answers import Answers, KeptAnswers
 from ontogeny.evaluate.outcome import comparisons_of, counting_forms, results_of, robustness_of
 from ontogeny.evaluate.remarks import lost_items, never_tuned
@@ -59,12 +61,16 @@ class Assignment:
     source: Source | None
     classifier: Path | None = None
     """The folder of the classifier that the suite names."""
+    judge: Judge | None = None
+    """Who holds the answers of the model against those of the baseline."""
 
     def digest(self, limit: int | None) -> str:
         """What was asked, whatever the data is called: the suite, the content of its data, and the cap on items."""
         config = self.suite.model_dump(mode="json", exclude={"name", "data_root", "include_path"}) | {
             "data": self.source.digest if self.source else None
         }
+        if self.judge is not None:
+            config["judge"] = [self.judge.subject.digest, self.judge.criterion]
         return digest_json({"suite": config, "limit": limit})
 
 
@@ -140,6 +146,7 @@ def evaluate(
     scores, seconds = _score_contenders(
         contenders, asked, scratch, answers, device=device, seed=seed, progress=shown
     )
+    _judge(asked, scores, side, other, answers, device=device, progress=shown)
     if lineage is not None:
         looked_for = {one.suite.name: sought(one.suite, material) for one, material in asked}
         mark(scores, looked_for, lineage, cache=cache, progress=shown)
@@ -189,6 +196,33 @@ def _score_contenders(
         if said := lost_items({model: found.counts for model, found in by_model.items()}):
             progress.note(f"{name}: {'; '.join(said)}")
     return scores, seconds
+
+
+def _judge(
+    asked: Sequence[tuple[Assignment, Material]],
+    scores: dict[str, dict[str, Scores]],
+    side: Side,
+    other: Side | None,
+    answers: Answers | None,
+    *,
+    device: str,
+    progress: Progress,
+) -> None:
+    """Put on the scores of both models what the judges of their suites say, each judge's weights read once."""
+    readers: dict[str, KeptAnswers] = {}
+    for one, material in asked:
+        if one.judge is None or other is None:
+            continue
+        assert isinstance(material, task.Material), "only tasks have judges"
+        subject, found = one.judge.subject, scores[one.suite.name]
+        reader = readers.setdefault(
+            subject.digest,
+            KeptAnswers(partial(subject.load, device), answers, digest=subject.digest, device=device),
+        )
+        (own,), (others,) = side.names, other.names
+        found[own], found[others] = judged(
+            one.judge, reader, material.items, found[own], found[others], progress=progress
+        )
 
 
 def untuned_in_chat(suite: Suite, subjects: Iterable[Subject]) -> tuple[str, ...]:

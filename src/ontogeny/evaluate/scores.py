@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from ontogeny.evaluate.trust import Contamination, OrderEffects, Phrasings, Spotted
+from ontogeny.evaluate.trust import Contamination, Judged, OrderEffects, Phrasings, Spotted
 from ontogeny.statistics.multiple import holm
 from ontogeny.statistics.paired import SIGNIFICANCE
 from ontogeny.statistics.summed import summed_by_group
@@ -126,7 +126,8 @@ class Scores(_Record):
     contamination: Contamination | None = None
     order: OrderEffects | None = None
     phrasings: Phrasings | None = None
-
+    judged: Judged | None = None
+    """What a judge made of this model's answers and the baseline's."""
     reported: tuple[Reported, ...] = ()
     """What another program measured."""
     company: float | None = None
@@ -135,6 +136,10 @@ class Scores(_Record):
     def metric(self, name: str, form: str | None) -> Metric:
         """The metric of that name and form."""
         return next(metric for metric in self.metrics if metric.name == name and metric.form == form)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a metric of that name: what judges say is of the model and the baseline alone."""
+        return any(metric.name == name for metric in self.metrics)
 
     def forms(self) -> tuple[str | None, ...]:
         """The forms the model was asked in, in the order of asking."""

@@ -9,14 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ontogeny.core.errors import placed
+from ontogeny.core.errors import UsageError, placed
 from ontogeny.core.remote import AnyPath
-from ontogeny.evaluate.suites import EvaluateConfig, LmEvalSuite, TaskSuite
+from ontogeny.evaluate.config import EvaluateConfig
+from ontogeny.evaluate.suites import LmEvalSuite, Suite, TaskSuite
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Step
 
 if TYPE_CHECKING:
     from ontogeny.evaluate.contamination import Lineage
+    from ontogeny.evaluate.judge import Judge
     from ontogeny.evaluate.record import EvaluationRecord
     from ontogeny.evaluate.runner import Assignment, Rival
     from ontogeny.evaluate.subject import Subject
@@ -33,6 +35,7 @@ def run(config: EvaluateConfig, inputs: Mapping[str, Artifact], context: Context
     from ontogeny.evaluate.runner import evaluate
     from ontogeny.evaluate.subject import Subject, snapshots_of
 
+    _check_judges(config, inputs)
     opponents = {
         gate.name: Subject.of(inputs[role])
         for number, gate in enumerate(config.gates)
@@ -72,6 +75,26 @@ def _lineage(config: EvaluateConfig, inputs: Mapping[str, Artifact]) -> Lineage 
     return Lineage(reads, config.contamination_bytes)
 
 
+def _check_judges(config: EvaluateConfig, inputs: Mapping[str, Artifact]) -> None:
+    """See to it that no judge is kin to a model that it judges.
+
+    Raises:
+        UsageError: one has an ancestor in common with either; says which.
+    """
+    from ontogeny.lineage.reads import Reads
+
+    for position in range(len(config.suites)):
+        if (judge := inputs.get(f"suites.{position}.judge.model")) is None:
+            continue
+        for judged in (inputs["model"], inputs["baseline"]):
+            if (shared := Reads.of(judge).kin(Reads.of(judged))) is not None:
+                raise UsageError(
+                    f"{judge.name} may not judge {judged.name}: both come from {shared}, and models prefer what their "
+                    "own kind writes",
+                    where=f"suites.{position}.judge", hint="name a judge of another origin",
+                )  # fmt: skip
+
+
 def _in_role(inputs: Mapping[str, Artifact], role: str) -> list[Artifact]:
     """The artifact of a role, or those of a list."""
     return [artifact for name, artifact in inputs.items() if name == role or name.startswith(f"{role}.")]
@@ -102,8 +125,19 @@ def _assignments(config: EvaluateConfig, inputs: Mapping[str, Artifact]) -> list
         if isinstance(suite, LmEvalSuite):
             source = Source(suite.include_path or Path(), ", ".join(suite.tasks), harness.digest_of(suite))
         named = inputs.get(f"suites.{position}.classifier")
-        assignments.append(Assignment(suite, source, named.path if named else None))
+        assignments.append(
+            Assignment(suite, source, named.path if named else None, _judge_of(suite, position, inputs))
+        )
     return assignments
+
+
+def _judge_of(suite: Suite, position: int, inputs: Mapping[str, Artifact]) -> Judge | None:
+    from ontogeny.evaluate.judge import Judge
+    from ontogeny.evaluate.subject import Subject
+
+    if not isinstance(suite, TaskSuite) or suite.judge is None:
+        return None
+    return Judge(Subject.of(inputs[f"suites.{position}.judge.model"]), suite.judge.criterion)
 
 
 def task_files(config: EvaluateConfig) -> list[AnyPath]:
@@ -141,7 +175,7 @@ def _metrics(record: EvaluationRecord) -> dict[str, object]:
 
 EVALUATE = Step(
     name="evaluate",
-    version=3,
+    version=4,
     config=EvaluateConfig,
     output="evaluation",
     run=run,

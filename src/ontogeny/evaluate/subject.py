@@ -26,6 +26,7 @@ from ontogeny.train.snapshot_folders import snapshots_in
 
 if TYPE_CHECKING:
     from ontogeny.inference.loading import LoadedModel
+    from ontogeny.inference.together import Asked
     from ontogeny.lineage.artifact import Artifact
     from ontogeny.tokenizer.codec import Tokenizer
 
@@ -224,25 +225,26 @@ class ModelReader:
         return [scored for request in requests for scored in self.logprobs([request])]
 
     def generate(self, requests: Sequence[Generate], *, advance: Advance = nothing) -> list[Written]:
-        """One after the other; a context loses its beginning where it leaves no room for `max_tokens`."""
+        """Together, but for those that are timed; a context loses its beginning where it leaves no room for
+        `max_tokens`."""
         from ontogeny.inference.engine import Engine
-        from ontogeny.inference.sampling import SamplingOptions
+        from ontogeny.inference.together import generate_together
 
-        engine, written = Engine(self._model, self._tokenizer), []
-        for request in requests:
-            room = min(request.max_tokens, self._context - 1)
-            options = SamplingOptions(
-                max_new_tokens=room, temperature=request.temperature, top_p=request.top_p, top_k=request.top_k,
-                seed=request.seed, stop=request.until,
-            )  # fmt: skip
-            ids = self._context_ids(request.context)
-            kept = ids[-(self._context - room) :]
-            done = engine.generate(kept, options)
-            truncated = len(kept) < len(ids)
+        engine = Engine(self._model, self._tokenizer)
+        asked = [self._asked(request) for request in requests]
+        together = [one for one, request in zip(asked, requests, strict=True) if not request.timed]
+        found = iter(generate_together(engine, together, advance=advance))
+        written = []
+        for one, request in zip(asked, requests, strict=True):
+            if request.timed:
+                done = engine.generate(one.ids, one.options)
+                advance(1)
+            else:
+                done = next(found)
+            truncated = len(one.ids) < len(self._context_ids(request.context))
             written.append(
                 Written(done.text, done.finish_reason, done.completion_tokens, done.seconds, truncated)
             )
-            advance(1)
         return written
 
     def choice_logprobs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
@@ -273,6 +275,18 @@ class ModelReader:
         ids = self._prompt_ids(prompt)[-(self._context - new_tokens) :]
         done = Engine(self._model, self._tokenizer).generate(ids, options)
         return Written(done.text, done.finish_reason)
+
+    def _asked(self, request: Generate) -> Asked:
+        """The end of the context that leaves room for the answer."""
+        from ontogeny.inference.sampling import SamplingOptions
+        from ontogeny.inference.together import Asked
+
+        room = min(request.max_tokens, self._context - 1)
+        options = SamplingOptions(
+            max_new_tokens=room, temperature=request.temperature, top_p=request.top_p, top_k=request.top_k,
+            seed=request.seed, stop=request.until,
+        )  # fmt: skip
+        return Asked(self._context_ids(request.context)[-(self._context - room) :], options)
 
     def _pieces(self, request: Loglikelihood | Rolling) -> _Pieces:
         if isinstance(request, Rolling):

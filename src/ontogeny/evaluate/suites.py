@@ -1,4 +1,4 @@
-"""What a user writes about an evaluation: suites of measurements, and gates that hold steps back.
+"""What a user writes about suites of measurements.
 
 suites:
   - {type: bits-per-byte, data: corpus}
@@ -6,29 +6,25 @@ suites:
   - {type: samples, data: questions, prompts: ["def "], n: 8}
   - {type: task, task: hellaswag, data_root: ./data}
   - {type: lm-eval, tasks: [arc_easy, gsm8k]}
-gates:
-  - {name: learnt-the-docs, metric: bits-per-byte/bits_per_byte, below: xz}
-  - {name: answers, metric: questions/acc, better_than: baseline, blocks: [export]}
-  - {name: no-worse, metric: questions/acc, not_worse_than: {model: production, margin: 0.02}}
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from ontogeny.core.errors import nearest
-from ontogeny.evaluate.config_gates import Gate, check_gate
-from ontogeny.lineage.step import Immaterial, Ref, Settings, StepConfig
+from ontogeny.evaluate.config_judge import Judging
+from ontogeny.lineage.step import Immaterial, Ref, Settings
 from ontogeny.tasks.multiple_choice import RULES, Rule
+from ontogeny.tasks.result_names import ALL_ROTATIONS, PREFERRED, PREFERRED_AT_EQUAL_LENGTH
 
 if TYPE_CHECKING:
     from ontogeny.tasks.catalogue import Tasks
 
-ROTATED_RULE, ALL_ROTATIONS = "acc", "acc_all_rotations"
+ROTATED_RULE = "acc"
 Form = Literal["auto", "chat", "plain"]
 """How a model is asked. `auto`: a model that was tuned to converse in chat; any other in both forms, and what is
 reported first is the form in which it does better for a baseline, the plain one for the model under evaluation."""
@@ -166,6 +162,8 @@ class TaskSuite(_Suite):
     `metadata: {prompts: [...]}`; or templates in place of its doc_to_text."""
     classifier: Annotated[str, Ref("quality-classifier", only_decides=True)] | None = None
     """A step `train-classifier`, or what one made, for metrics of toxicity: `like` were the toxic texts."""
+    judge: Judging | None = None
+    """A third model that says whose answer is better, the model's or the baseline's."""
 
     @model_validator(mode="before")
     @classmethod
@@ -223,10 +221,26 @@ class TaskSuite(_Suite):
             raise ValueError("no metric of the task asks a classifier; leave `classifier` out")
         return self
 
+    @model_validator(mode="after")
+    def _answers_are_written(self) -> TaskSuite:
+        if self.judge is not None and {one.definition.output_type for one in self.tasks().tasks} != {
+            "generate_until"
+        }:
+            raise ValueError(
+                "a judge reads what models write, and in this task they choose; leave `judge` out"
+            )
+        return self
+
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of what it measures."""
-        return (*self.measured, *((ALL_ROTATIONS,) if self.rotations else ()))
+        return (*self.measured, *self._added)
+
+    @property
+    def _added(self) -> tuple[str, ...]:
+        """What the suite adds to what the task measures."""
+        rotated = (ALL_ROTATIONS,) if self.rotations else ()
+        return (*rotated, *((PREFERRED, PREFERRED_AT_EQUAL_LENGTH) if self.judge is not None else ()))
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -239,7 +253,7 @@ class TaskSuite(_Suite):
         from ontogeny.tasks.answers import judge_of
 
         measures = [one for task in self.tasks().tasks for one in judge_of(task).measures if one.kind.share]
-        return (*dict.fromkeys(label for one in measures for label in one.labels), ALL_ROTATIONS)
+        return (*dict.fromkeys(label for one in measures for label in one.labels), *self._added)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -258,19 +272,6 @@ class TaskSuite(_Suite):
         from ontogeny.tasks.catalogue import find_tasks
 
         return find_tasks(self.task, root=self.data_root, num_fewshot=self.num_fewshot)
-
-
-def meant_by(entry: Any) -> list[Any]:
-    """The suites that an entry of the list stands for: itself, or those that a file of that name lists."""
-    from ontogeny.tasks.catalogue import suite_entries
-
-    listed = suite_entries(entry) if isinstance(entry, str) else [entry]
-    return [{"type": "task", "task": one} if isinstance(one, str) else one for one in listed]
-
-
-def _with_root(suite: Any, root: object) -> Any:
-    lacks = isinstance(suite, dict) and suite.get("type") == "task" and suite.get("data_root") is None
-    return {**suite, "data_root": root} if root is not None and lacks else suite
 
 
 def _needed(task: str) -> frozenset[str]:
@@ -314,64 +315,3 @@ Suite = Annotated[
 ]
 WITHOUT_METRICS = (SamplesSuite, LmEvalSuite)
 """Suites that have none of ours, and so no primary one."""
-
-
-Models = Annotated[str | tuple[str, ...], Ref("model", "adapter", "export")]
-"""A model, or several trainings of one recipe with different seeds."""
-
-
-class EvaluateConfig(StepConfig):
-    """Score a model, and a baseline on the same items where one is given."""
-
-    step: Literal["evaluate"] = "evaluate"
-    model: Models
-    """What is scored: a model, or a list of trainings of one recipe with different seeds, which count together."""
-    baseline: Models | None = None
-    """What is scored on the same items, to compare with: a model, or a list as for `model`."""
-    suites: tuple[Suite, ...] = Field(min_length=1)
-    """What is measured: suites, names of shipped ones (`foundation`, `aligned`) and of tasks (`core`, `hellaswag`)."""
-    gates: tuple[Gate, ...] = ()
-    """Conditions that hold later steps back."""
-    contamination_bytes: NonNegativeInt = 16_000_000_000
-    """Of the files that the models have learnt from, as far as their lineage is known, so many are searched for the
-    items, at about 125 MB of text a second for each suite; what was searched before costs nothing. 0: none."""
-    checkpoints: bool = False
-    """Whether the snapshots that the model's training kept (`train.keep`) are scored too: the curve of each suite."""
-    data_root: Annotated[Path | None, Immaterial()] = None
-    """The folder that `${DATA}` stands for in tasks whose suites name none."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_stand_for_suites(cls, given: Any) -> Any:
-        """A name in the list stands for all that it lists; `data_root` holds for every task without one."""
-        if not isinstance(given, dict) or not isinstance(given.get("suites"), (list, tuple)):
-            return given
-        root = given.get("data_root")
-        return {
-            **given,
-            "suites": [_with_root(one, root) for entry in given["suites"] for one in meant_by(entry)],
-        }
-
-    @property
-    def held_back(self) -> Mapping[tuple[str | int, ...], tuple[str, ...]]:
-        """By its gates."""
-        return {("gates", number, "blocks"): gate.blocks for number, gate in enumerate(self.gates)}
-
-    @field_validator("suites", "gates")
-    @classmethod
-    def _names_differ(cls, named: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
-        names = [one.name for one in named]
-        if doubled := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"two {info.field_name} are called {doubled[0]!r}; give each a name of its own")
-        return named
-
-    @model_validator(mode="after")
-    def _names_fit(self) -> EvaluateConfig:
-        for gate in self.gates:
-            check_gate(gate, self.suites, has_baseline=self.baseline is not None)
-        for role, given in (("model", self.model), ("baseline", self.baseline)):
-            if isinstance(given, tuple) and not 1 < len(set(given)) == len(given):
-                raise ValueError(f"{role} lists trainings that differ: two names at least, each once")
-        if self.checkpoints and isinstance(self.model, tuple):
-            raise ValueError("checkpoints: the curve is of one training; name a single model")
-        return self

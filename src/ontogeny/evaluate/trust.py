@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from ontogeny.statistics.intervals import wilson
+
+COINS_AGREE = 0.5
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,6 +79,30 @@ class OrderEffects(_Record):
     same_answer: float
     letters: dict[str, float]
     items: int
+
+
+class Judged(_Record):
+    """What a judge made of two models' answers.
+
+    `pairs` were read in both orders, `equal` ones were the same text and ties unread, `unread` ones did not fit into
+    the judge's context. On `agreed` pairs the verdict was the same in both orders. `first`: how often what stood first
+    was preferred, of both orders. `longer`: how often the longer answer was, of pairs with one verdict.
+    """
+
+    judge: str
+    digest: str
+    criterion: str
+    pairs: int
+    equal: int
+    unread: int
+    agreed: int
+    first: float | None
+    longer: float | None
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether it does not surely give the same verdict in both orders more often than two coins would."""
+        return self.pairs > 0 and wilson(self.agreed, self.pairs).low <= COINS_AGREE
 
 
 class Phrasing(_Record):

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 
 from ontogeny.evaluate.scores import Comparison, Verdict, bare
-from ontogeny.evaluate.suites import ALL_ROTATIONS
 from ontogeny.report import numbers
 from ontogeny.report.page import Tone
 from ontogeny.tasks.metrics import kind_of_result
@@ -18,7 +17,7 @@ TONES: dict[Verdict, Tone] = {"better": "good", "worse": "bad", "undecided": "pl
 def is_share(metric: str) -> bool:
     """Whether a result lies between 0 and 1 and is written in percent; it may be labelled `name,filter[form]`."""
     kind = kind_of_result(bare(metric))
-    return bare(metric) == ALL_ROTATIONS if kind is None else kind.share
+    return kind is not None and kind.share
 
 
 def value(metric: str, number: float | None) -> str:

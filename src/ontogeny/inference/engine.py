@@ -1,6 +1,7 @@
 """Generation: read the prompt once into a cache, then one token at a time, streamed as text.
 
-One prompt at a time. What is given out is always whole characters, and never a part of a stop text.
+One prompt at a time; `inference.together` writes answers to many. What is given out is always whole characters, and
+never a part of a stop text.
 """
 
 from __future__ import annotations
@@ -52,16 +53,20 @@ class Engine:
         """The whole answer to a prompt; see `stream`."""
         started = time.monotonic()
         chunks = list(self.stream(prompt_ids, options))
-        tokens = [chunk.token_id for chunk in chunks if chunk.token_id is not None]
-        reason = chunks[-1].finish_reason
-        assert reason is not None, "the last chunk of a stream says why it ends"
-        text = "".join(chunk.text for chunk in chunks)
-        return Completion(text, tokens, reason, len(prompt_ids), len(tokens), time.monotonic() - started)
+        return completed(chunks, prompt_tokens=len(prompt_ids), seconds=time.monotonic() - started)
 
     def stream(self, prompt_ids: Sequence[int], options: SamplingOptions) -> Iterator[Chunk]:
         """Pieces of the answer as they are written; the last one, without a token, has the finish reason.
 
         `stop`: the model ended its turn, or wrote a stop text; `length`: `max_new_tokens` or the context ran out.
+
+        Raises:
+            UsageError: an empty prompt, or one that leaves no room in the context.
+        """
+        return self._stream(prompt_ids, options, room=self.room(prompt_ids, options))
+
+    def room(self, prompt_ids: Sequence[int], options: SamplingOptions) -> int:
+        """How many tokens an answer may have.
 
         Raises:
             UsageError: an empty prompt, or one that leaves no room in the context.
@@ -74,22 +79,14 @@ class Engine:
                 f"the prompt has {len(prompt_ids):,} tokens and the model's context holds {context:,}",
                 hint="shorten the prompt",
             )
-        return self._stream(prompt_ids, options, room=min(options.max_new_tokens, context - len(prompt_ids)))
+        return min(options.max_new_tokens, context - len(prompt_ids))
 
     def _stream(self, prompt_ids: Sequence[int], options: SamplingOptions, *, room: int) -> Iterator[Chunk]:
-        decoder, held = self.tokenizer.stream_decoder(), _StopTexts(options.stop)
+        answer = Answer(self.tokenizer, options.stop, room=room)
         for token in self._tokens(prompt_ids, options, room):
-            if token in self.tokenizer.stop_ids:
-                yield Chunk(held.flush(decoder.flush()), finish_reason="stop")
+            yield from answer.push(token)
+            if answer.ended:
                 return
-            text = held.push(decoder.push(token))
-            yield Chunk(text, token)
-            if held.reached:
-                yield Chunk("", finish_reason="stop")
-                return
-        text = held.push(decoder.flush())
-        reason: FinishReason = "stop" if held.reached else "length"
-        yield Chunk(text + held.flush(""), finish_reason=reason)
 
     def _tokens(self, prompt_ids: Sequence[int], options: SamplingOptions, room: int) -> Iterator[int]:
         """At most `room` sampled tokens."""
@@ -104,6 +101,46 @@ class Engine:
                 token = sample(self.model.head(hidden[0, -1]), options, generator)
             yield token
             idx = torch.tensor([[token]], device=device)
+
+
+class Answer:
+    """An answer as it grows, to at most `room` tokens."""
+
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], *, room: int) -> None:
+        self._stop_ids, self._room = tokenizer.stop_ids, room
+        self._decoder, self._held = tokenizer.stream_decoder(), _StopTexts(stops)
+        self.ended = False
+
+    def push(self, token: int) -> Iterator[Chunk]:
+        """What one more token gives out; with the last one, why the answer ends."""
+        if token in self._stop_ids:
+            yield self._last(self._held.flush(self._decoder.flush()), "stop")
+            return
+        self._room -= 1
+        yield Chunk(self._held.push(self._decoder.push(token)), token)
+        if self._held.reached:
+            yield self._last("", "stop")
+        elif self._room == 0:
+            yield self._cut()
+
+    def _cut(self) -> Chunk:
+        """What is left where no room is."""
+        text = self._held.push(self._decoder.flush())
+        reason: FinishReason = "stop" if self._held.reached else "length"
+        return self._last(text + self._held.flush(""), reason)
+
+    def _last(self, text: str, reason: FinishReason) -> Chunk:
+        self.ended = True
+        return Chunk(text, finish_reason=reason)
+
+
+def completed(chunks: Sequence[Chunk], *, prompt_tokens: int, seconds: float) -> Completion:
+    """The answer that all its chunks make."""
+    tokens = [chunk.token_id for chunk in chunks if chunk.token_id is not None]
+    reason = chunks[-1].finish_reason
+    assert reason is not None, "the last chunk of an answer says why it ends"
+    text = "".join(chunk.text for chunk in chunks)
+    return Completion(text, tokens, reason, prompt_tokens, len(tokens), seconds)
 
 
 class _StopTexts:

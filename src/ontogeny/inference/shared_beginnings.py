@@ -40,7 +40,7 @@ def passes(texts: Sequence[Ids], *, tokens: int) -> Iterator[range]:
     """Runs of `texts`, which are sorted, each of about `tokens` tokens to compute and of one text at least."""
     begin, cost = 0, 0
     for number, text in enumerate(texts):
-        new = len(text) - (_shared(texts[number - 1], text) if number > begin else 0)
+        new = len(text) - (shared_length(texts[number - 1], text) if number > begin else 0)
         if number > begin and cost + new > tokens:
             yield range(begin, number)
             begin, cost, new = number, 0, len(text)
@@ -54,7 +54,7 @@ def lay_out(texts: Sequence[Ids]) -> Layout:
     root = _Node(0, 0, 0, None)
     ends: list[_Node] = []
     for number, text in enumerate(texts):
-        shared = _shared(texts[number - 1], text) if number else 0
+        shared = shared_length(texts[number - 1], text) if number else 0
         above = _part_at(ends[-1], shared) if shared >= LEAST_SHARED else root
         ends.append(above.extended(number, len(text)))
     segments: list[Segment] = []
@@ -107,7 +107,7 @@ def _part_at(end: _Node, shared: int) -> _Node:
     return upper
 
 
-def _shared(a: Ids, b: Ids) -> int:
+def shared_length(a: Ids, b: Ids) -> int:
     """How many tokens both begin with."""
     shorter = min(len(a), len(b))
     different = np.flatnonzero(a[:shorter] != b[:shorter])

@@ -1,8 +1,9 @@
-"""What a model has learnt from: the texts among its ancestors, as manifests name them."""
+"""What a model has learnt from: the texts and the models among its ancestors, as manifests name them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ontogeny.core.errors import ArtifactError
 from ontogeny.lineage.artifact import Artifact
@@ -18,13 +19,15 @@ IMPORTS = "import-model"
 class Reads:
     """The texts a model and its ancestors were trained on, in the order met.
 
-    `unknown` are ancestors that came from outside: what they read is not recorded here. `missing` are names of
-    ancestors that are recorded and no longer in the workspace.
+    `models` are the model itself and the models among its ancestors, teachers included, names by digest. `unknown` are
+    ancestors that came from outside: what they read is not recorded here. `missing` are names of ancestors that are
+    recorded and no longer in the workspace.
     """
 
     texts: tuple[Artifact, ...] = ()
     unknown: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, artifact: Artifact) -> Reads:
@@ -34,11 +37,13 @@ class Reads:
         texts: list[Artifact] = []
         unknown: list[str] = []
         missing: list[str] = []
+        models: dict[str, str] = {}
         while frontier:
             here = frontier.pop(0)
             if here.kind in TEXTS:
                 texts.append(here)
                 continue
+            models[here.digest] = here.name
             if here.manifest.step_type == IMPORTS:
                 unknown.append(here.name)
             for record in here.manifest.inputs:
@@ -49,7 +54,11 @@ class Reads:
                     missing.append(record.name)
                 else:
                     frontier.append(parent)
-        return cls(tuple(texts), tuple(unknown), tuple(missing))
+        return cls(tuple(texts), tuple(unknown), tuple(missing), models)
+
+    def kin(self, other: Reads) -> str | None:
+        """The name of a model that is among the ancestors of both; None where none is known to be."""
+        return next((name for digest, name in self.models.items() if digest in other.models), None)
 
 
 def parent_of(artifact: Artifact, record: InputRecord) -> Artifact | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -29,6 +31,11 @@ class KVCache:
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
         self._values = torch.zeros(shape, device=device, dtype=dtype)
         self._real: Tensor | None = None  # (B, capacity) bool, once there has been padding
+
+    @property
+    def nbytes(self) -> int:
+        """Of all keys and values that it has room for."""
+        return self._keys.nbytes + self._values.nbytes
 
     def admit(self, mask: Tensor | None, rows: int, tokens: int) -> Tensor | None:
         """Which of everything read, and of the `tokens` to come, is no padding: (B, length + tokens) bool.
@@ -61,11 +68,24 @@ class KVCache:
         """Forget everything after the first `length` tokens."""
         self.length = length
 
-    def repeated(self, batch: int) -> KVCache:
-        """A copy of a one-row cache with `batch` rows, for continuations that share a prefix."""
-        copy = object.__new__(KVCache)
-        copy.capacity, copy.length = self.capacity, self.length
-        copy._keys = self._keys.expand(-1, batch, -1, -1, -1).clone()
-        copy._values = self._values.expand(-1, batch, -1, -1, -1).clone()
-        copy._real = None if self._real is None else self._real.expand(batch, -1).clone()
-        return copy
+    def begin(self, length: int) -> None:
+        """As if every row of this empty cache had read `length` tokens of padding, for `fill` to put text in their
+        place."""
+        self._real = torch.zeros(
+            (self._keys.shape[1], self.capacity), dtype=torch.bool, device=self._keys.device
+        )
+        self.length = length
+
+    def fill(self, row: int, read: KVCache) -> None:
+        """Put what the first row of `read` has read into `row`, so that it ends where the rows of this cache end."""
+        assert self._real is not None, "begin comes first"
+        begin = self.length - read.length
+        self._keys[:, row, :, begin : self.length] = read._keys[:, 0, :, : read.length]
+        self._values[:, row, :, begin : self.length] = read._values[:, 0, :, : read.length]
+        self._real[row, begin : self.length] = True
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Forget all rows but these, which are renumbered in their order."""
+        wanted = torch.tensor(rows, device=self._keys.device)
+        self._keys, self._values = self._keys[:, wanted], self._values[:, wanted]
+        self._real = None if self._real is None else self._real[wanted]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ontogeny.evaluate.suites import meant_by
+from ontogeny.evaluate.config import meant_by
 from ontogeny.recipe.source import Place, Source, follow, read_source
 from ontogeny.tasks.catalogue import suite_file
 

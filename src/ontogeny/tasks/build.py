@@ -17,7 +17,7 @@ from ontogeny.tasks.data import Place, Row, data_digest, read_split
 from ontogeny.tasks.definition import TaskDefinition
 from ontogeny.tasks.fewshot import drawn_examples
 from ontogeny.tasks.fields import Fields
-from ontogeny.tasks.metrics import NEUTRAL_METRICS
+from ontogeny.tasks.metrics import NEUTRAL_METRICS, TIMED_METRICS
 from ontogeny.tasks.prompts import Form, Prompts
 from ontogeny.tasks.requests import Context, Generate, Item, Loglikelihood, Request, Rolling
 from ontogeny.tasks.source import TaskFile
@@ -228,4 +228,5 @@ def _references(definition: TaskDefinition, fields: Fields, row: Row) -> tuple[s
 def _generation(definition: TaskDefinition, context: Context, seed: int) -> Generate:
     own = definition.generation_kwargs
     until = (definition.fewshot_delimiter,) if own.until is None else own.until
-    return Generate(context, until, own.max_gen_toks, own.heat, own.top_p, own.top_k, seed)
+    timed = any(metric.metric in TIMED_METRICS for metric in definition.metric_list)
+    return Generate(context, until, own.max_gen_toks, own.heat, own.top_p, own.top_k, seed, timed)

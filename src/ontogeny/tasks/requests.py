@@ -52,7 +52,8 @@ class Rolling:
 class Generate:
     """What do you write after `context`? It ends before the first of `until`, or after `max_tokens` tokens.
 
-    Temperature 0 takes the likeliest token at each place. `seed` tells repeats of one request apart.
+    Temperature 0 takes the likeliest token at each place. `seed` tells repeats of one request apart. `timed`: how long
+    it takes is measured, so nothing else is written meanwhile.
     """
 
     context: Context
@@ -62,6 +63,7 @@ class Generate:
     top_p: float = 1.0
     top_k: int | None = None
     seed: int = 0
+    timed: bool = False
 
 
 Request: TypeAlias = Loglikelihood | Rolling | Generate
@@ -82,7 +84,10 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Response to `Generate`: text without its stop text, and why it ended (`stop`, `length`)."""
+    """Response to `Generate`: text without its stop text, and why it ended (`stop`, `length`).
+
+    `seconds`, of what was not `timed`, are those after which it stood there, others being written meanwhile.
+    """
 
     text: str
     finish_reason: str

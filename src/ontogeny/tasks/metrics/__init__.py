@@ -17,6 +17,7 @@ from ontogeny.tasks.metrics import (
     ifeval,
     json_validity,
     likelihood,
+    of_suites,
     overlap,
     refusals,
     statistic,
@@ -39,6 +40,7 @@ MODULES: tuple[ModuleType, ...] = (
     ifeval,
     json_validity,
     refusals,
+    of_suites,
 )
 
 METRICS: Mapping[tuple[str, OutputType], MetricKind] = {
@@ -47,7 +49,7 @@ METRICS: Mapping[tuple[str, OutputType], MetricKind] = {
     for kind in module.METRICS
     for output_type in kind.output_types
 }
-_BY_NAME: Mapping[str, MetricKind] = {kind.name: kind for kind in METRICS.values()}
+_BY_NAME: Mapping[str, MetricKind] = {kind.name: kind for module in MODULES for kind in module.METRICS}
 STATISTICS: Mapping[str, Statistic] = {
     name: function
     for module in (statistic, *MODULES)
@@ -62,6 +64,8 @@ DEFAULTS: Mapping[OutputType, tuple[str, ...]] = {
 """What is measured where a task file names nothing; harness's registry has the same."""
 NEUTRAL_METRICS = frozenset({"acc_mutual_info"})
 """Those that need the choices' log-probabilities without a context as well."""
+TIMED_METRICS = frozenset({"seconds_per_answer", "tokens_per_second"})
+"""Those for which answers are written one by one."""
 AGGREGATIONS = {
     "ratio": ("mean", "nanmean"),
     "perplexity": ("weighted_perplexity",),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ontogeny.evaluate.suites import EvaluateConfig, MultipleChoiceSuite
+from ontogeny.evaluate.config import EvaluateConfig
+from ontogeny.evaluate.suites import MultipleChoiceSuite
 from ontogeny.lineage.fingerprint import material
 from ontogeny.lineage.step import Reference, references
 
