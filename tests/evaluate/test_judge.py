@@ -177,6 +177,7 @@ def test_what_the_judge_cannot_read_whole_is_in_no_verdict(folder: Path) -> None
     nowhere, _ = judged_by(folder, likes_good, context=1)
     assert nowhere.scores["own"]["r/own@1"].judged is None
     assert PREFERRED not in {row.metric for row in nowhere.results}
+    assert "Task: own" in evaluation_page(record_of(nowhere, ()), rows_of(nowhere), seed=0).render()
     gate = Gate(name="g", metric="own/preferred", better_than="baseline")
     assert "the judge could read no pair of answers" in decide(gate, nowhere).reason
 
@@ -191,6 +192,7 @@ def test_gates_and_the_page_know_the_verdicts(folder: Path) -> None:
             "gates": [{"name": "liked", "metric": "own/preferred", "better_than": "baseline"}],
         }
     )
+    assert config.suites[0].primary == PREFERRED
     assert not decide(config.gates[0], evaluation).passed
     record = record_of(evaluation, ())
     page = evaluation_page(record, rows_of(evaluation), seed=0).render()
@@ -207,6 +209,7 @@ def test_gates_and_the_page_know_the_verdicts(folder: Path) -> None:
             "the judge of 'own' compares the answers of one model with those of one baseline",
         ),
         ({"model": ["a", "b"]}, "name one of each"),
+        ({"checkpoints": True}, "'own' stands for what a judge says, who sees no snapshots; set primary"),
         (
             {"gates": [{"name": "g", "metric": "own/preferred", "better_than": "old"}]},
             "judges compare with the baseline alone, not with 'old'",

@@ -99,7 +99,7 @@ class EvaluateConfig(StepConfig):
                 )
         if self.checkpoints and (first := next((one for one in judged if one.primary == PREFERRED), None)):
             raise ValueError(
-                f"checkpoints: {first.name!r} stands for what a judge says, who sees no snapshots"
+                f"checkpoints: {first.name!r} stands for what a judge says, who sees no snapshots; set primary"
             )
 
 

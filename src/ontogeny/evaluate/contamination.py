@@ -21,6 +21,7 @@ from ontogeny.data.decontaminate.items import Item
 from ontogeny.data.rules.decontaminate import CONTAMINATED, Decontaminate
 from ontogeny.evaluate.scores import Scores
 from ontogeny.evaluate.trust import Contamination, SearchedText, Spotted
+from ontogeny.evaluate.wording import listed
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.reads import Reads
 from ontogeny.records.parts import part_paths
@@ -156,7 +157,7 @@ def _searched(text: Artifact, wanted: Mapping[str, Sequence[Item]], progress: Pr
     about = SearchedText(name=text.name, digest=text.digest, documents=read[0].documents, bytes=read[0].bytes)
     progress.note(
         f"contamination: {numbers.size(about.bytes)} of {text.name} searched for the items of "
-        f"{', '.join(wanted)} in {numbers.seconds(seconds)}"
+        f"{listed([*wanted])} in {numbers.seconds(seconds)}"
     )
     found = {}
     for (suite, items), index, one in zip(wanted.items(), indices, read, strict=True):

@@ -34,7 +34,7 @@ MAX_BYTES = 512 * 2**20
 """Of the file: some three million log-probabilities."""
 AT_ONCE = 1024
 """Requests computed before they are written: what a kill can cost."""
-WRITTEN_AT_ONCE = 64
+WRITTEN_AT_ONCE = 128
 """The same of answers that are written: a few batches, so that answers of like length come together."""
 ASKED_AT_ONCE = 500  # below SQLite's limit of variables in a statement
 BUSY_S = 60.0

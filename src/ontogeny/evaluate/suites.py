@@ -149,7 +149,7 @@ class TaskSuite(_Suite):
     n: PositiveInt | None = None
     """Items to ask of each task, spread over its data; all when not given."""
     primary: str
-    """The metric that stands for the suite; the first that the task measures when not given."""
+    """The metric that stands for the suite; what a judge says, or the first that the task measures, when not given."""
     slices: tuple[str, ...] = ()
     """Parts with results of their own: `language`, `length` (thirds), `source`, or `field:NAME` of the data."""
     perturb: tuple[Literal["typos", "case", "capitals", "whitespace"], ...] = ()
@@ -173,8 +173,8 @@ class TaskSuite(_Suite):
             return given
         if not isinstance(given.get("task"), str):  # the one mistake to be told: nothing follows from no task
             return {"name": "task", "primary": "acc", **given}
-        known = _measured(given["task"])
-        return {"name": Path(given["task"]).stem, "primary": known[0], **given}
+        first = PREFERRED if given.get("judge") is not None else _measured(given["task"])[0]
+        return {"name": Path(given["task"]).stem, "primary": first, **given}
 
     @model_validator(mode="after")
     def _primary_is_measured(self) -> TaskSuite:
