@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ontogeny.core.errors import DataError
+from ontogeny.core.errors import DataError, UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.evaluate.config import EvaluateConfig
+from ontogeny.evaluate.record import read_record
 from ontogeny.evaluate.runner import Source
 from ontogeny.evaluate.step import EVALUATE, _lineage
 from ontogeny.evaluate.subject import Reader, Subject
@@ -166,3 +167,19 @@ def test_what_every_model_has_learnt_from_is_searched(inputs: dict[str, Artifact
     assert lineage is not None
     assert set(lineage.reads) == {"r/tutor@1", "r/base@1"}
     assert _lineage(EvaluateConfig.model_validate(CONFIG | {"contamination_bytes": 0}), inputs) is None
+
+
+def test_a_judge_of_the_models_own_kin_is_refused(inputs: dict[str, Artifact], tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"q": "What?", "a": "x"}\n')
+    task = tmp_path / "own.yaml"
+    task.write_text("type: generate\ndata: rows.jsonl\nquestion: q\nanswer: a\nmetrics: [exact_match]\n")
+    suites = [{"type": "task", "task": str(task), "judge": {"model": "judge"}}]
+    with pytest.raises(
+        UsageError, match=r"r/base@1 may not judge r/base@1: both come from r/base@1"
+    ) as caught:
+        run(inputs | {"suites.0.judge.model": inputs["baseline"]}, tmp_path / "kin", suites=suites, gates=[])
+    assert "name a judge of another origin" in str(caught.value.hint)
+    stranger = artifact("stranger", kind="model", step_type="pretrain", folder=inputs["model"].path)
+    outputs = run(inputs | {"suites.0.judge.model": stranger}, tmp_path / "far", suites=suites, gates=[])
+    record, _ = read_record(tmp_path / "far" / "payload")
+    assert record.suites[0].judged is not None and outputs.metrics["comparisons"]

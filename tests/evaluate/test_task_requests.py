@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from ontogeny.evaluate.subject import ModelReader, rolling_windows
+from ontogeny.inference.engine import Completion, Engine
 from ontogeny.inference.loading import LoadedModel
+from ontogeny.inference.together import Asked, generate_together
 from ontogeny.model.config import ModelShape
 from ontogeny.model.transformer import Transformer
 from ontogeny.tasks.requests import Chat, Generate, Loglikelihood, Rolling, Scored, Turn
@@ -187,6 +190,22 @@ def test_it_writes_until_a_stop_text(loaded: LoadedModel, reader: ModelReader) -
     assert long.truncated
     first, again, other = reader.generate([Generate("", (), 6, 1.5, seed=seed) for seed in (3, 3, 4)])
     assert first.text == again.text != other.text
+
+
+def test_what_is_timed_is_written_alone(
+    loaded: LoadedModel, reader: ModelReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [Generate(text, (), 6, timed=timed) for text in ("Walk", "A b") for timed in (False, True)]
+    calm = reader.generate(requests)
+    together: list[int] = []
+
+    def counted(engine: Engine, asked: Sequence[Asked], **options: Any) -> list[Completion]:
+        together.append(len(asked))
+        return generate_together(engine, asked, **options)
+
+    monkeypatch.setattr("ontogeny.inference.together.generate_together", counted)
+    assert [one.text for one in reader.generate(requests)] == [one.text for one in calm]
+    assert [one.text for one in calm[::2]] == [one.text for one in calm[1::2]] and together == [2]
 
 
 def test_what_is_done_is_told(reader: ModelReader) -> None:

@@ -78,4 +78,13 @@ def test_models_are_kin_by_weights_or_a_teacher(publish: Publish) -> None:
     assert Reads.of(tutor).kin(Reads.of(tutor)) == tutor.name
     assert Reads.of(made["base"]).kin(Reads.of(tutor)) == made["base"].name
     assert Reads.of(student).kin(Reads.of(made["base"])) == made["base"].name
-    assert Reads.of(other).kin(Reads.of(tutor)) is None  # what both have read makes no kin
+    same_tokens = publish("same-tokens", text="p", inputs=(made["tokens"],), roles=("data.0.tokens",))
+    for stranger in (other, same_tokens):
+        assert Reads.of(stranger).kin(Reads.of(tutor)) is None  # what both have read makes no kin
+
+
+def test_kin_by_a_model_that_is_gone(publish: Publish) -> None:
+    tutor, made = tuned(publish)
+    sibling = publish("sibling", text="s", inputs=(made["base"],), roles=("init",))
+    shutil.rmtree(made["base"].path)
+    assert Reads.of(tutor).kin(Reads.of(sibling)) == made["base"].name

@@ -19,7 +19,7 @@ DEFAULTS = {
     "import-model": (1, "7be0c971eac2"),
     "pretrain": (2, "e419d345599d"),
     "finetune": (3, "8c6fa1631337"),
-    "evaluate": (4, "e1f6ffc0ee1c"),
+    "evaluate": (4, "57accd176a51"),
     "export": (1, "f7f9301354f6"),
 }
 

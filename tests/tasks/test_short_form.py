@@ -35,6 +35,10 @@ def test_each_type(tmp_path: Path) -> None:
     assert items(tmp_path, writing, '{"q": "x", "a": "y"}\n') == [
         Generate("x", ("X", "Y"), 3, 0.5, seed=seed) for seed in (0, 1)
     ]
+    timed = writing + "metrics: [exact_match, tokens_per_second]\n"
+    assert items(tmp_path, timed, '{"q": "x", "a": "y"}\n') == [
+        Generate("x", ("X", "Y"), 3, 0.5, seed=seed, timed=True) for seed in (0, 1)
+    ]
     going_on = "type: continuation\nquestion: q\nanswer: a\n"
     assert items(tmp_path, going_on, '{"q": "x", "a": "y"}\n') == [Loglikelihood("x", " y")]
     assert items(tmp_path, "type: perplexity\ntext: q\n", '{"q": "x y"}\n') == [Rolling("x y")]

@@ -31,6 +31,10 @@ DataOption = Annotated[
 ]
 
 
+JUDGED = ("judge", "primary")
+"""Settings of a suite with a judge that make no sense without one."""
+
+
 def _list(asked: bool) -> None:
     """Print what is shipped, and leave."""
     from ontogeny.cli.show import print_table
@@ -92,7 +96,7 @@ def evaluate(
         name=_step_of(name),
         body={
             "step": "evaluate", "model": name, "checkpoints": checkpoints, "data_root": data,
-            "suites": asked or _newest(place, model if is_snapshot(model) else name),
+            "suites": asked or _without_judges(_newest(place, model if is_snapshot(model) else name)),
         },
         options=RunOptions(device=resolve_device(device), limit=limit),
         progress=terminal_progress(),
@@ -226,4 +230,23 @@ def _suites(place: Workspace, name: str) -> list[str | dict[str, Any]]:
     for position, body in enumerate(suites):
         for key in body:
             body[key] = used.get(f"suites.{position}.{key}", body[key])
+        if (judge := used.get(f"suites.{position}.judge.model")) is not None:
+            body["judge"] = {**body["judge"], "model": judge}
     return [*suites]
+
+
+def _without_judges(suites: list[str | dict[str, Any]]) -> list[str | dict[str, Any]]:
+    """The same suites where there is nobody to compare with: what they measure of a model alone."""
+    judged = [suite["name"] for suite in suites if isinstance(suite, dict) and suite.get("judge") is not None]
+    if judged:
+        typer.echo(f"without their judges, who compare two models: {', '.join(judged)}", err=True)
+    return [
+        {
+            key: value
+            for key, value in suite.items()
+            if key not in (JUDGED if suite.get("name") in judged else ())
+        }
+        if isinstance(suite, dict)
+        else suite
+        for suite in suites
+    ]

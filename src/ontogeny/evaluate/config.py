@@ -88,8 +88,11 @@ class EvaluateConfig(StepConfig):
         ):
             raise ValueError(
                 f"the judge of {judged[0].name!r} compares the answers of one model with those of one baseline; "
-                "name one of each"
+                "name one of each (`ontogeny compare MODEL OTHER` does)"
             )
+        for one in judged:
+            if one.judge is not None and one.judge.model in (self.model, self.baseline):
+                raise ValueError(f"the judge of {one.name!r} is a model that it judges: {one.judge.model!r}")
         names = {one.name for one in judged}
         for gate in self.gates:
             verdicts = gate.suite in names and gate.measure in (PREFERRED, PREFERRED_AT_EQUAL_LENGTH)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
 from ontogeny.lineage.step import Ref, Settings
 
 CRITERION = "It is more correct, more useful to whoever asked, and to the point. Being longer is no merit."
@@ -14,5 +16,5 @@ class Judging(Settings):
 
     model: Annotated[str, Ref("model", "adapter", "export", only_decides=True)]
     """Who judges: a model that has no weights, and no teacher, in common with those that it judges."""
-    criterion: str = CRITERION
+    criterion: str = Field(CRITERION, min_length=1)
     """What makes one answer the better one, in words that the judge is told."""

@@ -79,7 +79,7 @@ def _decide(gate: Gate, evaluation: Evaluation, opponent: Subject | None) -> _Fi
             why = "cannot be told: every item is too short" if short else "was not measured"
             return _Finding(False, f"{gate.metric} {why}")
         return _counted(gate, max(one.figures[gate.measure] for one in own))
-    unread = _Finding(False, f"{gate.metric} was not measured: the judge could read no pair of answers")
+    unread = _Finding(False, f"{gate.metric} was not measured: the judge could not tell it")
     if not all(one.has(gate.measure) for one in own):
         return unread
     if gate.part and gate.part not in own[0].slices:

@@ -70,6 +70,8 @@ def _alone(record: EvaluationRecord) -> Headline:
         for suite in record.suites
         if (found := record.primary_result(suite, record.model)) is not None
     ]
+    if not measured and any(suite.judged for suite in record.suites):
+        return Headline("No judge could read a pair of answers.", "plain")
     if not measured and record.results:
         return Headline("lm-evaluation-harness measured; nothing was compared.", "plain")
     if not measured:

@@ -1,11 +1,9 @@
-"""Judges: a third model reads a question and two answers to it, and says which is better.
+"""Judges: a third model reads a request and two answers to it, and says which is better.
 
 What judges prefer for other reasons than quality is held down, or shown:
 - place: every pair is asked in both orders, and a verdict that turns with the order is a tie (Zheng et al. 2023,
   arXiv 2306.05685, section 3.4);
-- length: beside how often an answer is preferred stands how often it would be at equal length, by a straight line
-  through the verdicts over the difference in length (the idea of Dubois et al. 2024, arXiv 2404.04475, whose curve is
-  a logistic one);
+- length: beside how often an answer is preferred stands how often it would be at equal length (`at_equal_length`);
 - kin: a judge that has an ancestor in common with either model is refused (`lineage.reads`; Panickssery et al. 2024,
   arXiv 2404.13076).
 
@@ -14,35 +12,37 @@ A verdict is which of two letters the judge finds likelier: nothing is written, 
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from ontogeny.core.progress import Progress
-from ontogeny.evaluate.scores import ItemRow, ItemScore, Metric, Scores
+from ontogeny.evaluate.scores import Floats, ItemRow, ItemScore, Metric, Scores
 from ontogeny.evaluate.subject import Reader, Subject
+from ontogeny.evaluate.task import Material, weights_of
 from ontogeny.evaluate.trust import Judged
 from ontogeny.report import numbers
-from ontogeny.tasks.metrics.statistic import AT_EQUAL
 from ontogeny.tasks.requests import Chat, Context, Generate, Item, Loglikelihood, Turn
 from ontogeny.tasks.result_names import PREFERRED, PREFERRED_AT_EQUAL_LENGTH
 
 LETTERS = ("A", "B")
 QUESTION = """Two answers were given to the same request. Which one is better? {criterion}
 
-[The request]
-{question}
+The request:
+{request}
 
-[Answer A]
+Answer A:
 {a}
 
-[Answer B]
+Answer B:
 {b}
 
 Reply with one letter: A if answer A is better, B if answer B is better."""
 PLAIN_LEAD = "\n\nThe better answer is"
+QUOTE = "> "  # before each line of what others wrote, so that no answer can pass for our own words
 WIN, TIE, LOSS = 1.0, 0.5, 0.0
 
 
@@ -53,9 +53,10 @@ class Judge:
     subject: Subject
     criterion: str
 
-    def context(self, question: str, a: str, b: str) -> Context:
+    def context(self, request: str, a: str, b: str) -> Context:
         """What it reads before it says a letter."""
-        text = QUESTION.format(criterion=self.criterion, question=question, a=a, b=b)
+        request, a, b = ("\n".join(f"{QUOTE}{line}" for line in text.split("\n")) for text in (request, a, b))
+        text = QUESTION.format(criterion=self.criterion, request=request, a=a, b=b)
         return Chat((Turn("user", text),)) if self.subject.conversational else text + PLAIN_LEAD
 
     def letter(self, place: int) -> str:
@@ -66,9 +67,8 @@ class Judge:
 class _Pair(NamedTuple):
     """An item with the answers of both models."""
 
-    item: str
-    group: str
-    question: str
+    item: Item
+    request: str
     own: str
     other: str
 
@@ -79,62 +79,95 @@ class _Pair(NamedTuple):
 
 
 def judged(
-    judge: Judge, reader: Reader, items: Sequence[Item], own: Scores, other: Scores, *, progress: Progress
+    judge: Judge, reader: Reader, material: Material, own: Scores, other: Scores, *, progress: Progress
 ) -> tuple[Scores, Scores]:
     """The scores of the model and of the baseline, with how often the judge prefers the answer of either.
 
-    Items whose answers do not fit into the judge's context with their question are in neither metric.
+    Items whose answers do not fit into the judge's context with their request are in no metric.
     """
-    pairs = _pairs(items, own, other)
+    pairs = _pairs(material.items, own, other)
     verdicts = _verdicts(judge, reader, pairs, label=f"{own.suite}: judged", progress=progress)
     read = [(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True) if verdict is not None]
-    if not read:
-        progress.note(
-            f"{own.suite}: no pair of answers fits into the context of the judge, {judge.subject.name}"
-        )
-        return own, other
     found = _told(judge, read, unread=len(pairs) - len(read))
     progress.note(f"{own.suite}: {said_of(found)}")
-    shares = {pair.item: _share(verdict) for pair, verdict in read}
-    of_model = _with_metrics(own, read, shares, sign=1)
-    of_baseline = _with_metrics(other, read, {item: 1 - share for item, share in shares.items()}, sign=-1)
-    return of_model.model_copy(update={"judged": found}), of_baseline
+    own = own.model_copy(update={"judged": found})
+    if not read:
+        return own, other
+    shares = np.array([_share(verdict) for _, verdict in read])
+    longer_by = np.array([float(pair.longer_by) for pair, _ in read])
+    items = [pair.item for pair, _ in read]
+    return (
+        _with_metrics(own, material, items, shares, longer_by),
+        _with_metrics(other, material, items, 1 - shares, -longer_by),
+    )
 
 
 def said_of(found: Judged) -> str:
     """How far the judge can be trusted, in a line."""
+    if not found.pairs:
+        reasons = {"equal": found.equal, "too long for its context": found.unread}
+        why = " or ".join(reason for reason, count in reasons.items() if count)
+        return f"{found.judge} was not asked: all pairs of answers are {why}"
     told = (
         f"{found.judge} gave one verdict in both orders on {numbers.count(found.agreed)} of "
         f"{numbers.counted(found.pairs, 'pair')}"
     )
-    return (
-        f"{told}: it goes by the place of an answer as much as by what it says" if found.is_unsure else told
-    )
+    if found.goes_by_place:
+        return f"{told}: it goes by the place of an answer at least as much as by what it says"
+    return f"{told}, too few to tell that it goes by what answers say" if found.is_unsure else told
+
+
+def at_equal_length(shares: Floats, longer_by: Floats, weights: Floats) -> Floats | None:
+    """Shares (n,) as they would be without a difference in length; None where answers of one model are all longer.
+
+    Their mean is where the straight line of least squares, through the shares over the difference, stands at no
+    difference (the idea of Dubois et al. 2024, arXiv 2404.04475, whose curve is logistic); and around it they vary as
+    it does, the slope being estimated too: each is the value and its item's influence on it, so that errors and tests
+    of means hold. Differences are squeezed by tanh of their standard deviations, as in the paper, so that none weighs
+    too much.
+    """
+    deviation = float(longer_by.std())
+    if not longer_by.any():
+        return shares
+    if deviation == 0.0 or longer_by.min() > 0 or longer_by.max() < 0:
+        return None
+    x = np.tanh(longer_by / deviation)
+    mean, square = (float(np.average(each, weights=weights)) for each in (x, x * x))
+    centre = float(np.average(shares, weights=weights))
+    slope = float(np.average((x - mean) * (shares - centre), weights=weights)) / (square - mean**2)
+    value = centre - slope * mean
+    influence: Floats = value + (shares - value - slope * x) * (square - mean * x) / (square - mean**2)
+    return influence
 
 
 def _pairs(items: Sequence[Item], own: Scores, other: Scores) -> list[_Pair]:
     """Items that both models answered."""
     mine, theirs = _answers(own), _answers(other)
     return [
-        _Pair(item.id, item.group, _question(item), mine[item.id], theirs[item.id])
+        _Pair(item, *_shown(item, mine[item.id], theirs[item.id]))
         for item in items
         if item.id in mine and item.id in theirs
     ]
 
 
 def _answers(scores: Scores) -> dict[str, str]:
-    """What the model wrote, by item; not what it wrote when it was asked otherwise."""
+    """What the model wrote, by item, first of all repeats; not what it wrote when it was asked otherwise."""
     return {
         row.item: row.outputs[0].strip() for row in scores.rows if row.outputs and row.suite == scores.suite
     }
 
 
-def _question(item: Item) -> str:
-    """What was asked: of a conversation its last turn."""
-    request = item.requests[0]
-    assert isinstance(request, Generate), "the configuration lets judges read written answers only"
-    context = request.context
-    return context.turns[-1].content if isinstance(context, Chat) else context
+def _shown(item: Item, *answers: str) -> tuple[str, ...]:
+    """What was asked and what was answered: of a conversation what the system says and the last turn, for those before
+    it are examples; and answers with the beginning that was given."""
+    asked = item.requests[0]
+    assert isinstance(asked, Generate), "the configuration lets judges read written answers only"
+    context = asked.context
+    if not isinstance(context, Chat):
+        return context, *answers
+    system = [turn.content for turn in context.turns if turn.role == "system"]
+    request = "\n\n".join([*system, context.turns[-1].content])
+    return request, *(context.opening + answer for answer in answers)
 
 
 _Verdict = tuple[float, float]
@@ -147,7 +180,7 @@ def _verdicts(
     """Of each pair; None where the judge cannot read it whole. Equal answers are not asked."""
     asked = [pair for pair in pairs if pair.own != pair.other]
     orders = [
-        judge.context(pair.question, *answers)
+        judge.context(pair.request, *answers)
         for pair in asked
         for answers in ((pair.own, pair.other), (pair.other, pair.own))
     ]
@@ -161,11 +194,11 @@ def _verdicts(
             one for one in (first_a, first_b, second_a, second_b) if one is not None and not one.truncated
         ]
         if len(whole) < 4:
-            found[pair.item] = None
+            found[pair.item.id] = None
             continue
         liking = [one.logprob for one in whole]
-        found[pair.item] = _preferred(liking[0], liking[1]), _preferred(liking[3], liking[2])
-    return [found.get(pair.item, (TIE, TIE)) for pair in pairs]
+        found[pair.item.id] = _preferred(liking[0], liking[1]), _preferred(liking[3], liking[2])
+    return [found.get(pair.item.id, (TIE, TIE)) for pair in pairs]
 
 
 def _preferred(own: float, other: float) -> float:
@@ -198,39 +231,26 @@ def _told(judge: Judge, read: Sequence[tuple[_Pair, _Verdict]], *, unread: int) 
 
 
 def _with_metrics(
-    scores: Scores, read: Sequence[tuple[_Pair, _Verdict]], shares: Mapping[str, float], *, sign: int
+    scores: Scores, material: Material, items: Sequence[Item], shares: Floats, longer_by: Floats
 ) -> Scores:
-    """The scores with both metrics; `sign` is -1 for the model that differences in length are not told of."""
-    pairs = [pair for pair, _ in read]
-    values = tuple(shares[pair.item] for pair in pairs)
-    lengths = [sign * length for length in _lengths(pairs)]
+    """The scores with both metrics of the model whose answers are preferred in `shares`."""
+    weights = np.array(weights_of(items, material))
     preferred = Metric(
         name=PREFERRED,
         form=scores.forms()[0],
-        items=tuple(pair.item for pair in pairs),
-        groups=tuple(pair.group for pair in pairs),
-        tops=values,
-        bottoms=(1.0,) * len(values),
+        items=tuple(item.id for item in items),
+        groups=tuple(item.group for item in items),
+        tops=tuple((shares * weights).tolist()),
+        bottoms=tuple(weights.tolist()),
+        strata=tuple(item.task for item in items) if material.is_group else (),
     )
-    points = zip(lengths, values, strict=True)
-    controlled = preferred.model_copy(
-        update={
-            "name": PREFERRED_AT_EQUAL_LENGTH,
-            "tops": (),
-            "bottoms": (),
-            "statistic": AT_EQUAL,
-            "summands": tuple((1.0, x, x * x, y, x * y) for x, y in points),
-        }
-    )
-    rows = tuple(_with_share(row, shares) if row.suite == scores.suite else row for row in scores.rows)
-    return scores.model_copy(update={"metrics": (*scores.metrics, preferred, controlled), "rows": rows})
-
-
-def _lengths(pairs: Sequence[_Pair]) -> list[float]:
-    """Differences in length, in the units of AlpacaEval: tanh of standard deviations, so that none weighs too much."""
-    differences = [pair.longer_by for pair in pairs]
-    deviation = math.sqrt(statistics.fmean(one * one for one in differences))
-    return [math.tanh(one / deviation) if deviation else 0.0 for one in differences]
+    metrics = [preferred]
+    if (controlled := at_equal_length(shares, longer_by, weights)) is not None:
+        tops = tuple((controlled * weights).tolist())
+        metrics.append(preferred.model_copy(update={"name": PREFERRED_AT_EQUAL_LENGTH, "tops": tops}))
+    verdicts = dict(zip(preferred.items, shares.tolist(), strict=True))
+    rows = tuple(_with_share(row, verdicts) if row.suite == scores.suite else row for row in scores.rows)
+    return scores.model_copy(update={"metrics": (*scores.metrics, *metrics), "rows": rows})
 
 
 def _with_share(row: ItemRow, shares: Mapping[str, float]) -> ItemRow:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ontogeny.core.seeds import derive_seed
 from ontogeny.evaluate.scores import Comparison, Metric, Reported, Result, Scores, on_items, with_verdicts
 from ontogeny.evaluate.seeds import Side, compared, measured
-from ontogeny.evaluate.suites import WITHOUT_METRICS, MultipleChoiceSuite, Suite
+from ontogeny.evaluate.suites import WITHOUT_METRICS, MultipleChoiceSuite, Suite, TaskSuite
 from ontogeny.evaluate.uncertainty import compare
 from ontogeny.statistics.intervals import around
 
@@ -122,11 +122,11 @@ def robustness_of(
         found, primary = [], set()
         for suite in suites:
             own = scores[suite.name].get(model)
-            if own is None or isinstance(suite, WITHOUT_METRICS):
+            if own is None or not isinstance(suite, TaskSuite):  # others have no variants
                 continue
             for kind, flawed in own.variants.items():
                 task = f"{suite.name}/{kind}"
-                primary.add((task, suite.primary))
+                primary.add((task, suite.own_primary))
                 found += [
                     compare(
                         task, metric.model_copy(update={"form": f"{metric.form}, {kind}"}),

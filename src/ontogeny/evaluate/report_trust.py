@@ -11,7 +11,7 @@ from ontogeny.evaluate.record import EvaluationRecord, SuiteRecord
 from ontogeny.evaluate.report_comparisons import COMPARED, HOLM, compared_cells
 from ontogeny.evaluate.report_items import last_line
 from ontogeny.evaluate.scores import ItemRow
-from ontogeny.evaluate.trust import Contamination
+from ontogeny.evaluate.trust import Contamination, Judged
 from ontogeny.evaluate.wording import interval, short_names, value
 from ontogeny.report import numbers
 from ontogeny.report.page import Section, Turn, Verbatim
@@ -161,6 +161,19 @@ def _add_judged(section: Section, suite: SuiteRecord) -> None:
     if found is None:
         return
     section.heading("The judge")
+    if found.pairs:
+        _add_verdicts(section, found)
+    if found.is_unsure or not found.pairs:
+        section.note(f"{said_of(found)}.", tone="bad" if found.goes_by_place else "plain")
+    for count, what in (
+        (found.equal, "the same answer by both models: a tie"),
+        (found.unread, "too long for the judge: in no verdict"),
+    ):
+        if count:
+            section.note(f"{numbers.counted(count, 'item')}: {what}.")
+
+
+def _add_verdicts(section: Section, found: Judged) -> None:
     section.table(
         ["judge", "pairs", "one verdict in both orders", "preferred what stood first", "preferred the longer answer"],
         [
@@ -173,27 +186,24 @@ def _add_judged(section: Section, suite: SuiteRecord) -> None:
         caption=f"Every pair of answers was read in both orders; a verdict that turns with the order is a tie. Told to "
         f"the judge of the better answer: {found.criterion}",
     )  # fmt: skip
-    if found.is_unsure:
-        section.note(f"{said_of(found)}.", tone="bad")
-    for count, what in (
-        (found.equal, "the same answer by both models: a tie"),
-        (found.unread, "too long for the judge: in no verdict"),
-    ):
-        if count:
-            section.note(f"{numbers.counted(count, 'item')}: {what}.")
 
 
 def _add_robustness(section: Section, record: EvaluationRecord, suite: SuiteRecord) -> None:
     """What flawed questions cost each model, by the primary metric."""
-    rows = [
+    flawed = [
         (kind, row)
         for row in record.robustness
-        if row.task.startswith(f"{suite.name}/") and row.metric == suite.primary
+        if row.task.startswith(f"{suite.name}/")
         for kind in [row.task.removeprefix(f"{suite.name}/")]
         if not kind.startswith((order.KIND, templates.KIND))
     ]
-    if not rows:
+    if not flawed:
         return
+    measured = [row.metric for _, row in flawed]
+    primary = (
+        suite.primary if suite.primary in measured else measured[0]
+    )  # what a judge says is of plain ones alone
+    rows = [(kind, row) for kind, row in flawed if row.metric == primary]
     section.heading("With flawed questions")
     names = short_names(row.model_a for _, row in rows)
     section.table(
@@ -204,5 +214,5 @@ def _add_robustness(section: Section, record: EvaluationRecord, suite: SuiteReco
             ]
             for kind, row in rows
         ],
-        caption=f"The same items with flaws in the question, less the plain ones: {suite.primary}. {HOLM}",
+        caption=f"The same items with flaws in the question, less the plain ones: {primary}. {HOLM}",
     )  # fmt: skip

@@ -208,20 +208,19 @@ def _judge(
     device: str,
     progress: Progress,
 ) -> None:
-    """Put on the scores of both models what the judges of their suites say, each judge's weights read once."""
-    readers: dict[str, KeptAnswers] = {}
+    """Put on the scores of both models what the judges of their suites say; one judge is in memory at a time."""
+    at_work: Subject | None = None
     for one, material in asked:
         if one.judge is None or other is None:
             continue
         assert isinstance(material, task.Material), "only tasks have judges"
         subject, found = one.judge.subject, scores[one.suite.name]
-        reader = readers.setdefault(
-            subject.digest,
-            KeptAnswers(partial(subject.load, device), answers, digest=subject.digest, device=device),
-        )
+        if subject != at_work:
+            at_work = subject
+            reader = KeptAnswers(partial(subject.load, device), answers, digest=subject.digest, device=device)
         (own,), (others,) = side.names, other.names
         found[own], found[others] = judged(
-            one.judge, reader, material.items, found[own], found[others], progress=progress
+            one.judge, reader, material, found[own], found[others], progress=progress
         )
 
 

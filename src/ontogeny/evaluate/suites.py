@@ -237,6 +237,11 @@ class TaskSuite(_Suite):
         return (*self.measured, *self._added)
 
     @property
+    def own_primary(self) -> str:
+        """Of what the task measures of each model alone, the metric that stands for it."""
+        return self.primary if self.primary in self.measured else self.measured[0]
+
+    @property
     def _added(self) -> tuple[str, ...]:
         """What the suite adds to what the task measures."""
         rotated = (ALL_ROTATIONS,) if self.rotations else ()

@@ -293,7 +293,7 @@ def _metric(
             where=suite.name, hint="leave this metric out",
         )  # fmt: skip
     ratio = kind.statistic == RATIO
-    weights = _weights(items, material)
+    weights = weights_of(items, material)
     return Metric(
         name=name,
         form=suite.form,
@@ -307,7 +307,7 @@ def _metric(
     )
 
 
-def _weights(items: Sequence[Item], material: Material) -> list[float]:
+def weights_of(items: Sequence[Item], material: Material) -> list[float]:
     """Of each item: all alike, or so that every task counts alike."""
     if material.by_size:
         return [1.0] * len(items)
@@ -380,7 +380,7 @@ def _chances(items: Sequence[Item], material: Material) -> dict[str, float]:
     """The accuracy of guessing: of the suite, and of its parts, whose items weigh as in their value."""
     if material.chance is None:
         return {}
-    weights = {item.id: weight for item, weight in zip(items, _weights(items, material), strict=True)}
+    weights = {item.id: weight for item, weight in zip(items, weights_of(items, material), strict=True)}
     guessed = {item.id: len(item.gold) / len(item.choices) for item in items}
     return {"chance": material.chance} | {
         f"chance/{part}": sum(weights[one] * guessed[one] for one in ids) / sum(weights[one] for one in ids)

@@ -58,14 +58,14 @@ def _worded(task: Task, number: int, text: str, *, suite: str | None) -> Task:
 
 
 def with_phrasings(scores: Scores, suite: TaskSuite) -> Scores:
-    """The scores with the spread of the primary metric over the wordings among their variants."""
+    """The scores with the spread of the metric that stands for the task over the wordings among their variants."""
     kinds = [kind for kind in scores.variants if kind.startswith(KIND)]
     if not kinds:
         return scores
     own = suite.tasks().tasks[0].definition
     others = suite.prompts if isinstance(suite.prompts, tuple) else own.prompts
     texts = [str(own.doc_to_text), *others]
-    primary = suite.primary
+    primary = suite.own_primary
     metrics = [next(metric for metric in scores.metrics if metric.name == primary)]
     metrics += [metric for kind in kinds for metric in scores.variants[kind] if metric.name == primary]
     rows = [result(scores.suite, "", metric, label=primary) for metric in metrics]

@@ -100,8 +100,13 @@ class Judged(_Record):
     longer: float | None
 
     @property
+    def goes_by_place(self) -> bool:
+        """Whether its verdict turned with the order at least as often as that of two coins would."""
+        return self.pairs > 0 and self.agreed <= COINS_AGREE * self.pairs
+
+    @property
     def is_unsure(self) -> bool:
-        """Whether it does not surely give the same verdict in both orders more often than two coins would."""
+        """Whether it did not surely give the same verdict in both orders more often than two coins would."""
         return self.pairs > 0 and wilson(self.agreed, self.pairs).low <= COINS_AGREE
 
 

@@ -37,6 +37,7 @@ from ontogeny.statistics.summed import bootstrap_statistic, resampled_error, sum
 from ontogeny.tasks.metrics import STATISTICS, kind_of_result
 
 RESAMPLING_SEED = 0  # of intervals that belong to one model: the same draws whoever asks
+ROUNDED = 1 + 1e-9  # what a share may be above 1 by rounding
 CORRELATIONS = frozenset({"mcc"})  # between -1 and 1
 
 
@@ -47,7 +48,9 @@ def limits(metric: Metric) -> tuple[float, float]:
         return -1.0, 1.0
     low = 0.0 if all(top >= 0 for top in metric.tops) else -math.inf
     kind = kind_of_result(name)
-    return low, (1.0 if (kind is not None and kind.share) or is_proportion(metric) else math.inf)
+    is_share = (kind is not None and kind.share) or is_proportion(metric)
+    beyond = any(top > bottom * ROUNDED for top, bottom in zip(metric.tops, metric.bottoms, strict=True))
+    return low, (1.0 if is_share and not beyond else math.inf)
 
 
 def result(task: str, model: str, metric: Metric, *, label: str, confidence: float = CONFIDENCE) -> Result:

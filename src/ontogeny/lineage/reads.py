@@ -12,6 +12,9 @@ from ontogeny.lineage.manifest import InputRecord
 TEXTS = ("corpus", "examples")
 NOT_LEARNT_FROM = ("tokenizer", "general")
 """Roles of inputs that shape or judge a training, and whose text no step of it learns from."""
+MODELS = ("model", "adapter", "classifier", "export")
+WEIGHTS = ("model", "init", "base", "teacher")
+"""Roles of inputs that are models, whose weights or words another is made of."""
 IMPORTS = "import-model"
 
 
@@ -43,7 +46,8 @@ class Reads:
             if here.kind in TEXTS:
                 texts.append(here)
                 continue
-            models[here.digest] = here.name
+            if here.kind in MODELS:
+                models[here.digest] = here.name
             if here.manifest.step_type == IMPORTS:
                 unknown.append(here.name)
             for record in here.manifest.inputs:
@@ -52,6 +56,8 @@ class Reads:
                 met.add(record.name)
                 if (parent := parent_of(here, record)) is None:
                     missing.append(record.name)
+                    if record.role.rpartition(".")[2] in WEIGHTS:
+                        models[record.digest] = record.name
                 else:
                     frontier.append(parent)
         return cls(tuple(texts), tuple(unknown), tuple(missing), models)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ontogeny.tasks.metrics.kind import MetricKind
-from ontogeny.tasks.metrics.statistic import AT_EQUAL
 from ontogeny.tasks.requests import Answer, Item
 from ontogeny.tasks.result_names import ALL_ROTATIONS, PREFERRED, PREFERRED_AT_EQUAL_LENGTH
 
@@ -18,5 +17,5 @@ def _not_asked(item: Item, answer: Answer, options: Mapping[str, Any]) -> NoRetu
 METRICS = (
     MetricKind(ALL_ROTATIONS, frozenset(), _not_asked),
     MetricKind(PREFERRED, frozenset(), _not_asked),
-    MetricKind(PREFERRED_AT_EQUAL_LENGTH, frozenset(), _not_asked, statistic=AT_EQUAL),
+    MetricKind(PREFERRED_AT_EQUAL_LENGTH, frozenset(), _not_asked),
 )

@@ -11,9 +11,6 @@ import numpy as np
 
 from ontogeny.tasks.metrics.kind import Floats, Statistic
 
-AT_EQUAL = "share_at_equal"
-FLAT = 1e-12  # of the squares: what does not vary by more does not vary, but for rounding
-
 
 def ratio(sums: Floats) -> Floats:
     """The first sum over the second: means, shares, anything per something."""
@@ -68,18 +65,6 @@ def mcc(sums: Floats) -> Floats:
     return np.nan_to_num(_divided(covariance, np.sqrt(np.maximum(spread, 0.0))))
 
 
-def share_at_equal(sums: Floats) -> Floats:
-    """Where the straight line through points (x, y) stands at x = 0, kept between 0 and 1; sums of (1, x, x^2, y, xy).
-
-    Their mean where x does not vary.
-    """
-    n, x, squares, y, products = np.moveaxis(sums, -1, 0)
-    varies = n * squares - x**2
-    flat = varies <= FLAT * n * squares
-    line = _divided(y * squares - x * products, np.where(flat, 0.0, varies))
-    return np.clip(np.where(flat, _divided(y, n), line), 0.0, 1.0)
-
-
 def _divided(top: Floats, bottom: Floats) -> Floats:
     """Quotients; not a number where the bottom is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -93,5 +78,4 @@ STATISTICS: Mapping[str, Statistic] = {
     "macro_f1": macro_f1,
     "weighted_f1": weighted_f1,
     "mcc": mcc,
-    AT_EQUAL: share_at_equal,
 }
