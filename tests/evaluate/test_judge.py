@@ -177,6 +177,8 @@ def test_where_one_is_always_longer_length_cannot_be_told_from_worth() -> None:
     assert at_equal_length(shares, np.array([1.0, 5.0, 9.0]), weights) is None
     assert at_equal_length(shares, np.array([-4.0, -4.0, -4.0]), weights) is None
     np.testing.assert_array_equal(at_equal_length(shares, np.zeros(3), weights), shares)
+    nearly = np.array([0.0] * 4 + [500.0] * 76)  # four pairs would say all
+    assert at_equal_length(np.ones(80), nearly, np.ones(80)) is None
 
 
 @pytest.mark.parametrize("ahead", [0.0, 1.0, 1.5])
@@ -202,7 +204,7 @@ def test_intervals_at_equal_length_hold_the_truth_and_tests_their_level(ahead: f
         inside += bounds[0] <= 0.5 <= bounds[1]
         false_alarms += compare("t", own, other, model_a="a", model_b="b", label="l", seed=0).p_value < 0.05
         runs += 1
-    assert runs > 350
+    assert runs > 150
     assert 0.92 <= inside / runs <= 0.98
     assert false_alarms / runs <= 0.08
 

@@ -43,6 +43,8 @@ Answer B:
 Reply with one letter: A if answer A is better, B if answer B is better."""
 PLAIN_LEAD = "\n\nThe better answer is"
 QUOTE = "> "  # before each line of what others wrote, so that no answer can pass for our own words
+LEAST_BESIDE = 5
+"""Pairs with a difference to either side, or none: of fewer a single one decides where the line stands."""
 WIN, TIE, LOSS = 1.0, 0.5, 0.0
 
 
@@ -118,7 +120,7 @@ def said_of(found: Judged) -> str:
 
 
 def at_equal_length(shares: Floats, longer_by: Floats, weights: Floats) -> Floats | None:
-    """Shares (n,) as they would be without a difference in length; None where answers of one model are all longer.
+    """Shares (n,) as they would be without a difference in length; None where nearly all of one model are longer.
 
     Their mean is where the straight line of least squares, through the shares over the difference, stands at no
     difference (the idea of Dubois et al. 2024, arXiv 2404.04475, whose curve is logistic); and around it they vary as
@@ -126,12 +128,11 @@ def at_equal_length(shares: Floats, longer_by: Floats, weights: Floats) -> Float
     of means hold. Differences are squeezed by tanh of their standard deviations, as in the paper, so that none weighs
     too much.
     """
-    deviation = float(longer_by.std())
     if not longer_by.any():
         return shares
-    if deviation == 0.0 or longer_by.min() > 0 or longer_by.max() < 0:
+    if min((longer_by >= 0).sum(), (longer_by <= 0).sum()) < LEAST_BESIDE:
         return None
-    x = np.tanh(longer_by / deviation)
+    x = np.tanh(longer_by / longer_by.std())
     mean, square = (float(np.average(each, weights=weights)) for each in (x, x * x))
     centre = float(np.average(shares, weights=weights))
     slope = float(np.average((x - mean) * (shares - centre), weights=weights)) / (square - mean**2)
