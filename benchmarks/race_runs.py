@@ -15,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,7 @@ class RaceRuns:
 
     def __init__(self, made: list[Run], save: Callable[[list[Run]], None]) -> None:
         self.made, self._save = made, save
+        self._lock = threading.Lock()  # runs may be made side by side
 
     def learn(self, key: dict[str, Any], name: str, job: LossJob) -> Run:
         """The run of `job`, known by `key`. One that breaks off is kept as a failure, without a curve."""
@@ -66,9 +68,10 @@ class RaceRuns:
         with Neighbours() as neighbours:
             made = make()
         run = {"key": key, "other_cores": neighbours.cores, **made}
-        self.made.append(run)
-        self._save(self.made)
-        print(_told(run), flush=True)
+        with self._lock:
+            self.made.append(run)
+            self._save(self.made)
+            print(_told(run), flush=True)
         return run
 
 
