@@ -8,7 +8,10 @@ import torch
 
 from ontogeny.train.config import check_dtype
 
-PROBE_SIZE = 1024  # large enough to reach a library's peak, small enough for a few hundredths of a second
+PROBE_SIZE = {
+    "cpu": 1024,
+    "cuda": 8192,
+}  # enough to reach a library's peak; 2 TFLOP at most, a second on a slow GPU
 PROBE_REPEATS = 6
 
 
@@ -26,7 +29,9 @@ def resolve_dtype(wanted: str, device: str) -> torch.dtype:
 
 def matmul_flops_per_second(device: str, dtype: torch.dtype) -> float:
     """The best measured rate of a square product, FLOP/s, with the threads this process has; takes about 0.2 s."""
-    a, b = (torch.ones(PROBE_SIZE, PROBE_SIZE, device=device, dtype=dtype) for _ in range(2))
+    size, generator = PROBE_SIZE[device], torch.Generator(device).manual_seed(0)
+    # Random, since a GPU multiplies numbers that are all alike faster than any it will meet.
+    a, b = (torch.randn(size, size, dtype=dtype, generator=generator, device=device) for _ in range(2))
     best = float("inf")
     for _ in range(PROBE_REPEATS):
         _wait(device)
@@ -34,7 +39,10 @@ def matmul_flops_per_second(device: str, dtype: torch.dtype) -> float:
         a @ b
         _wait(device)
         best = min(best, time.perf_counter() - started)
-    return float(2 * PROBE_SIZE**3 / best)
+    del a, b
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()  # the peak told of a training is to be its own
+    return float(2 * size**3 / best)
 
 
 def _wait(device: str) -> None:
