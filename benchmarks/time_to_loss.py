@@ -103,6 +103,8 @@ def main() -> None:
         return
     choices = dict(zip((BASELINE, US), side_by_side(race.tune, (BASELINE, US)), strict=True))
     sizes = list(SIZES)[: list(SIZES).index(wanted.until) + 1] if wanted.until != "tuned" else []
+    for size in sizes:  # what wants a quiet machine comes first
+        race.pace(size, choices.items(), turns=RACE_TURNS)
     for size in sizes:
         race.run(size, choices)
     race.record(choices)
@@ -141,7 +143,6 @@ class Race:
 
     def run(self, size: str, choices: dict[str, Choice]) -> None:
         """The runs that count."""
-        self.pace(size, choices.items(), turns=RACE_TURNS)
         seeds = range(1, SIZES[size].seeds + 1)
 
         def learnt(*names_and_shares: tuple[str, float]) -> list[Run]:
