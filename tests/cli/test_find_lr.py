@@ -103,6 +103,17 @@ def test_a_trial_on_a_step(life: Life, command: Any) -> None:
         assert result["set"]["steps.base.train.optimizer.lr"] == pytest.approx(result["suggested"])
 
 
+def test_a_trial_is_of_the_rows_that_train_itself_has(life: Life, command: Any) -> None:
+    """Phases lengthen rows beyond the context that the model has without them."""
+    phases = "[{until: 2}, {batch_rows: 1, seq_len: 128}]"
+    tried = command(
+        "find-lr", str(SMOKE), "--steps", "12", "--json", "--set", f"steps.base.train.phases={phases}"
+    )
+    assert tried.code == 0, tried.err
+    assert len(tried.json["rates"]) == 12
+    assert "ended" not in tried.json or not tried.json["ended"]
+
+
 def test_what_is_not_made_yet_is_named(command: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONTOGENY_HOME", str(tmp_path / "empty"))
     failed = command("find-lr", str(SMOKE))

@@ -79,6 +79,7 @@ def test_two_processes_and_one_of_them_killed(place: Path) -> None:
     assert running.returncode == 0, told
     assert killed
     assert "going on after step" in told, "what the first rank says reaches the terminal"
+    assert "a process of this step died, and all were started anew (restart 1)" in told
     base = next(step for step in json.loads(said)["steps"] if step["name"] == "base")
     assert base["artifact"] == "tiny/base@2"
     assert_close(weights(place, "tiny/base@1"), weights(place, "tiny/base@2"))

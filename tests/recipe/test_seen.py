@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,16 @@ def test_one_name_everywhere(ask: Ask, everything: list[Reading]) -> None:
             (found,) = ask(said)
             assert (found.document, found.steps[0]) == (reading.document, reading.first_step), said
     assert named("", "3f") == "3f"
+
+
+def test_a_snapshot_read_what_came_before_its_step(smoke: Life) -> None:
+    workspace = Workspace(smoke.workspace)
+    found = readings(workspace, "smoke/base@1:3")
+    expected = readings(workspace, "smoke/base", steps="1:3")
+    assert {each.model for each in found} == {"smoke/base@1:3"}
+    assert [replace(each, model="smoke/base@1") for each in found] == expected
+    with pytest.raises(UsageError, match="step 99999 is not within this training"):
+        readings(workspace, "smoke/base@1:99999")
 
 
 def test_several_that_begin_so(ask: Ask, everything: list[Reading]) -> None:

@@ -65,6 +65,10 @@ def test_batches_are_those_of_the_phases() -> None:
             r"`micro_batch_rows` \(64\) has no effect, since no batch has more than 32 rows",
         ),
         ({"micro_batch_rows": 5}, r"`micro_batch_rows` \(5\) must divide `batch_rows` \(32\)"),
+        (
+            {"average": {"fraction": 0.5}, "phases": [{"until": 40, "batch_rows": 4}, {"rope_base": 1e6}]},
+            "`average` begins with step 26, and phase 2 changes RoPE after step 40: lower `average.fraction`",
+        ),
     ],
 )
 def test_what_does_not_fit_a_phase(settings: dict[str, Any], message: str) -> None:

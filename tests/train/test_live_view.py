@@ -74,6 +74,18 @@ def test_no_line_is_wider_than_the_terminal(view: TrainingView, clock: Clock, wi
         assert max(map(len, lines)) <= width
 
 
+def test_a_resumed_run_shows_what_was_before(view: TrainingView, clock: Clock) -> None:
+    lines = [{"step": 10 * number, "loss": 5.0 - number / 10} for number in range(1, 41)]
+    view.take_up([*lines[:-1], {**lines[-1], "held_out_loss": 3.3012}])
+    feed(view, clock, 401, 402)
+    _, loss, _ = plain(view, 120)
+    assert loss.startswith("loss 1.4")
+    assert loss.endswith("held out 3.3012")
+    spark = [sign for sign in loss if sign in SPARKS]
+    assert len(spark) == 32
+    assert spark[8] > spark[-1], "it has fallen since"
+
+
 def test_before_the_first_step(view: TrainingView) -> None:
     assert plain(view, 80) == ["pretrain  the first step of 2,000"]
     assert view.line() == "pretrain: the first step of 2,000"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from ontogeny.core.errors import OntogenyError
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import Batch, Batches
 from ontogeny.train.config_optimizer import AdamWConfig
+from ontogeny.train.diagnosis import NotFinite
 from ontogeny.train.loop import Run, StepResult, TrainState, run
 from ontogeny.train.objective import next_token
 from ontogeny.train.optim import Optimizer
@@ -111,10 +111,13 @@ def test_a_loss_that_is_no_number(
             return loss
         return loss * torch.nan if spoil == "loss" else loss + (0 * model.norm.weight.sum()).sqrt()
 
-    with pytest.raises(OntogenyError) as caught:
-        run(state, Run(feed=batches, objective=objective, steps=30, lr=lambda step: 1.0))
-    assert "at step 3; documents read: " in caught.value.message
-    assert all(doc_id in caught.value.message for doc_id in batches.documents(2)[:8])
+    def describe(documents: Sequence[str]) -> list[str]:
+        return [f"books:{doc_id}" for doc_id in documents]
+
+    with pytest.raises(NotFinite) as caught:
+        run(state, Run(batches, objective, steps=30, lr=lambda step: 1.0, describe=describe))
+    assert "at step 3; documents read: books:" in caught.value.message
+    assert all(f"books:{doc_id}" in caught.value.message for doc_id in batches.documents(2)[:8])
     assert caught.value.hint is not None
     assert "lower `train.optimizer.lr`" in caught.value.hint
     assert state.step == 2

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import Batch, Batches
@@ -85,6 +86,21 @@ def test_a_loss_that_is_no_number_ends_it(find: Callable[..., Found]) -> None:
     found = find(objective)
     assert found.ended == "the loss was no longer finite"
     assert len(found.rates) == 15
+
+
+def test_any_other_error_is_told(find: Callable[..., Found]) -> None:
+    def objective(model: Transformer, batch: Batch) -> Tensor:
+        raise UsageError("99 tokens do not fit into a context of 12")
+
+    with pytest.raises(UsageError, match="99 tokens"):
+        find(objective)
+
+
+def test_the_last_rate_is_never_suggested() -> None:
+    rates = ramp(1e-5, 1.0, 20)
+    falling = [5.0 - 0.01 * number**2 for number in range(20)]  # steepest at the end
+    suggested, _ = suggestion(rates, falling)
+    assert suggested == pytest.approx(rates[-2])
 
 
 def test_the_steepest_fall_is_suggested() -> None:

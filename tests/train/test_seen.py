@@ -33,6 +33,10 @@ def read_slowly(plan: PackingPlan, first: int, last: int) -> tuple[dict[str, lis
         for row in plan.order.rows_for_step(step - 1):
             for i in np.flatnonzero(plan.row == row):
                 doc_id = plan.doc_ids[plan.document[i]]
+                if (
+                    plan.length[i] == 1 and plan.offset[i] == 0
+                ):  # context of the row's first target, and no more
+                    continue
                 steps.setdefault(doc_id, []).append(step)
                 targets[doc_id] += int(plan.length[i]) - int(plan.offset[i] == 0)
     return steps, targets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_a_note_names_step_documents_and_part(
     norms = {19: {"layers.0.mlp": 3.0, "norm": 1.0}, 18: {"layers.0.mlp": 0.5, "norm": 1.0}}
     monkeypatch.setattr(spikes, "gradient_norms", lambda model, setup, step: norms[step])
     notes = Notes()
-    hook = NoteSpikes(setup, notes, describe=lambda ids: [f"books:{each}" for each in ids])
+    hook = NoteSpikes(replace(setup, describe=lambda ids: [f"books:{each}" for each in ids]), notes)
     feed(hook, make_model(), [2.0] * 19 + [5.0])
     (said,) = notes.said
     assert said.startswith(

@@ -15,7 +15,7 @@ from ontogeny.core.errors import ArtifactError, UsageError
 from ontogeny.core.files import payload_files
 from ontogeny.model.formats import huggingface
 from ontogeny.model.transformer import Transformer
-from ontogeny.train import snapshots, training
+from ontogeny.train import snapshots, training, watching
 from ontogeny.train.batches import Batch, Batches
 from ontogeny.train.config import TrainConfig
 from ontogeny.train.objective import next_token
@@ -24,6 +24,7 @@ from ontogeny.train.snapshot_folders import snapshots_in
 from ontogeny.train.training import HeldOut, Trained, train
 from tests.notes import Notes
 from tests.train.conftest import Unlike
+from tests.train.test_trackers import Service
 
 STEPS = 24
 MakeModel = Callable[[], Transformer]
@@ -63,6 +64,7 @@ def begin(documents: DocumentSpans, shards: Any, make_model: MakeModel) -> Calla
         plan = pack_text(documents, seq_len=12, batch_rows=4, steps=STEPS, seed=1)
         held_out = pack_text(documents.take(plan.row[:2]), seq_len=12, batch_rows=1, seed=1)
         begin.model = model = make_model()  # type: ignore[attr-defined]
+        begin.untouched = make_model()  # type: ignore[attr-defined]
         notes = Notes()
         trained = train(
             model,
@@ -136,12 +138,26 @@ def test_the_best_weights_are_the_model_and_the_last_a_snapshot(begin: Any, tmp_
     assert best < STEPS, "the settings of this test are to overfit"
     assert trained.figures["steps"] == best
     assert trained.figures["steps_run"] == STEPS
+    by_step = {line["step"]: line for line in lines(tmp_path / "run")}
+    assert trained.figures["tokens"] == by_step[best]["tokens"] < trained.figures["tokens_run"]
+    assert trained.figures["tokens_run"] == by_step[STEPS]["tokens"]
+    assert trained.figures["loss"] == by_step[best]["loss"]
     assert any(f"the model is that of step {best}" in note for note in notes)
     published(trained, model, tmp_path / "payload")
     assert list(snapshots_in(tmp_path / "payload")) == [STEPS]
     _, last, _ = begin(tmp_path / "plain", **OVERFITTING)
     assert same(last, tmp_path / "payload" / "checkpoints" / "000024")
     assert not same(last, tmp_path / "payload")
+
+
+def test_the_best_weights_have_the_context_they_were_measured_in(begin: Any, tmp_path: Path) -> None:
+    phases = [{"until": 12, "batch_rows": 4}, {"rope_base": 1e6, "lr_factor": 300.0}]
+    trained, model, _ = begin(tmp_path / "run", keep={"best": True}, phases=phases, **OVERFITTING)
+    assert trained.figures["steps"] <= 12, "the settings of this test are to overfit"
+    assert model.config == begin.untouched.config
+    published(trained, model, tmp_path / "payload")
+    last = huggingface.load(tmp_path / "payload" / "checkpoints" / "000024")
+    assert last.config.rope_base == 1e6
 
 
 def test_an_early_end(begin: Any, tmp_path: Path) -> None:
@@ -194,6 +210,25 @@ def test_a_stop_between_a_snapshot_and_its_checkpoint(
         begin(tmp_path / "broken", stop=StopAt(13), checkpoint_seconds=1000, **settings)
     trained, model, _ = begin(tmp_path / "broken", **settings)
     assert published(trained, model, tmp_path / "two") == whole
+
+
+def test_trackers_may_be_others_after_a_stop(
+    begin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each goes on in its own run, wherever it stands in the list; a new one is told from there on."""
+    services: dict[str, Service] = {}
+
+    def make(tracker: Any, **_: Any) -> Service:
+        return services.setdefault(tracker.folder, Service())
+
+    monkeypatch.setattr(watching, "make_tracker", make)
+    before, new = ({"type": "tensorboard", "folder": name} for name in ("before", "new"))
+    with pytest.raises(Stopped):
+        begin(tmp_path / "run", trackers=[before], stop=StopAt(10))
+    begin(tmp_path / "run", trackers=[new, before])
+    assert [line["step"] for line in services["before"].told] == list(range(3, STEPS + 1, 3))
+    assert [run for run, _ in services["before"].opened] == [None, "run-7"]
+    assert [line["step"] for line in services["new"].told] == list(range(12, STEPS + 1, 3))
 
 
 def test_a_full_disk_leaves_what_was_there(

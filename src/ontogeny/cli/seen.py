@@ -20,7 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 def seen(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="recipe/step, recipe/step@3 or an alias.")],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="recipe/step, recipe/step@3, recipe/step@3:500 or an alias."),
+    ],
     steps: Annotated[
         str | None, typer.Option(metavar="A:B", help="Only steps A to B of its own training, counted from 1.")
     ] = None,

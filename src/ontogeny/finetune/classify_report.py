@@ -24,7 +24,7 @@ from ontogeny.finetune.scores import label_counts
 from ontogeny.model.head_kinds import HeadKind
 from ontogeny.report.page import Page
 from ontogeny.statistics.learning_curve import Growth
-from ontogeny.train.report import read_metrics
+from ontogeny.train.metrics_log import read_metrics
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,6 +15,7 @@ from ontogeny.lineage.step import Context
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.plan import Node, gather_inputs, make_plan, with_ancestors
 from ontogeny.recipe.schema import Recipe
+from ontogeny.train.config import TrainConfig
 from ontogeny.train.config_optimizer import OptimizerConfig
 from ontogeny.train.step import PretrainConfig
 
@@ -63,6 +64,7 @@ def find_step_rate(
     """Try `steps` rates from `low` to `high` on a step whose inputs are made; what was found, and what sets it.
 
     All rates of an optimizer rise together in the trial, so all are set: by the paths of their fields in the recipe.
+    The trial has no phases: what they do to the rate goes by the batch that `train` itself has.
 
     Raises:
         UsageError: an input that is not made yet, or a training of too few steps.
@@ -83,7 +85,7 @@ def find_step_rate(
         place = Path(folder)
         context = Context(place, place, node.seed, device, progress, cache=workspace.root / "cache")
         assert isinstance(node.config, PretrainConfig)  # as `step_to_try` chose it
-        ready = prepare(node.config, inputs, context)
+        ready = prepare(_without_phases(node.config), inputs, context)
         config = ready.config.training
         steps = min(steps, ready.plan.order.steps)
         if steps < LEAST_STEPS:
@@ -102,6 +104,12 @@ def find_step_rate(
                 progress=progress,
             )
         return found, _fields_of(node, config.optimizer, found.suggested)
+
+
+def _without_phases(config: PretrainConfig) -> PretrainConfig:
+    if not isinstance(config.train, TrainConfig):
+        return config
+    return config.model_copy(update={"train": config.train.model_copy(update={"phases": ()})})
 
 
 def _fields_of(node: Node, optimizer: OptimizerConfig, suggested: float | None) -> dict[str, float]:

@@ -16,6 +16,7 @@ from ontogeny.train.ranks import OnlyFirstGoesOn, meet
 
 PIPE = "ONTOGENY_PROGRESS"  # environment: where progress is told
 WIDTH = "ONTOGENY_PROGRESS_WIDTH"  # characters
+RESTARTS = "TORCHELASTIC_RESTART_COUNT"  # torchrun's
 
 
 def main() -> None:
@@ -30,8 +31,10 @@ def main() -> None:
     if job.outcome_path.exists():
         return
     try:
+        progress = _progress() if rank == 0 else QuietProgress()
+        _note_restart(progress, job)
         with meet(job.device):
-            outputs = job.run(rank, _progress() if rank == 0 else QuietProgress())
+            outputs = job.run(rank, progress)
         if rank == 0:
             job.succeed(outputs)
     except OnlyFirstGoesOn:
@@ -49,6 +52,16 @@ def _progress() -> Progress:
     if pipe is None:
         return QuietProgress()
     return ToldProgress(Path(pipe).open("w"), width=int(os.environ[WIDTH]))
+
+
+def _note_restart(progress: Progress, job: Job) -> None:
+    """Say that torchrun started everything anew, where it did."""
+    number = int(os.environ.get(RESTARTS, "0"))
+    if number:
+        progress.note(
+            f"a process of this step died, and all were started anew (restart {number}); what it said, if anything, "
+            f"is in {job.folder}/logs"
+        )
 
 
 if __name__ == "__main__":

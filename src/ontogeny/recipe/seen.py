@@ -13,6 +13,7 @@ from ontogeny.core.errors import UsageError
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.graph import lineage
 from ontogeny.lineage.workspace import Workspace
+from ontogeny.recipe.models import at_step
 from ontogeny.train.packing import PACKING_FILE, PackingPlan
 from ontogeny.train.seen import SeenDocument, document_seen, documents_seen, most_alike
 
@@ -49,6 +50,8 @@ def readings(
 ) -> list[Reading]:
     """What the model `name` and its training ancestors read, in the order met, ancestors first.
 
+    Of a snapshot, `recipe/step@1:500`, that is what was read up to its step.
+
     `steps` is `A:B`, both included, of the model's own training, or of the nearest ancestor's where it has none, as an
     export; `document` asks for one document only: `SOURCE:ID`, as notes and reports name it, `ID`, or as much of its
     beginning as no other document has.
@@ -57,6 +60,7 @@ def readings(
         UsageError: not a trained model, steps that are not in its training, a document that it never read, or more than
             one that begin so.
     """
+    name, step = at_step(name)
     artifact = workspace.open(name)
     graph = lineage(workspace, [artifact.name], direction="up")
     ancestors = [workspace.open(node.name) for node in graph.nodes]
@@ -68,6 +72,8 @@ def readings(
     if steps is not None:
         trained = trained[-1:]
     plans = [(model.name, PackingPlan.load(model.path / PACKING_FILE)) for model in trained]
+    if step is not None:
+        plans[-1] = f"{plans[-1][0]}:{step}", _until(plans[-1][1], step)
     documents = [one for one in ancestors if one.kind in DOCUMENT_KINDS]
     doc_id = None
     if document is not None:
@@ -94,6 +100,19 @@ def readings(
         )
         for model, seen, read_in in found
     ]
+
+
+def _until(plan: PackingPlan, step: int) -> PackingPlan:
+    """What was read up to `step`.
+
+    Raises:
+        UsageError: the training has no such step.
+    """
+    if not 1 <= step <= plan.order.steps:
+        raise UsageError(
+            f"step {step} is not within this training", hint=f"it has steps 1 to {plan.order.steps}"
+        )
+    return plan.until(step)
 
 
 def named(source: str, doc_id: str) -> str:

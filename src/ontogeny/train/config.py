@@ -22,7 +22,7 @@ from ontogeny.train.config_optimizer import (
     check_outliers,
     check_schedule,
 )
-from ontogeny.train.config_phases import Phase, check_phases
+from ontogeny.train.config_phases import Phase, check_averaged_phases, check_phases
 from ontogeny.train.config_ranks import check_batches_of_groups, check_groups
 from ontogeny.train.config_watching import EarlyStopping, Keep, Trackers, check_keep, check_stopping
 
@@ -126,6 +126,8 @@ class TrainConfig(TrainBesideSize):
         if self.steps is not None:
             self._check_over(self.steps)
         check_phases(self.phases, steps=self.steps, batch_rows=self.batch_rows, seq_len=self.seq_len)
+        if self.average is not None and self.steps is not None:
+            check_averaged_phases(self.phases, first_step=self.average.first_step(self.steps))
         self._check_micro_batches()
         check_batches_of_groups(self.processes // self.tensor_parallel, self.batches)
         return self

@@ -8,6 +8,7 @@ Three things that are often runs of their own are phases here: a batch that grow
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field
@@ -82,3 +83,18 @@ def _check_ends(phases: Sequence[Phase], steps: int) -> None:
         before = end
     if before >= steps:
         raise ValueError(f"nothing is left for the last phase after step {before}: `steps` is {steps}")
+
+
+def check_averaged_phases(phases: Sequence[Phase], *, first_step: int) -> None:
+    """Refuse a mean over weights of which some were learnt with another RoPE; it begins with `first_step`.
+
+    Raises:
+        ValueError: says where RoPE changes.
+    """
+    for number, (before, phase) in enumerate(pairwise(phases), 2):
+        turns_otherwise = phase.rope_base is not None or phase.rope_scaling is not None
+        if turns_otherwise and before.until is not None and first_step <= before.until:
+            raise ValueError(
+                f"`average` begins with step {first_step}, and phase {number} changes RoPE after step {before.until}: "
+                "lower `average.fraction`, so that weights of one RoPE are averaged"
+            )

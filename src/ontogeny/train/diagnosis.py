@@ -20,11 +20,15 @@ from ontogeny.train.objective import BatchT, Objective, summed_loss
 SHOWN_DOCUMENTS = 8
 
 
+class NotFinite(OntogenyError):
+    """A loss or a gradient that is no number."""
+
+
 def not_finite(
     step: int, documents: Sequence[str], *, loss: float, grad_norm: float, place: str
-) -> OntogenyError:
+) -> NotFinite:
     """The error for a step (from 0) whose loss or gradient is not finite; `place` as `find_place` gives it."""
-    return OntogenyError(
+    return NotFinite(
         f"the loss is {loss:g} and the gradient's norm {grad_norm:g} at step {step + 1}; "
         f"documents read: {listed(documents)}; first seen {place}",
         hint="lower `train.optimizer.lr` or lengthen `train.schedule.warmup_steps`; if it is always this step, look at "

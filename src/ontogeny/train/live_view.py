@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
@@ -30,6 +30,7 @@ SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH, LEAST_SPARK = 32, 8
 LEAST_BAR, WIDEST_BAR = 6, 40
 GAP = "  "
+MEASURED = ("held_out_loss", "held_out_bits_per_byte")
 
 
 class Curve:
@@ -79,6 +80,16 @@ class TrainingView:
         self._last: StepResult | None = None
         self._done = 0
         self._on_gpu = False
+
+    def take_up(self, lines: Sequence[Mapping[str, float]]) -> None:
+        """What was seen of a run that goes on: its metrics so far."""
+        before = 0
+        for line in lines:
+            for _ in range(before, int(line["step"])):
+                self._curve.add(line["loss"])
+            before = int(line["step"])
+            self._loss = line["loss"]
+            self._measured |= {name: line[name] for name in MEASURED if name in line}
 
     def after_step(self, state: TrainState, result: StepResult) -> None:
         """Take in a step."""

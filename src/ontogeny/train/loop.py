@@ -109,13 +109,15 @@ class Run(Generic[BatchT]):
     dtype: torch.dtype = torch.float32
     guard: Guard | None = None
     ranks: Ranks = ALONE
+    describe: Callable[[Sequence[str]], list[str]] = list
+    """Names documents, by their ids, in errors and notes."""
 
 
 def run(state: TrainState, setup: Run[BatchT], hooks: Sequence[Hook] = ()) -> None:
     """Train from `state.step` to `setup.steps`, or until a hook ends the run.
 
     Raises:
-        OntogenyError: the loss or the gradient is no longer finite; names the step, its documents and the layer.
+        NotFinite: the loss or the gradient is no longer finite; names the step, its documents and the layer.
     """
     while state.step < setup.steps and not state.ended:
         started = time.perf_counter()
@@ -126,7 +128,7 @@ def run(state: TrainState, setup: Run[BatchT], hooks: Sequence[Hook] = ()) -> No
             place = "in one of the processes"  # to look closer, they would have to go on in step
             if setup.ranks.mesh is None:
                 place = find_place(state.model, batches, setup.objective, dtype=setup.dtype)
-            documents = setup.feed.documents(state.step)
+            documents = setup.describe(setup.feed.documents(state.step))
             raise not_finite(state.step, documents, loss=loss, grad_norm=grad_norm, place=place)
         if setup.guard is None or setup.guard.admits(loss, grad_norm):
             move(state.optimizer, grad_norm, setup)

@@ -26,6 +26,11 @@ if TYPE_CHECKING:  # torch stands behind them, and reports want the name of the 
 METRICS_FILE = "metrics.jsonl"
 
 
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The lines of the metrics.jsonl in `folder`."""
+    return [json.loads(line) for line in (folder / METRICS_FILE).read_text().splitlines()]
+
+
 class MetricsLog:
     """A hook that writes a line every `every` steps, after the last of `steps`, and where another hook measured."""
 

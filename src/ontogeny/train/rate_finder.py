@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ontogeny.core.errors import OntogenyError
 from ontogeny.core.progress import Bar, Progress
+from ontogeny.train.diagnosis import NotFinite
 from ontogeny.train.loop import Feed, Run, StepResult, TrainState, run
 from ontogeny.train.objective import BatchT, Objective
 
@@ -92,7 +92,7 @@ def find_rate(
         try:
             run(state, setup, [looking])
             ended = state.ended
-        except OntogenyError:  # no finite loss: as far up as this goes
+        except NotFinite:  # as far up as this goes
             ended = "the loss was no longer finite"
     tried = list(rates[: len(looking.losses)])
     suggested, lowest = suggestion(tried, looking.smoothed)
@@ -100,12 +100,15 @@ def find_rate(
 
 
 def suggestion(rates: Sequence[float], smoothed: Sequence[float]) -> tuple[float | None, float | None]:
-    """The rate of the steepest fall before the lowest loss, and a tenth of the rate of the lowest; None: no fall."""
+    """The rate of the steepest fall before the lowest loss, and a tenth of the rate of the lowest; None: no fall.
+
+    The last rate is none: nothing is known of what it leads to.
+    """
     if len(rates) < LEAST_STEPS:
         return None, None
     lowest = int(np.argmin(smoothed))
     falling = np.gradient(np.asarray(smoothed, dtype=float), np.log(np.asarray(rates, dtype=float)))
-    before = falling[1 : lowest + 1]
+    before = falling[1 : min(lowest + 1, len(rates) - 1)]
     if lowest == 0 or not len(before) or not math.isfinite(float(before.min())) or before.min() >= 0:
         return None, None
     return float(rates[1 + int(np.argmin(before))]), float(rates[lowest]) / SAFETY

@@ -17,7 +17,7 @@ from ontogeny.report import numbers
 from ontogeny.report.canvas import Svg
 from ontogeny.report.figures import Series, line_chart
 from ontogeny.report.page import Page, Section
-from ontogeny.train.metrics_log import METRICS_FILE
+from ontogeny.train.metrics_log import read_metrics
 from ontogeny.train.packing import PackingPlan
 
 REPORT_FILE = "report.html"
@@ -36,11 +36,6 @@ SHAPE = (
     ("vocabulary", "vocab_size"),
 )
 Lines = Sequence[Mapping[str, float]]
-
-
-def read_metrics(payload: Path) -> list[dict[str, float]]:
-    """The lines of metrics.jsonl."""
-    return [json.loads(line) for line in (payload / METRICS_FILE).read_text().splitlines()]
 
 
 def write_training_report(

@@ -1,4 +1,8 @@
-"""Which documents a model read, and when: computed from its packing plan, never logged."""
+"""Which documents a model read, and when: computed from its packing plan, never logged.
+
+Read is what was a target. A document of which a row has no more than its last token, as the context of what the row
+begins with, is not read there.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,7 @@ def documents_seen(
         segments = _segments(plan, plan.order.rows_for_step(step - 1))
         documents = plan.document[segments]
         met.update(dict.fromkeys(documents.tolist()))
-        np.add.at(targets, documents, plan.length[segments] - (plan.offset[segments] == 0))
+        np.add.at(targets, documents, _targets(plan, segments))
         first_met[documents] = np.where(first_met[documents] == 0, step, first_met[documents])
         last_met[documents] = step
     return [SeenDocument(plan.doc_ids[i], int(first_met[i]), int(last_met[i]), int(targets[i])) for i in met]
@@ -62,7 +66,8 @@ def steps_that_read(plan: PackingPlan, doc_id: str) -> list[int]:
             + ("" if near is None else f" Did you mean {near!r}?"),
             hint="`ontogeny seen MODEL` lists what it read",
         ) from None
-    rows = np.unique(plan.row[plan.document == document])
+    segments = np.flatnonzero(plan.document == document)
+    rows = np.unique(plan.row[segments[_targets(plan, segments) > 0]])
     return [int(step) + 1 for step in plan.order.steps_of_rows(rows) if step < plan.steps]
 
 
@@ -84,7 +89,7 @@ def document_seen(
     for step in steps:
         segments = _segments(plan, plan.order.rows_for_step(step - 1))
         segments = segments[plan.document[segments] == document]
-        tokens += int((plan.length[segments] - (plan.offset[segments] == 0)).sum())
+        tokens += int(_targets(plan, segments).sum())
     return SeenDocument(doc_id, steps[0], steps[-1], tokens), steps
 
 
@@ -113,6 +118,13 @@ def _last_step(plan: PackingPlan, first_step: int, last_step: int | None) -> int
 
 
 def _segments(plan: PackingPlan, rows: Int64s) -> Int64s:
-    """Positions of the segments of `rows`, row by row."""
+    """Positions of the segments of `rows` that have targets, row by row."""
     first, last = plan.first_segment[rows], plan.first_segment[rows + 1]
-    return np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+    segments = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+    return segments[_targets(plan, segments) > 0]
+
+
+def _targets(plan: PackingPlan, segments: Int64s) -> Int64s:
+    """How many tokens of each segment are targets: the first of a row is context only."""
+    targets: Int64s = plan.length[segments] - (plan.offset[segments] == 0)
+    return targets

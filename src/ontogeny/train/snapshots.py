@@ -39,7 +39,7 @@ class Form(Protocol):
         """Write `model` into `folder`, complete."""
 
     def read_back(self, model: Transformer, folder: Path) -> None:
-        """Give `model` the weights that were written."""
+        """Make `model` what was written."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,12 @@ class WholeModel:
 
     @torch.no_grad()
     def read_back(self, model: Transformer, folder: Path) -> None:
-        """All weights."""
-        stored = huggingface.load(folder, str(model.device)).state_dict()
+        """All weights, and the context and RoPE of the phase that they were measured in."""
+        stored = huggingface.load(folder, str(model.device))
+        weights = stored.state_dict()
         for name, weight in model.state_dict().items():
-            weight.copy_(stored[name])
+            weight.copy_(weights[name])
+        model.change_context(stored.config)
 
 
 class Snapshots:

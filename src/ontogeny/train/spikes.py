@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ontogeny.core.progress import Progress
 from ontogeny.model.transformer import Transformer
@@ -25,15 +25,8 @@ class NoteSpikes:
     with the weights as they are now, and compared part by part: by this process alone, so there must be no others.
     """
 
-    def __init__(
-        self,
-        setup: Run[BatchT],
-        progress: Progress,
-        *,
-        describe: Callable[[Sequence[str]], list[str]] | None = None,
-    ) -> None:
+    def __init__(self, setup: Run[BatchT], progress: Progress) -> None:
         self._setup, self._progress = setup, progress
-        self._describe = describe or list
         self._usual: deque[float] = deque(maxlen=WINDOW)
         self._told = 0
 
@@ -46,7 +39,7 @@ class NoteSpikes:
 
     def _note(self, state: TrainState, result: StepResult) -> None:
         step = result.step - 1
-        documents = self._describe(self._setup.feed.documents(step))
+        documents = self._setup.describe(self._setup.feed.documents(step))
         before, now = (gradient_norms(state.model, self._setup, each) for each in (step - 1, step))
         growth = {part: now[part] / before[part] for part in now if before.get(part)}
         part = max(growth, key=growth.__getitem__, default=None)

@@ -218,7 +218,8 @@ def _note_repeats(train: TrainConfig, plan: PackingPlan, context: Context) -> No
     if epochs > MANY_EPOCHS:
         context.progress.note(
             f"this reads the training documents {epochs:.1f} times; beyond {MANY_EPOCHS} repeats teach little "
-            "(arXiv 2305.16264): lower `size.tokens` or `size.depth`, or bring more text"
+            "(arXiv 2305.16264): lower `size.tokens` or `size.depth`, or bring more text; should the held-out loss "
+            "rise again, `train.keep: {best: true}` and `train.early_stopping` go by it"
         )
 
 

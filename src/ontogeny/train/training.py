@@ -75,7 +75,7 @@ def train(
     origin: str = "",
     tokenizer: Tokenizer | None = None,
     form: Form | None = None,
-    describe: Callable[[Sequence[str]], list[str]] | None = None,
+    describe: Callable[[Sequence[str]], list[str]] = list,
     hooks: Sequence[Hook] = (),
 ) -> Trained:
     """Train `model` in place on the plan of `batches`.
@@ -86,7 +86,7 @@ def train(
         origin: names what the weights were before, e.g. a digest, so that a checkpoint of another run is refused.
         tokenizer: goes into the snapshots that `config.keep` asks for.
         form: that of snapshots. None: whole models.
-        describe: names documents by their ids in notes, with where they come from.
+        describe: names documents by their ids in errors and notes, with where they come from.
         hooks: called after each step, before a checkpoint may be written.
 
     Raises:
@@ -97,14 +97,15 @@ def train(
     ranks = current_ranks(
         processes=config.processes, tensor_parallel=config.tensor_parallel, device=model.device.type
     )
-    training = _Training(model, batches, config, ranks, held_out, _with_z_loss(objective, config.z_loss))
+    objective = _with_z_loss(objective, config.z_loss)
+    training = _Training(model, batches, config, ranks, held_out, objective, describe)
     digest = _digest(config, model, batches.plan.digest, origin)
     form = form or WholeModel(tokenizer)
     watching = training.watching(folder, digest, label=label, form=form, progress=progress)
     checkpoints = training.checkpoints(folder, digest, watching)
     if training.restore(checkpoints):
         progress.note(f"{label}: going on after step {training.state.step} of {training.setup.steps}")
-    with watching.during(training.setup, describe=describe) as beside, checkpoints:
+    with watching.during(training.setup) as beside, checkpoints:
         training.run(beside, hooks, checkpoints)
     return training.finish(watching)
 
@@ -120,6 +121,7 @@ class _Training:
         ranks: Ranks,
         held_out: HeldOut | None,
         objective: Objective[Batch],
+        describe: Callable[[Sequence[str]], list[str]],
     ) -> None:
         self._model, self._plan, self._config, self._ranks = model, batches.plan, config, ranks
         self._held_out = held_out
@@ -141,6 +143,7 @@ class _Training:
             dtype=dtype,
             guard=self._guard,
             ranks=ranks,
+            describe=describe,
         )
 
     def _lr(self, step: int) -> float:
@@ -197,6 +200,12 @@ class _Training:
         hooks += [each for each in (self._average, self._dropout) if each is not None]
         run(self.state, self.setup, [*hooks, *more_hooks, checkpoints, self._phases])
 
+    def _rate_again(self) -> float:
+        """FLOP/s of the processes; on a CPU the better of before and after, for other work may have hidden its peak."""
+        if self._model.device.type != "cpu":
+            return self._rate
+        return max(self._rate, matmul_flops_per_second("cpu", self.setup.dtype) * self._ranks.processes)
+
     def finish(self, watching: Watching) -> Trained:
         """Have the weights whole in the model, as they are to be published, and tell of the run.
 
@@ -211,7 +220,7 @@ class _Training:
             state.model = self._model
         steps = watching.finish(state)
         figures, spent = _figures(
-            state, watching.metrics, self._rate, steps=steps, context=self._plan.context
+            state, watching.metrics, self._rate_again(), steps=steps, context=self._plan.context
         )
         if self._guard is not None:
             figures["skipped_steps"] = state.skipped

@@ -15,18 +15,19 @@ write one, a process would have to compute alone.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ontogeny.core.files import digest_json
 from ontogeny.core.progress import Progress
 from ontogeny.train.checkpoint import Part
 from ontogeny.train.config import TrainConfig
 from ontogeny.train.config_watching import check_measured, check_trackers
 from ontogeny.train.live_view import TrainingView
 from ontogeny.train.loop import Hook, Run, TrainState
-from ontogeny.train.metrics_log import METRICS_FILE, MetricsLog
+from ontogeny.train.metrics_log import METRICS_FILE, MetricsLog, read_metrics
 from ontogeny.train.objective import BatchT
 from ontogeny.train.ranks import Ranks
 from ontogeny.train.rates import Rates
@@ -73,8 +74,8 @@ class Watching:
             Snapshots(folder / KEPT_FOLDER, config.keep, form=form, steps=steps) if config.keep else None
         )
         settings = config.model_dump(mode="json", exclude={"trackers"}, exclude_none=True)
-        self._tellers = [
-            Tell(
+        self._tellers = {
+            f"tracker {digest_json(each.model_dump(mode='json'))}": Tell(
                 make_tracker(each, label=label, digest=digest, settings=settings),
                 each.type,
                 metrics=self.metrics,
@@ -82,7 +83,7 @@ class Watching:
                 progress=progress,
             )
             for each in (config.trackers if ranks.first else ())
-        ]
+        }
         self._view = TrainingView(label, steps=steps, tokens=tokens, rates=rates)
 
     @property
@@ -93,25 +94,24 @@ class Watching:
             parts["early_stopping"] = self._stopping
         if self._snapshots is not None:
             parts["snapshots"] = self._snapshots
-        return parts | {f"tracker {place}": each for place, each in enumerate(self._tellers)}
+        return parts | self._tellers
 
     @contextmanager
-    def during(
-        self, setup: Run[BatchT], *, describe: Callable[[Sequence[str]], list[str]] | None = None
-    ) -> Iterator[list[Hook]]:
-        """This process's hooks in their order, with the view on the screen; `describe` names documents by ids."""
+    def during(self, setup: Run[BatchT]) -> Iterator[list[Hook]]:
+        """This process's hooks in their order, with the view on the screen."""
         hooks: list[Hook] = [each for each in (self._stopping, self._snapshots) if each is not None]
         if self._ranks.first:
-            hooks += [self.metrics, *self._tellers, self._view]
+            self._view.take_up(read_metrics(self._folder))
+            hooks += [self.metrics, *self._tellers.values(), self._view]
         if self._ranks.mesh is None:
-            hooks.append(NoteSpikes(setup, self._progress, describe=describe))
+            hooks.append(NoteSpikes(setup, self._progress))
         finished = False
         try:
             with self._progress.view(self._view):
                 yield hooks
             finished = True
         finally:
-            for each in self._tellers:
+            for each in self._tellers.values():
                 each.end(finished=finished)
 
     def finish(self, state: TrainState) -> int:
@@ -130,12 +130,14 @@ class Watching:
         return self._model_step
 
     def figures(self, state: TrainState) -> dict[str, Any]:
-        """What the manifest tells beside the usual: where and why a run ended."""
+        """What the manifest tells beside the usual, or in its place: where and why a run ended, and what it gave."""
         figures: dict[str, Any] = {}
         if state.ended:
             figures["ended"] = state.ended
         if self._model_step != self._ended_at:
-            figures["steps_run"] = self._ended_at
+            (line,) = (each for each in read_metrics(self._folder) if each["step"] == self._model_step)
+            figures |= {"tokens": int(line["tokens"]), "loss": line["loss"]}
+            figures |= {"steps_run": self._ended_at, "tokens_run": state.tokens}
         return figures
 
     def publish(self, payload: Path) -> None:
