@@ -1,40 +1,49 @@
 """Claim: 100,000 mutated GGUF files lead to no crash, and none to more memory or time than a whole one needs.
 
-Small models of three architectures are written as GGUF; copies of them have bits turned, numbers overwritten (with the
-largest and with nearly right ones), pieces cut out, doubled or swapped, or the end cut off, mostly in the header.
-Each copy is opened; what opens has its metadata read, its tensors held against them, its tokenizer rebuilt and its
-numbers decoded. Only our own error may come of it. The n-th copy depends on n alone.
+Small models of four architectures, with byte-level and with SentencePiece tokenizers, are written as GGUF; copies of
+them have bits turned, numbers overwritten (with the largest and with nearly right ones), pieces cut out, doubled or
+swapped, or the end cut off, mostly in the header. Each copy goes through everything that an import does: it is opened
+and unpacked, and from what was unpacked model and tokenizer are loaded, and a text is encoded. Only our own error may
+come of it. The n-th copy depends on n alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import shutil
 import struct
 import tempfile
 import time
 import traceback
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tokenizers
+from tokenizers import models, normalizers
 
 from benchmarks.measure import Json, write_result
 from ontogeny.core.errors import OntogenyError
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.formats import huggingface
-from ontogeny.model.formats.gguf_decode import decode
+from ontogeny.model.formats.gguf import unpack
 from ontogeny.model.formats.gguf_export import GgufType, write_gguf_export
-from ontogeny.model.formats.gguf_names import config_values
 from ontogeny.model.formats.gguf_parts import GgufModel
-from ontogeny.model.formats.huggingface_config import config_from_json
 from ontogeny.model.transformer import Transformer
-from ontogeny.tokenizer.formats.gguf import read_gguf_tokenizer
+from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.train import train_bpe
 
-MOST_DECODED = 1 << 20  # numbers: the models have fewer
 NUMBERS = (0, 1, 2, 3, 31, 33, 255, 1 << 16, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 40, (1 << 63) - 1, 1 << 63,
            (1 << 64) - 1)  # fmt: skip
+LLAMA3 = {"kind": "llama3", "factor": 8, "original_seq_len": 16}
+YARN = {"kind": "yarn", "factor": 4, "original_seq_len": 16, "attention_factor": 0.9}
+GEMMA3: dict[str, Any] = {
+    "activation": "gelu_tanh", "norm_unit_offset": True, "post_norms": True, "scale_embeddings": True,
+    "query_pre_attn_scalar": 8, "window": 16, "local_layers": (0, 1), "local_rope_base": 1000.0,
+}  # fmt: skip
+TEXT = "to be, abc\N{SNOWMAN} 12"
 STEP_NAMES = ("bit", "byte", "number", "nudge", "cut", "double", "swap", "end")
 
 
@@ -50,15 +59,16 @@ def main() -> None:
 
 
 def make_originals(folder: Path) -> list[Path]:
-    """Small models, one of each kind of mapping and of storage."""
-    tokenizer = train_bpe(["to be or not to be, that is the question: " * 20] * 4, vocab_size=280)
-    kinds: tuple[tuple[str, dict[str, bool], GgufType], ...] = (
-        ("qwen3", {}, "q4_k_m"),
-        ("llama", {"qk_norm": False, "tie_embeddings": False}, "f16"),
-        ("qwen2", {"qk_norm": False, "qkv_bias": True}, "q4_0"),
+    """Small models, one of each kind of mapping, of storage and of tokenizer."""
+    text = train_bpe(["to be or not to be, that is the question: " * 20] * 4, vocab_size=280)
+    kinds: tuple[tuple[str, dict[str, Any], Tokenizer, GgufType], ...] = (
+        ("qwen3", {}, text, "q4_k_m"),
+        ("llama", {"qk_norm": False, "tie_embeddings": False, "rope_scaling": LLAMA3}, text, "f16"),
+        ("qwen2", {"qk_norm": False, "qkv_bias": True, "rope_scaling": YARN}, text, "q4_0"),
+        ("gemma3", GEMMA3, sentencepiece(), "q8_0"),
     )
     paths = []
-    for name, switches, weight_type in kinds:
+    for name, switches, tokenizer, weight_type in kinds:
         config = ModelConfig(
             vocab_size=288, d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, head_dim=8, d_ff=64, seq_len=64, **switches
         )  # fmt: skip
@@ -66,6 +76,20 @@ def make_originals(folder: Path) -> list[Path]:
         paths.append(folder / f"{name}.gguf")
         write_gguf_export(folder / name, paths[-1], weight_type=weight_type)
     return paths
+
+
+def sentencepiece() -> Tokenizer:
+    """A tokenizer of pieces with a fallback to bytes, as Gemma's."""
+    special = ["<pad>", "<eos>", "<bos>", "<unk>"]
+    merges = [("a", "b"), ("ab", "c"), ("\u2581", "a")]
+    pieces = [*special, *(f"<0x{byte:02X}>" for byte in range(256)), *"\u2581abcdefgh", *map("".join, merges)]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    bpe = tokenizers.Tokenizer(
+        models.BPE(vocabulary, merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True)
+    )
+    bpe.normalizer = normalizers.Replace(" ", "\u2581")
+    bpe.add_special_tokens(special)
+    return Tokenizer(bpe, None, end_of_text="<eos>", stop_tokens=["<eos>"], begin_of_text="<bos>")
 
 
 def run(originals: list[bytes], files: int, place: Path) -> dict[str, Json]:
@@ -106,13 +130,14 @@ def outcome_of(place: Path, number: int) -> str:
 
 
 def read(path: Path) -> None:
-    """Everything that loading does, but for building the model."""
-    file = GgufModel(path)
-    config_from_json(config_values(file), str(path))
-    read_gguf_tokenizer(file.metadata, where=str(path))
-    for info in file.tensors.values():
-        if np.prod(info.shape, dtype=object) <= MOST_DECODED:
-            decode(file.raw(info.name), info.type.name, info.shape)
+    """Everything that an import does."""
+    folder = path.with_suffix(".folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    unpack(path, folder)
+    model, tokenizer = huggingface.load(folder), Tokenizer.load(folder)
+    huggingface.check_tokenizer(tokenizer, model.config, where=str(path))
+    tokenizer.decode(tokenizer.encode(TEXT))
 
 
 def header_size(original: bytes, place: Path) -> int:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ontogeny.lineage.scratch import STATE, begin
+from ontogeny.lineage.workspace import Workspace
 from tests.cli.conftest import Command
 from tests.conftest import Life
 
@@ -103,6 +105,18 @@ def test_promote_and_rollback(command: Command, life: Life) -> None:
 def test_store(command: Command, life: Life) -> None:
     (life.workspace / "scratch" / "abandoned").mkdir(parents=True)
     assert command("store", "gc", "--json").json["scratch_folders"] == 1
+    with Workspace(life.workspace).scratch("ab", waiting=lambda: None) as folder:
+        begin(folder, recipe="smoke", step="base")
+        (folder / STATE).mkdir()
+        (folder / STATE / "checkpoint").write_bytes(bytes(10**6))
+    (kept,) = command("store", "gc", "--json").json["unfinished"]
+    assert (kept["recipe"], kept["step"], kept["folder"]) == ("smoke", "base", str(folder))
+    told = command("store", "gc").out
+    assert "kept, since the command that began it goes on from there:" in told
+    assert "smoke/base: 1.0 MB, last written " in told
+    assert "`ontogeny store gc --unfinished` removes it too" in told
+    assert command("store", "gc", "--unfinished", "--json").json["scratch_folders"] == 1
+    assert command("store", "gc", "--json").json["unfinished"] == []
     assert command("store", "rebuild", "--json").json["artifacts"] == len(life.result["steps"])
 
 
@@ -159,6 +173,31 @@ def test_generate(command: Command, life: Life) -> None:
     assert command("generate", "smoke/corpus", "x").code == 2
     assert "temperature" in command("generate", "smoke/tutor", "x", "--temperature", "-1").err
     assert "context holds" in command("generate", "smoke/tutor", "word " * 500).err
+
+
+def test_a_defect_is_told_without_a_traceback(
+    command: Command, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ontogeny.recipe.models.locate_model", lambda *_: 1 / 0)
+    failed = command("generate", "smoke/tutor", "x")
+    assert failed.code == 1
+    assert "unexpected ZeroDivisionError" in failed.err
+    assert "ontogeny/cli/talk.py, line " in failed.err
+    assert "--debug" in failed.err
+    assert "Traceback" not in failed.err
+    with pytest.raises(ZeroDivisionError):
+        command("--debug", "generate", "smoke/tutor", "x")
+
+
+def test_a_model_of_conversations_that_ends_at_once_is_told_how_to_ask(
+    command: Command, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ontogeny.inference.engine.sample", lambda *_: 0)  # the end of a text
+    said = command("generate", "smoke/tutor", "What does len do?")
+    assert (said.code, said.out) == (0, "\n")
+    assert "--chat" in said.err
+    assert "--chat" in command("generate", "smoke/tutor", "What does len do?", "--json").err
+    assert "--chat" not in command("generate", "smoke/tutor", "What does len do?", "--chat").err
 
 
 def test_export_and_import(command: Command, life: Life, tmp_path: Path) -> None:

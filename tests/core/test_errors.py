@@ -6,6 +6,7 @@ from ontogeny.core.errors import (
     OntogenyError,
     RecipeError,
     UsageError,
+    defect,
     nearest,
     placed,
 )
@@ -19,6 +20,17 @@ def test_an_error_says_where_what_and_what_to_do() -> None:
 
 def test_exit_codes_follow_the_tree() -> None:
     assert [kind.exit_code for kind in (OntogenyError, UsageError, RecipeError, GateRefused)] == [1, 2, 2, 3]
+
+
+def test_a_defect_is_told_with_the_last_line_of_ours() -> None:
+    assert defect(KeyError("x")).where is None, "no line of ours stands in its traceback"
+    with pytest.raises(TypeError) as caught:
+        nearest("x", 3)  # type: ignore[arg-type]
+    told = defect(caught.value)
+    assert "unexpected TypeError: 'int' object is not iterable" in told.message
+    assert told.where is not None
+    assert told.where.startswith("ontogeny/core/errors.py, line ")
+    assert "--debug" in str(told.hint)
 
 
 def test_nearest_names_the_closest_or_nothing() -> None:

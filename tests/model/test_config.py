@@ -93,6 +93,12 @@ def test_settings_that_contradict_each_other_are_refused(switches: dict[str, Any
         _config(**switches)
 
 
+@pytest.mark.parametrize("field", ["rope_base", "norm_eps", "local_rope_base", "query_pre_attn_scalar"])
+def test_infinite_settings_are_refused(field: str) -> None:
+    with pytest.raises(ValidationError, match="finite number"):
+        _config(**{field: float("inf")})
+
+
 def test_the_feed_forward_width_is_eight_thirds_in_steps_of_64() -> None:
     assert default_d_ff(384) == 1024
     assert default_d_ff(256) == 704

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from ontogeny.core.errors import ModelFormatError, RecipeError
@@ -89,6 +90,23 @@ def test_a_tokenizer_of_another_model_is_refused(make: Make, tokenizer: Tokenize
         import_folder(tmp_path / "outside", tmp_path)
     with pytest.raises(ModelFormatError, match="a model goes with the tokenizer"):
         huggingface.save(make(vocab_size=260), tmp_path / "other", tokenizer=tokenizer)
+
+
+def test_an_import_tells_of_what_will_disappoint(
+    make: Make, tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make()
+    with torch.no_grad():
+        model.norm.weight[3] = float("nan")
+        model.embed_tokens.weight[7, 2] = float("inf")
+    huggingface.save(model, tmp_path / "outside", tokenizer=tokenizer)
+    (tmp_path / "outside" / "chat_template.jinja").write_text("{% for %}")
+    notes: list[str] = []
+    monkeypatch.setattr(QuietProgress, "note", lambda _, text: notes.append(text))
+    import_folder(tmp_path / "outside", tmp_path)
+    assert len(notes) == 2
+    assert "NaN or infinity stands in embed_tokens.weight, norm.weight:" in notes[0]
+    assert "the chat template is not valid Jinja" in notes[1]
 
 
 def test_an_export_is_a_whole_folder(folder: Path, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from ontogeny.core.errors import UsageError
-from ontogeny.model import attention
+from ontogeny.model import attention, transformer
+from ontogeny.model.branches import Branches, Segment
 from ontogeny.model.loss import linear_cross_entropy
 from tests.model.conftest import FAMILIES, Make
 
@@ -174,3 +175,57 @@ def test_more_tokens_than_the_cache_are_refused(make: Make, idx: torch.Tensor) -
     model = make()
     with pytest.raises(UsageError, match="40 tokens do not fit into a context of 30"):
         model(idx, cache=model.new_cache(batch=3, capacity=30))
+
+
+@pytest.mark.parametrize("name", ["qwen3", "qwen3, yarn", "llama, llama3", "gemma3"])
+@pytest.mark.parametrize("way", ["rows", "cache", "padding", "documents", "branches", "autocast"])
+@pytest.mark.filterwarnings("ignore:Mismatch dtype")  # of a gain in float32, which is no matter here
+def test_tables_that_grow_have_the_same_bits(
+    make: Make, idx: torch.Tensor, monkeypatch: pytest.MonkeyPatch, name: str, way: str
+) -> None:
+    whole = make(**FAMILIES[name])
+    monkeypatch.setattr(transformer, "FIRST_ROWS", 6)
+    growing = make(**FAMILIES[name])
+    assert len(growing.cos) == 6
+    with torch.no_grad():
+        assert torch.equal(read(growing, idx, way), read(whole, idx, way))
+    assert 6 < len(growing.cos) <= 64
+    assert torch.equal(growing.cos, whole.cos[: len(growing.cos)])
+    assert "cos" not in growing.state_dict()
+
+
+def read(model: transformer.Transformer, idx: torch.Tensor, way: str) -> torch.Tensor:
+    """States of `idx` (B, T), read in some way."""
+    if way == "cache":
+        cache = model.new_cache(batch=len(idx))
+        return torch.cat(
+            [model.hidden(part, cache=cache) for part in idx.split([5, 1, 14, 20], dim=1)], dim=1
+        )
+    if way == "padding":
+        return model.hidden(idx, mask=idx > 100)
+    if way == "documents":
+        return model.hidden(idx, documents=torch.arange(40).expand_as(idx) // 15)
+    if way == "branches":
+        return model.hidden(idx[:1], branches=Branches([Segment(20, None), Segment(12, 0), Segment(8, 0)]))
+    with torch.autocast("cpu", torch.bfloat16, enabled=way == "autocast"):
+        return model.hidden(idx)
+
+
+def test_tables_that_grew_in_inference_can_be_trained_with(
+    make: Make, idx: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformer, "FIRST_ROWS", 6)
+    model = make()
+    with torch.inference_mode():
+        model(idx)
+    model(idx).sum().backward()
+    model.change_context(model.config.model_copy(update={"seq_len": 128}))
+    assert len(model.cos) == 6
+    model(idx.repeat(1, 3)).sum().backward()
+    assert len(model.cos) == 120
+
+
+def test_a_long_context_costs_nothing_before_it_is_used(make: Make, idx: torch.Tensor) -> None:
+    model = make(seq_len=1 << 24)
+    model(idx)
+    assert len(model.cos) == transformer.FIRST_ROWS

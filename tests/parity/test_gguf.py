@@ -31,6 +31,12 @@ pytestmark = pytest.mark.skipif(
 
 NEW_TOKENS = 24
 VOCAB_SIZE = 320
+YARN = {"kind": "yarn", "factor": 4, "original_seq_len": 64}
+GEMMA3: dict[str, Any] = {
+    "qk_norm": True, "activation": "gelu_tanh", "norm_unit_offset": True, "post_norms": True,
+    "scale_embeddings": True, "query_pre_attn_scalar": 32.0, "window": 16, "local_layers": (0, 1),
+    "local_rope_base": 10_000.0, "rope_base": 1_000_000.0,
+}  # fmt: skip
 FAMILIES: dict[str, dict[str, Any]] = {
     "qwen3": {},
     "llama": {"qk_norm": False, "tie_embeddings": False, "norm_eps": 1e-5},
@@ -39,11 +45,21 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "rope_scaling": {"kind": "llama3", "factor": 8, "original_seq_len": 64},
     },
     "qwen2": {"qk_norm": False, "qkv_bias": True, "head_dim": 16},
-    "gemma3": {
-        "qk_norm": True, "activation": "gelu_tanh", "norm_unit_offset": True, "post_norms": True,
-        "scale_embeddings": True, "query_pre_attn_scalar": 32.0, "window": 16, "local_layers": (0, 1),
-        "local_rope_base": 10_000.0, "rope_base": 1_000_000.0,
+    "gemma3": GEMMA3,
+    "llama, biases": {"qk_norm": False, "qkv_bias": True, "o_bias": True, "mlp_bias": True},
+    "llama, linear": {"qk_norm": False, "rope_scaling": {"kind": "linear", "factor": 4}},
+    "llama, few between": {
+        "qk_norm": False, "rope_base": 500_000.0,
+        "rope_scaling": {
+            "kind": "llama3", "factor": 8, "original_seq_len": 64, "low_freq_factor": 2, "high_freq_factor": 3,
+        },
     },
+    "llama, yarn": {"qk_norm": False, "rope_scaling": YARN},
+    "llama, yarn, attention": {"qk_norm": False, "rope_scaling": {**YARN, "attention_factor": 0.6}},
+    "qwen3, yarn, attention": {"rope_scaling": {**YARN, "attention_factor": 1.5}},
+    "gemma3, linear": {**GEMMA3, "local_layers": (0,), "rope_scaling": {"kind": "linear", "factor": 8}},
+    "gemma3, yarn": {**GEMMA3, "local_layers": (0,), "rope_scaling": YARN},
+    "gemma3, another local base": {**GEMMA3, "local_rope_base": 500.0},
 }  # fmt: skip
 THEIRS = """
 import json, sys

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ontogeny.core.errors import UsageError
+from ontogeny.core.errors import RecipeError, UsageError
 from ontogeny.lineage.artifact import Artifact, record_files
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.model.config import ModelShape
@@ -15,8 +15,12 @@ from ontogeny.model.formats import huggingface
 from ontogeny.model.formats.gguf_export import write_gguf_export
 from ontogeny.model.transformer import Transformer
 from ontogeny.recipe.models import _snapshot, import_path, is_snapshot, locate_model
+from ontogeny.recipe.plan import resolve
+from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.single import import_model
+from ontogeny.recipe.table import STEPS
 from ontogeny.tokenizer.train import train_bpe
+from tests.conftest import SMOKE
 from tests.model.outside.packages import write_wheel
 
 
@@ -124,3 +128,29 @@ def test_a_step_of_a_training_is_a_model(place: Workspace, folder: Path) -> None
 )
 def test_which_names_mean_a_step(text: str, snapshot: bool) -> None:
     assert is_snapshot(text) is snapshot
+
+
+def test_a_path_without_its_dot_is_told_apart_from_a_name(
+    folder: Path, place: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent.parent)
+    text = f"{folder.parent.name}/{folder.name}"
+    with pytest.raises(UsageError, match="no artifact or alias") as caught:
+        locate_model(text, place)
+    assert caught.value.hint == f"there is a folder of that name: write ./{text} to use it"
+    assert locate_model(f"./{text}", place).folder.resolve() == folder.resolve()
+    with pytest.raises(UsageError) as caught:
+        locate_model(f"{text}/config.json", place)
+    assert (caught.value.hint or "").startswith("there is a file of that name")
+    with pytest.raises(UsageError) as caught:
+        locate_model("neither/nor", place)
+    assert caught.value.hint == "`ontogeny ls` lists what is there"
+
+
+def test_a_recipe_tells_a_path_without_its_dot_apart(
+    folder: Path, place: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(RecipeError, match="no step, artifact or alias 'tiny'") as caught:
+        resolve(load_recipe(SMOKE, STEPS, overrides=["steps.report.model=tiny"]), place, STEPS)
+    assert caught.value.hint == "there is a folder of that name: write ./tiny to use it"

@@ -118,6 +118,35 @@ def test_a_missing_or_broken_tokenizer_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match="not a tokenizer") as caught:
         Tokenizer.load(tmp_path)
     assert caught.value.where == str(tmp_path / "tokenizer.json")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("tokenizer_config.json", b"[]", "not a JSON object"),
+        ("tokenizer_config.json", b"{", "not JSON: .*line 1 column 2"),
+        ("tokenizer_config.json", b"[" * 100_000, "nested too deeply"),
+        ("generation_config.json", b"[]", "not a JSON object"),
+        ("chat_template.jinja", b"\xff\xfe", "not a text in UTF-8"),
+    ],
+)
+def test_a_broken_file_beside_the_tokenizer_is_named(
+    tokenizer: Tokenizer, tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    tokenizer.save(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelFormatError, match=message) as caught:
+        Tokenizer.load(tmp_path)
+    assert caught.value.where == str(tmp_path / name)
+    assert caught.value.hint == "the file is damaged: fetch it again"
+
+
+@pytest.mark.parametrize("ends", [[99999999999999], [-1], True, "x", [None, {}], 1e3])
+def test_what_is_no_id_ends_no_answer(tokenizer: Tokenizer, tmp_path: Path, ends: object) -> None:
+    tokenizer.save(tmp_path)
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+    assert Tokenizer.load(tmp_path).stop_ids == tokenizer.stop_ids
 
 
 def test_an_unknown_special_token_is_refused(tokenizer: Tokenizer) -> None:

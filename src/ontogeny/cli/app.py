@@ -85,7 +85,7 @@ def _stopped() -> int:
 
 def main() -> None:
     """Run a command: errors are told without a traceback, and the exit code says what kind they were."""
-    from ontogeny.core.errors import OntogenyError
+    from ontogeny.core.errors import OntogenyError, defect
 
     for name, value in THREADS_THAT_WAIT.items():
         os.environ.setdefault(name, value)
@@ -95,13 +95,6 @@ def main() -> None:
         logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
     try:
         app(arguments, prog_name="ontogeny")
-    except OntogenyError as error:
-        if debug:
-            raise
-        from ontogeny.cli.show import print_error
-
-        print_error(error)
-        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(_stopped())
     except SystemExit as left:
@@ -109,3 +102,11 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nothing is left to say
         sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        from ontogeny.cli.show import print_error
+
+        told = error if isinstance(error, OntogenyError) else defect(error)
+        print_error(told)
+        sys.exit(told.exit_code)

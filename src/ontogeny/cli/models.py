@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ontogeny.cli.options import JsonOption, WorkspaceOption, open_workspace
+
+if TYPE_CHECKING:
+    from ontogeny.model.formats.gguf_file import Value
+    from ontogeny.recipe.models import LocatedModel
 
 FORMATS = ("huggingface", "gguf", "peft")
 ModelArgument = Annotated[
@@ -76,7 +80,6 @@ def export(
     from ontogeny.core.errors import UsageError, nearest
     from ontogeny.core.progress import terminal_progress
     from ontogeny.model.formats.export import export_folder, export_gguf, export_peft
-    from ontogeny.model.formats.gguf_provenance import provenance_metadata
     from ontogeny.recipe.models import locate_model
 
     if format not in FORMATS:
@@ -86,8 +89,7 @@ def export(
         )
     located = locate_model(model, open_workspace(workspace), terminal_progress())
     if format == "gguf":
-        manifest = located.artifact.manifest.model_dump(mode="json") if located.artifact else {}
-        export_gguf(located.folder, out, weight_type=type, provenance=provenance_metadata(manifest))
+        export_gguf(located.folder, out, weight_type=type, provenance=_provenance(located))
         files = [Path(out.name)]
     elif format == "peft":
         if type != "f32":
@@ -104,3 +106,16 @@ def export(
         print_json({"path": str(out), "files": [str(file) for file in files]})
     else:
         typer.echo(f"wrote {located.name} to {out} ({len(files)} {'file' if len(files) == 1 else 'files'})")
+
+
+def _provenance(located: LocatedModel) -> dict[str, Value]:
+    """What a GGUF file is told of where the model comes from."""
+    from ontogeny.model.formats.gguf_provenance import license_of, outside_metadata, provenance_metadata
+
+    if located.artifact is not None:
+        return provenance_metadata(located.artifact.manifest.model_dump(mode="json"))
+    license = located.fetched.license if located.fetched else None
+    if license is None and located.file is not None:
+        license = license_of(located.file)
+    origin = located.fetched.origin if located.fetched else None
+    return outside_metadata(located.name, located.digest, origin=origin, license=license)

@@ -61,10 +61,15 @@ def generate(
     if as_json:
         completion = loaded.generate(prompt, chat=as_chat, options=options)
         print_json(vars(completion))
-        return
-    for chunk in loaded.stream(prompt, chat=as_chat, options=options):
-        typer.echo(chunk.text, nl=False)
-    typer.echo()
+        wrote = bool(completion.tokens)
+    else:
+        wrote = False
+        for chunk in loaded.stream(prompt, chat=as_chat, options=options):
+            wrote = wrote or chunk.token_id is not None
+            typer.echo(chunk.text, nl=False)
+        typer.echo()
+    if not wrote and not as_chat and loaded.tokenizer.chat_template is not None:
+        typer.echo("the model ended the text at once; it was made for conversations: try --chat", err=True)
 
 
 def chat(

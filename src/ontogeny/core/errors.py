@@ -13,8 +13,12 @@ OntogenyError            exit 1
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
 
 
 class OntogenyError(Exception):
@@ -77,6 +81,20 @@ def placed(*place: str | int) -> Iterator[None]:
     except OntogenyError as error:
         error.place = (*place, *error.place)
         raise
+
+
+def defect(error: Exception) -> OntogenyError:
+    """What a user is told of an error that no code foresaw: its kind, and the last line of ours on its way."""
+    lines = [
+        f"{Path(frame.filename).relative_to(PACKAGE.parent)}, line {frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(PACKAGE)
+    ]
+    return OntogenyError(
+        f"unexpected {type(error).__name__}: {error}",
+        where=lines[-1] if lines else None,
+        hint="this is a defect of Ontogeny: run the same command with --debug and report what it prints",
+    )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -117,7 +117,7 @@ class ModelConfig(BaseModel):
     Llama (`layers.0.self_attn.q_proj.weight`), also for GPT-2, whose stored matrices are turned and split on reading.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     vocab_size: PositiveInt
     d_model: PositiveInt

@@ -23,10 +23,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ontogeny.core.errors import ModelFormatError
+from ontogeny.model.formats.safetensors_folder import write_tensors
 from ontogeny.model.head_kinds import HeadKind
 from ontogeny.model.transformer import Transformer
 
@@ -145,7 +146,7 @@ def save_head(head: ClassHead, folder: Path) -> None:
     tensors = {
         f"{NAME}.{name}": weight.detach().cpu().contiguous() for name, weight in head.named_parameters()
     }
-    save_file(tensors, folder / HEAD_FILE, metadata={"format": "pt"})
+    write_tensors(folder / HEAD_FILE, tensors)
 
 
 def fill_head(head: ClassHead, folder: Path) -> None:

@@ -65,7 +65,7 @@ def import_model_files(config: ImportModelConfig) -> list[Path]:
     Raises:
         RecipeError: there is no such folder or file.
     """
-    from ontogeny.model.formats.companions import GGUF_SUFFIX, gguf_files, model_files
+    from ontogeny.model.formats.companions import gguf_files, is_gguf, model_files
     from ontogeny.model.outside.fetched import is_fetched
 
     if is_fetched(config.path):
@@ -73,7 +73,7 @@ def import_model_files(config: ImportModelConfig) -> list[Path]:
 
         return installed_files(config.path)
     path = Path(config.path).expanduser()
-    if path.suffix == GGUF_SUFFIX and path.is_file():
+    if is_gguf(path) and path.is_file():
         return gguf_files(path)
     if not path.is_dir():
         raise RecipeError(
@@ -89,8 +89,9 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
 
     from ontogeny.model.flops import parameter_count
     from ontogeny.model.formats import huggingface
-    from ontogeny.model.formats.companions import GGUF_SUFFIX, is_adapter, model_files
+    from ontogeny.model.formats.companions import is_adapter, is_gguf, model_files
     from ontogeny.model.outside.fetched import fetch, is_fetched
+    from ontogeny.model.outside.remarks import remarks
     from ontogeny.tokenizer.codec import Tokenizer
 
     if "base" in inputs:
@@ -101,10 +102,13 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
         fetched = fetch(config.path, context.cache or context.scratch, context.progress)
         source = fetched.path
     folder = source
-    if source.suffix == GGUF_SUFFIX:
+    license = None if fetched is None else fetched.license
+    if is_gguf(source):
         from ontogeny.model.formats.gguf import unpack
+        from ontogeny.model.formats.gguf_provenance import license_of
 
         unpack(source, context.payload)
+        license = license or license_of(source)
         folder = context.payload
     if is_adapter(folder):
         raise RecipeError(
@@ -114,6 +118,8 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
     model = huggingface.load(folder)
     tokenizer = Tokenizer.load(folder)
     huggingface.check_tokenizer(tokenizer, model.config, where=config.path)
+    for line in remarks(model, tokenizer):
+        context.progress.note(f"{config.path}: {line}")
     if folder != context.payload:
         for path in model_files(folder):
             shutil.copyfile(path, context.payload / path.name)
@@ -126,7 +132,7 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
             "chat_template": tokenizer.chat_template is not None,
             **({} if fetched is None else {"source": fetched.origin}),
         },
-        licenses=() if fetched is None or fetched.license is None else (fetched.license,),
+        licenses=() if license is None else (license,),
     )
 
 
@@ -138,6 +144,7 @@ def _import_adapter(source: Path, base: Artifact, context: Context) -> Outputs:
     from ontogeny.model.formats import huggingface, peft
     from ontogeny.model.formats.companions import CONFIG_FILE, copy_companions, is_adapter, model_files
     from ontogeny.model.lora import adapters
+    from ontogeny.model.outside.remarks import remarks
     from ontogeny.tokenizer.codec import TOKENIZER_FILE, Tokenizer
 
     if not is_adapter(source):
@@ -161,6 +168,8 @@ def _import_adapter(source: Path, base: Artifact, context: Context) -> Outputs:
     peft.write_base(context.payload, told)
     tokenizer = Tokenizer.load(context.payload)
     huggingface.check_tokenizer(tokenizer, model.config, where=str(source))
+    for line in remarks(model, tokenizer):
+        context.progress.note(f"{source}: {line}")
     return Outputs(
         {
             "family": model.config.family,

@@ -29,6 +29,8 @@ from ontogeny.model.places import (
 )
 from ontogeny.model.rope import rope_tables
 
+FIRST_ROWS = 4096  # of the tables of RoPE: the context a config.json claims costs memory only once it is used
+
 
 class Transformer(nn.Module):
     """A causal decoder. Weights are whatever PyTorch leaves in them until `initialise` or a load fills them."""
@@ -49,17 +51,45 @@ class Transformer(nn.Module):
         self.make_tables()
 
     def make_tables(self, device: torch.device | str | None = None) -> None:
-        """Compute the tables of RoPE; they follow from the sizes and are in no checkpoint."""
-        config = self.config
-        if config.positions == "learned":
+        """Compute the tables of RoPE; they follow from the sizes and are in no checkpoint.
+
+        They have a row for each of the first places, and grow when later ones are read.
+        """
+        if self.config.positions == "learned":
             return
-        tables = {"": (config.rope_base, config.rope_scaling)}
-        if config.local_rope_base is not None:
-            tables["local_"] = (config.local_rope_base, None)
-        for kind, (base, scaling) in tables.items():
-            cos, sin = rope_tables(config.seq_len, config.head_dim, base, scaling)
-            self.register_buffer(f"{kind}cos", cos.to(device), persistent=False)
-            self.register_buffer(f"{kind}sin", sin.to(device), persistent=False)
+        rows = min(FIRST_ROWS, self.config.seq_len)
+        for kind in ("", "local_") if self.config.local_rope_base is not None else ("",):
+            cos, sin = self._computed_tables(kind, rows)
+            self._keep_tables(kind, cos.to(device), sin.to(device))
+
+    def _computed_tables(self, kind: str, rows: int) -> tuple[Tensor, Tensor]:
+        """Cosines and sines (rows, D/2) of layers of a kind; a row is the same however many there are."""
+        config = self.config
+        if kind == "local_":
+            assert config.local_rope_base is not None, "else there is one kind of table"
+            return rope_tables(rows, config.head_dim, config.local_rope_base)
+        return rope_tables(rows, config.head_dim, config.rope_base, config.rope_scaling)
+
+    def _keep_tables(self, kind: str, cos: Tensor, sin: Tensor) -> None:
+        self.register_buffer(f"{kind}cos", cos, persistent=False)
+        self.register_buffer(f"{kind}sin", sin, persistent=False)
+
+    def _tables(self, kind: str, rows: int) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of layers of a kind, with at least `rows` rows where the context has so many.
+
+        What is returned is long enough even where another thread puts a shorter pair in its place.
+        """
+        tables = dict(self.named_buffers(recurse=False))
+        cos, sin = tables[f"{kind}cos"], tables[f"{kind}sin"]
+        have, wanted = min(len(cos), len(sin)), min(rows, self.config.seq_len)
+        if wanted <= have:
+            return cos, sin
+        longer = min(max(wanted, 2 * have), self.config.seq_len)
+        with torch.inference_mode(False):  # training may go on with tables that grew while a text was written
+            grown = self._computed_tables(kind, longer)
+            cos, sin = grown[0].to(cos), grown[1].to(sin)
+        self._keep_tables(kind, cos, sin)
+        return cos, sin
 
     def change_context(self, config: ModelConfig) -> None:
         """Become the model of `config`, which has the same weights, but may read longer rows or turn them otherwise."""
@@ -171,10 +201,13 @@ class Transformer(nn.Module):
     ) -> Places:
         """What layers that see everything need to know of positions, or what local ones do."""
         window = self.config.window if local else None
-        tables = dict(self.named_buffers(recurse=False))
-        kind = "local_" if local and self.config.local_rope_base is not None else ""
-        cos, sin = tables.get(f"{kind}cos"), tables.get(f"{kind}sin")
-        cos, sin = None if cos is None else cos[positions], None if sin is None else sin[positions]
+        cos: Tensor | None = None
+        sin: Tensor | None = None
+        if self.config.positions == "rope":
+            kind = "local_" if local and self.config.local_rope_base is not None else ""
+            # No place of a text lies beyond the tokens read. Told from shapes: looking at `positions` halts a GPU.
+            cos_rows, sin_rows = self._tables(kind, start + T)
+            cos, sin = cos_rows[positions], sin_rows[positions]
         if branches is not None:
             at_once = families(branches, window=window, device=self.device, dtype=self.dtype, at=at)
             return Places(cos, sin, None, families=at_once, at=at)

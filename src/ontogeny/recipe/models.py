@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ontogeny.core.errors import UsageError
@@ -14,36 +14,47 @@ from ontogeny.core.progress import Progress
 from ontogeny.lineage.artifact import Artifact, record_files
 from ontogeny.lineage.manifest import content_digest
 from ontogeny.lineage.workspace import Workspace
-from ontogeny.model.formats.companions import BASE_FILE, GGUF_SUFFIX, gguf_files, is_adapter
-from ontogeny.model.outside.fetched import fetch, is_fetched
+from ontogeny.model.formats.companions import BASE_FILE, GGUF_SUFFIX, gguf_files, is_adapter, is_gguf
+from ontogeny.model.outside.fetched import Fetched, fetch, is_fetched
 from ontogeny.train.snapshot_folders import snapshots_in
 
 MODEL_KINDS = ("model", "adapter", "classifier", "export")
 LONGEST_NAME = 100
+UNPACKED = "gguf-2"  # GGUF files as folders; another number where the reader makes another folder of the same file
 
 
 @dataclass(frozen=True)
 class LocatedModel:
     """A model folder, the name to show for it, its content digest, and its artifact where it is one.
 
-    `folder` holds what a GGUF file means, where one was named; the digest is then the file's.
+    `folder` holds what a GGUF file means, where one was named (`file`); the digest is then the file's. `fetched` says
+    where it comes from, where it was fetched.
     """
 
     folder: Path
     name: str
     digest: str
     artifact: Artifact | None = None
+    fetched: Fetched | None = None
+    file: Path | None = None
 
 
 def is_outside(text: str) -> bool:
     """Whether MODEL names something outside the workspace: a path, a package, a repository."""
-    return is_fetched(text) or text.startswith((".", "/", "~")) or text.endswith(GGUF_SUFFIX)
+    return is_fetched(text) or text.startswith((".", "/", "~")) or is_gguf(Path(text))
+
+
+def at_step(text: str) -> tuple[str, int | None]:
+    """The model that MODEL names, and the step of its training: `recipe/step@1:500`; None where it names none."""
+    name, colon, step = text.rpartition(":")
+    if colon and step.isdigit() and not is_outside(text) and "/" in name:
+        return name, int(step)
+    return text, None
 
 
 def is_snapshot(text: str) -> bool:
-    """Whether MODEL names a step of a model's training: `recipe/step@1:500`."""
-    name, colon, step = text.rpartition(":")
-    return bool(colon) and step.isdigit() and not is_outside(text) and "/" in name
+    """Whether MODEL names a step of a model's training."""
+    return at_step(text)[1] is not None
 
 
 def locate_model(text: str, workspace: Workspace, progress: Progress | None = None) -> LocatedModel:
@@ -57,9 +68,10 @@ def locate_model(text: str, workspace: Workspace, progress: Progress | None = No
     if is_fetched(text):
         fetched = fetch(text, workspace.root / "cache", progress)
         if fetched.path.is_file():
-            return _gguf(fetched.path, workspace, fetched.name)
-        return LocatedModel(fetched.path, fetched.name, content_digest(record_files(fetched.path)))
-    if text.endswith(GGUF_SUFFIX):
+            return replace(_gguf(fetched.path, workspace, fetched.name), fetched=fetched)
+        digest = content_digest(record_files(fetched.path))
+        return LocatedModel(fetched.path, fetched.name, digest, fetched=fetched)
+    if is_gguf(Path(text)):
         path = Path(text).expanduser()
         return _gguf(path, workspace, path.stem)
     if is_outside(text):
@@ -71,20 +83,59 @@ def locate_model(text: str, workspace: Workspace, progress: Progress | None = No
                     hint=f"bring it in beside that: `ontogeny import {text} --base RECIPE/STEP --name NAME`",
                 )
         elif not (folder / "config.json").is_file():
-            raise UsageError(
-                f"{text} is not a model folder", hint="a model folder has config.json and model.safetensors"
-            )
+            raise _no_model(text, folder)
         return LocatedModel(folder, folder.resolve().name, content_digest(record_files(folder)))
-    if is_snapshot(text):
-        name, _, step = text.rpartition(":")
-        return _snapshot(workspace.open(name), int(step))
-    artifact = workspace.open(text)
+    name, step = at_step(text)
+    if step is not None:
+        return _snapshot(open_artifact(name, workspace), step)
+    artifact = open_artifact(name, workspace)
     if artifact.kind not in MODEL_KINDS:
         raise UsageError(
             f"{artifact.name} is of kind {artifact.kind!r}, not a model", hint="`ontogeny ls --kind model`"
         )
     artifact.check(content=True)
     return LocatedModel(artifact.path, artifact.name, artifact.digest, artifact)
+
+
+def _no_model(text: str, path: Path) -> UsageError:
+    """What is said where `text` should name a model folder; `path` is what it names."""
+    hint = "a model folder has config.json and model.safetensors"
+    if path.is_file():
+        return UsageError(
+            f"{text} is a file, not a model folder", hint=f"{hint}; a GGUF file ends in {GGUF_SUFFIX}"
+        )
+    if path.is_symlink() and not path.exists():
+        return UsageError(
+            f"{text} is a link to what does not exist", hint="name the folder that holds the model"
+        )
+    if not path.exists():
+        return UsageError(
+            f"{text} does not exist", hint="look at the path: it starts at the folder you are in"
+        )
+    return UsageError(f"{text} is not a model folder", hint=hint)
+
+
+def open_artifact(text: str, workspace: Workspace) -> Artifact:
+    """The artifact that `text` means, where a path would do as well.
+
+    Raises:
+        UsageError: no such artifact; where `text` is a path without `./`, says so.
+        ArtifactError: it is recorded, but its folder does not hold.
+    """
+    try:
+        return workspace.open(text)
+    except UsageError as error:
+        if (hint := path_hint(text)) is None:
+            raise
+        raise UsageError(error.message, where=error.where, hint=hint) from error
+
+
+def path_hint(text: str) -> str | None:
+    """What to write where `text`, taken for the name of an artifact, is a path here; None where it is none."""
+    path = Path(text)
+    if not text or path.is_absolute() or not path.exists():
+        return None
+    return f"there is a {'folder' if path.is_dir() else 'file'} of that name: write ./{text} to use it"
 
 
 def _snapshot(artifact: Artifact, step: int) -> LocatedModel:
@@ -110,7 +161,7 @@ def import_path(text: str, workspace: Workspace) -> str:
     """
     if is_fetched(text):
         return text
-    if text.endswith(GGUF_SUFFIX):
+    if is_gguf(Path(text)):
         return str(Path(text).expanduser().absolute())
     return str(locate_model(text, workspace).folder.absolute())
 
@@ -118,7 +169,8 @@ def import_path(text: str, workspace: Workspace) -> str:
 def step_name(text: str) -> str:
     """The name of a step that imports MODEL: `./my model (1)` becomes `my-model-1`, `hf:ORG/NAME@main` NAME."""
     text = re.sub(r"^(?:pip|hf):", "", text)
-    last = re.split(r"==|@", text)[0].rstrip("/").rpartition("/")[2].removesuffix(GGUF_SUFFIX)
+    last = re.split(r"==|@", text)[0].rstrip("/").rpartition("/")[2]
+    last = last[: -len(GGUF_SUFFIX)] if is_gguf(Path(last)) else last
     return re.sub(r"[^A-Za-z0-9_.]+", "-", last).lstrip("-_.")[:LONGEST_NAME].rstrip("-_.") or "model"
 
 
@@ -134,11 +186,11 @@ def _gguf(path: Path, workspace: Workspace, name: str) -> LocatedModel:
     with disk_errors("reading a GGUF file"):
         digests = [digest_file(part) for part in parts]
         digest = digests[0] if len(digests) == 1 else digest_json(digests)
-        folder = workspace.root / "cache" / "gguf" / digest.partition(":")[2]
+        folder = workspace.root / "cache" / UNPACKED / digest.partition(":")[2]
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
             _unpack_whole(path, folder)
-    return LocatedModel(folder, name, digest)
+    return LocatedModel(folder, name, digest, file=path)
 
 
 def _unpack_whole(path: Path, folder: Path) -> None:

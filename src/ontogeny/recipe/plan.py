@@ -18,6 +18,7 @@ from ontogeny.lineage.fingerprint import fingerprint
 from ontogeny.lineage.step import Reference, Step, StepConfig, references
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.located import at_its_line
+from ontogeny.recipe.models import path_hint
 from ontogeny.recipe.schema import Recipe
 
 Status = Literal["reused", "to-run", "unknown"]
@@ -205,9 +206,7 @@ def _resolve_use(
                 f"{found.role}: there is no step, artifact or alias {found.name!r}."
                 + nearest(found.name, recipe.steps),
                 where=where,
-                hint="a folder is brought in by a step: `{step: import-model, path: ./FOLDER}`"
-                if found.name.startswith((".", "/"))
-                else f"steps of this recipe: {', '.join(recipe.steps)}; `ontogeny ls` lists artifacts",
+                hint=_hint_for_unknown(recipe, found),
             ) from error
         kind, use = artifact.kind, Use(found, artifact=artifact)
     if kind not in found.kinds:
@@ -224,6 +223,14 @@ def _resolve_use(
             hint=hint,
         )
     return use
+
+
+def _hint_for_unknown(recipe: Recipe, found: Reference) -> str:
+    if found.name.startswith((".", "/")):
+        return "a folder is brought in by a step: `{step: import-model, path: ./FOLDER}`"
+    if "model" in found.kinds and (hint := path_hint(found.name)) is not None:
+        return hint
+    return f"steps of this recipe: {', '.join(recipe.steps)}; `ontogeny ls` lists artifacts"
 
 
 def _holds(recipe: Recipe) -> dict[str, list[str]]:

@@ -30,10 +30,10 @@ from ontogeny.estimate.shapes import shape_of
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.flops import parameter_count
-from ontogeny.model.formats.companions import GGUF_SUFFIX
+from ontogeny.model.formats.companions import is_gguf
 from ontogeny.model.outside.at_hand import config_in_file
 from ontogeny.recipe.estimates import Here
-from ontogeny.recipe.models import is_outside, locate_model
+from ontogeny.recipe.models import is_outside, locate_model, open_artifact
 from ontogeny.recipe.plan import resolve
 from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.sizes import Untold, sizes_of, step_to_estimate
@@ -318,9 +318,9 @@ def _model(
 def _config_of_model(model: str, workspace: Workspace) -> ModelConfig:
     """The shape of a model here, or of an outside one, whose weights need not be there."""
     path = Path(model).expanduser()
-    if path.suffix not in (".json", GGUF_SUFFIX):
+    if path.suffix != ".json" and not is_gguf(path):
         if not is_outside(model):
-            path = workspace.open(model).path
+            path = open_artifact(model, workspace).path
         elif not (path / "config.json").is_file():
             path = locate_model(model, workspace).folder
         path = path / "config.json"

@@ -10,11 +10,13 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 
 from ontogeny.core.errors import ModelFormatError, UsageError
-from ontogeny.core.files import canonical_json, read_json, write_atomic
+from ontogeny.core.files import canonical_json, write_atomic
+from ontogeny.core.given_json import FETCH_AGAIN, read_given_object
 from ontogeny.tokenizer.config import END_OF_TEXT, MESSAGE_END, TiktokenPattern, token_content
 from ontogeny.tokenizer.post_processor import begun_with, template_parts
 
@@ -26,6 +28,7 @@ GENERATION_FILE = "generation_config.json"  # where a model says which tokens en
 TEMPLATE_FILE = "chat_template.jinja"  # where newer versions of transformers keep the template
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LONGEST_CHARACTER_BYTES = 4  # of UTF-8
+MAX_ID = (1 << 32) - 1  # of the library
 
 
 class Tokenizer:
@@ -67,10 +70,8 @@ class Tokenizer:
         path = _tokenizer_file(place)
         bpe, end = _read(path, pattern)
         folder = path.parent
-        config = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).is_file() else {}
-        template = config.get("chat_template")
-        if (folder / TEMPLATE_FILE).is_file():
-            template = (folder / TEMPLATE_FILE).read_text(encoding="utf-8")
+        config = _given(folder / CONFIG_FILE)
+        template = _template_beside(folder) or config.get("chat_template")
         end = token_content(config.get("eos_token")) or end
         named = [bpe.id_to_token(number) for number in _answer_ends(folder)]
         stops = [token for token in (end, END_OF_TEXT, MESSAGE_END, *named) if token is not None]
@@ -121,6 +122,22 @@ class Tokenizer:
     def vocab_size(self) -> int:
         """Entries, special tokens included."""
         return self._bpe.get_vocab_size()
+
+    @property
+    def ids(self) -> set[int]:
+        """Every id there is; there may be gaps between them."""
+        return set(self._bpe.get_vocab().values())
+
+    @property
+    def idle_ids(self) -> set[int]:
+        """Special tokens that nothing brings up: not the chat template, not an end, not the tokenizer itself.
+
+        Nor does a text: what looks like a special token in it is encoded as the characters it is written with.
+        """
+        template = self.chat_template or ""
+        own = {self.begin_of_text, getattr(self._bpe.model, "unk_token", None)}
+        named = {name for name in self.special_ids if name in own or name in template}
+        return set(self.special_ids.values()) - {self.special_ids[name] for name in named} - self.stop_ids
 
     @property
     def end_of_text_id(self) -> int:
@@ -253,9 +270,24 @@ def _check_unicode(text: str) -> None:
 
 def _answer_ends(folder: Path) -> list[int]:
     """The tokens that end an answer, as the model in `folder` says; none where it does not."""
-    path = folder / GENERATION_FILE
-    ends = read_json(path).get("eos_token_id") if path.is_file() else None
-    return [end for end in (ends if isinstance(ends, list) else [ends]) if isinstance(end, int) and end >= 0]
+    ends = _given(folder / GENERATION_FILE).get("eos_token_id")
+    return [
+        end for end in (ends if isinstance(ends, list) else [ends]) if type(end) is int and 0 <= end <= MAX_ID
+    ]
+
+
+def _given(path: Path) -> dict[str, Any]:
+    """The object in a file that need not be there."""
+    return read_given_object(path) if path.is_file() else {}
+
+
+def _template_beside(folder: Path) -> str | None:
+    """The chat template that has a file of its own, if there is one."""
+    path = folder / TEMPLATE_FILE
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+    except UnicodeDecodeError as error:
+        raise ModelFormatError(f"not a text in UTF-8 ({error})", where=str(path), hint=FETCH_AGAIN) from error
 
 
 def _tokenizer_file(place: Path) -> Path:
@@ -295,4 +327,4 @@ def _read(path: Path, pattern: TiktokenPattern | None) -> tuple[tokenizers.Token
     try:
         return tokenizers.Tokenizer.from_file(str(path)), None
     except Exception as error:  # the library raises plain Exception, whatever is wrong
-        raise ModelFormatError(f"not a tokenizer: {error}", where=str(path)) from error
+        raise ModelFormatError(f"not a tokenizer: {error}", where=str(path), hint=FETCH_AGAIN) from error

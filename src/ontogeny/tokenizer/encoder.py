@@ -119,7 +119,8 @@ def _gigatoken(tokenizer: Tokenizer, parallel: bool) -> tuple[_Gigatoken | None,
     except EncodersDisagreeError as error:
         return None, str(error)
     except (ValueError, TypeError, RuntimeError, KeyError, NotImplementedError) as error:
-        return None, f"gigatoken cannot read this tokenizer ({error})"
+        said = str(error).strip().partition("\n")[0]  # below stands where in its source it was said
+        return None, f"gigatoken cannot read this tokenizer ({said or type(error).__name__})"
     return fast, None
 
 

@@ -15,7 +15,7 @@ from ontogeny.model.formats import huggingface
 from ontogeny.model.formats.gguf import unpack
 from ontogeny.model.formats.gguf_export import GGUF_TYPES, chosen_type, write_gguf_export
 from ontogeny.model.formats.gguf_file import GgufFile, Value
-from ontogeny.model.formats.gguf_names import halves_to_pairs, metadata_values, pairs_to_halves
+from ontogeny.model.formats.gguf_names import halves_to_pairs, pairs_to_halves
 from ontogeny.model.formats.gguf_writer import Stored, write_gguf
 from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.train import train_bpe
@@ -125,6 +125,27 @@ def test_the_tokenizer_and_the_template_come_back(saved: Saved, tokenizer: Token
     assert ends == sorted(tokenizer.stop_ids)
 
 
+@pytest.mark.parametrize("special", [True, False])
+def test_a_special_token_without_an_embedding_is_left_out(
+    special: bool, saved: Saved, tmp_path: Path
+) -> None:
+    """Gemma 3's mark for images; a token that text can bring up is refused."""
+    source = saved()
+    path = source / "tokenizer.json"
+    definition = json.loads(path.read_text())
+    vocabulary = definition["model"]["vocab"]
+    vocabulary |= {f"<unused{number}>": number for number in range(len(vocabulary), VOCAB_SIZE)}
+    mark = dict(definition["added_tokens"][0], id=VOCAB_SIZE, content="<image>", special=special)
+    definition["added_tokens"].append(mark)
+    path.write_text(json.dumps(definition))
+    assert Tokenizer.load(source).vocab_size == VOCAB_SIZE + 1
+    if special:
+        assert Tokenizer.load(back(source, tmp_path)).vocab_size == VOCAB_SIZE
+        return
+    with pytest.raises(ModelFormatError, match=f"token {VOCAB_SIZE} has no embedding"):
+        write_gguf_export(source, tmp_path / "model.gguf", weight_type="f32")
+
+
 def test_provenance_stands_in_the_file(saved: Saved, tmp_path: Path) -> None:
     origin: dict[str, Value] = {"general.name": "tutor", "general.license": "PSF-2.0"}
     write_gguf_export(saved(), tmp_path / "model.gguf", weight_type="q8_0", provenance=origin)
@@ -175,6 +196,7 @@ def edited(path: Path, metadata: dict[str, Value | None], tensors: dict[str, str
         ({}, {"output_norm.weight": "rope_freqs.weight"}, r"rope_freqs.weight of shape \[32\] and type F32"),
         ({"qwen3.block_count": None}, {}, "qwen3.block_count is missing"),
         ({"qwen3.attention.head_count": 0}, {}, "no heads"),
+        ({"qwen3.block_count": 9000}, {}, "asks for 9,000 layers, it has 2"),
         ({"qwen3.rope.dimension_count": 4}, {}, "RoPE turns 4 of 8 numbers"),
         ({"qwen3.attention.value_length": 4}, {}, "values have 4 numbers a head, keys 8"),
         ({"qwen3.expert_count": 8}, {}, "mixes experts"),
@@ -228,23 +250,3 @@ def test_a_family_without_a_form_in_gguf_is_refused(saved: Saved, tmp_path: Path
 def test_a_width_that_llama_cpp_would_not_load_is_refused(saved: Saved, tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match="4 heads of 16 are not as wide as the model"):
         write_gguf_export(saved("qwen2", head_dim=16), tmp_path / "model.gguf", weight_type="f32")
-
-
-def test_a_window_that_gguf_has_no_key_for_bounds_the_context() -> None:
-    sizes = {
-        "hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 64, "max_position_embeddings": 64,
-        "num_attention_heads": 4, "vocab_size": 300, "rms_norm_eps": 1e-5, "sliding_window": 16,
-    }  # fmt: skip
-    assert metadata_values(sizes, "llama", where="here")["llama.context_length"] == 16
-    with pytest.raises(ModelFormatError, match="RoPE of type 'dynamic' cannot be stored"):
-        metadata_values({**sizes, "rope_scaling": {"rope_type": "dynamic"}}, "llama", where="here")
-    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 5e5}
-    found = metadata_values({**sizes, "rope_parameters": yarn}, "llama", where="here")
-    assert found["llama.rope.scaling.type"] == "yarn" and found["llama.rope.freq_base"] == 5e5
-
-
-def test_a_gemma_of_another_pattern_is_refused(saved: Saved, tmp_path: Path) -> None:
-    with pytest.raises(
-        ModelFormatError, match=r"layer_types: \['sliding_attention', 'full_attention'\] cannot"
-    ):
-        write_gguf_export(saved("gemma3", local_layers=(0,)), tmp_path / "model.gguf", weight_type="f32")

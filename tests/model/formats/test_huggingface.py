@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import stat
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tokenizers
 import torch
 from safetensors.torch import load_file, save_file
 
 from ontogeny.core.errors import ModelFormatError, UsageError
 from ontogeny.model.formats import huggingface
+from ontogeny.tokenizer.codec import Tokenizer
 from ontogeny.tokenizer.train import train_bpe
 from tests.model.conftest import FAMILIES, Make
 
@@ -53,15 +56,55 @@ def test_an_entry_beyond_the_model_that_nothing_brings_up_is_no_matter(
     make: Make, template: str | None, stops: set[int], fits: bool
 ) -> None:
     """Gemma 3's tokenizer has one more entry than its text models, the mark for images."""
-    tokenizer = SimpleNamespace(
-        vocab_size=301, special_ids={"<image>": 300}, stop_ids=frozenset(stops), chat_template=template
-    )
+    tokenizer = tokenizer_with({"<end>": 1, "<image>": 300}, template=template, stops=stops)
     with (
         contextlib.nullcontext()
         if fits
-        else pytest.raises(ModelFormatError, match="301 entries, the model 300")
+        else pytest.raises(ModelFormatError, match="an entry with the id 300, the model 300")
     ):
-        huggingface.check_tokenizer(tokenizer, make().config, where="here")  # type: ignore[arg-type]
+        huggingface.check_tokenizer(tokenizer, make().config, where="here")
+    assert 300 not in tokenizer.encode("what <image> shows"), "a text brings up no special token"
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_an_id_beyond_the_model_counts_however_few_entries_there_are(make: Make, special: bool) -> None:
+    tokenizer = tokenizer_with({"<end>": 1, "<zz>": 5000}, template=None, stops={1}, special=special)
+    if special:  # which no text brings up
+        huggingface.check_tokenizer(tokenizer, make().config, where="here")
+        return
+    assert 5000 in tokenizer.encode("<zz>")
+    with pytest.raises(ModelFormatError, match="an entry with the id 5,000, the model 300"):
+        huggingface.check_tokenizer(tokenizer, make().config, where="here")
+
+
+def test_the_token_a_text_begins_with_is_not_idle(make: Make) -> None:
+    tokenizer = tokenizer_with({"<end>": 1, "<bos>": 300}, template=None, stops={1}, begin="<bos>")
+    with pytest.raises(ModelFormatError, match="an entry with the id 300"):
+        huggingface.check_tokenizer(tokenizer, make().config, where="here")
+
+
+def tokenizer_with(
+    added: dict[str, int], *, template: str | None, stops: set[int], special: bool = True, begin: str = ""
+) -> Tokenizer:
+    """A tokenizer of characters with added tokens of given ids."""
+    vocab = {chr(97 + number): 2 + number for number in range(26)}
+    about = {
+        "version": "1.0",
+        "added_tokens": [
+            {"id": number, "content": name, "special": special, "single_word": False, "lstrip": False}
+            | {"rstrip": False, "normalized": False}
+            for name, number in added.items()
+        ],
+        "model": {"type": "BPE", "vocab": vocab | added, "merges": []},
+    }
+    names = {number: name for name, number in added.items()}
+    return Tokenizer(
+        tokenizers.Tokenizer.from_str(json.dumps(about)),
+        template,
+        end_of_text="<end>",
+        stop_tokens=[names[number] for number in stops],
+        begin_of_text=begin,
+    )
 
 
 def test_equal_models_are_equal_files(make: Make, tmp_path: Path) -> None:
@@ -240,8 +283,51 @@ def test_values_that_a_type_cannot_hold_are_refused(make: Make, tmp_path: Path) 
 
 
 def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelFormatError, match=r"no readable config\.json here"):
+    with pytest.raises(ModelFormatError, match=r"no config\.json here"):
         huggingface.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"a": 1,\n "b" 2}', r"config\.json: not JSON: .*line 2 column 6"),
+        (b"[" * 100_000, "not JSON that can be read: it is nested too deeply"),
+        (b"\xff\xfe\x00", "not JSON: 'utf-16-le' codec|not JSON: 'utf-8' codec"),
+    ],
+)
+def test_a_configuration_that_is_no_json_is_told_with_its_place(
+    folder: Path, content: bytes, message: str
+) -> None:
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(ModelFormatError, match=message) as refusal:
+        huggingface.load(folder)
+    assert "verify" not in str(refusal.value)
+
+
+def test_layers_that_the_files_do_not_have_are_told_before_any_is_built(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(folder / "config.json", num_hidden_layers=9_999)
+    monkeypatch.setattr(huggingface, "Transformer", None)
+    for read in (huggingface.load, lambda place: list(huggingface.read_weights(place))):
+        with pytest.raises(ModelFormatError, match="asks for 9,999 layers, the weights have 2"):
+            read(folder)
+
+
+def test_weights_in_a_folder_of_their_name_are_told(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").mkdir()
+    with pytest.raises(ModelFormatError, match=r"model\.safetensors: a folder where a file should be"):
+        huggingface.load(folder)
+
+
+def test_who_may_read_a_model_follows_the_umask(make: Make, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        huggingface.save(make(), tmp_path / "model")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "model" / "model.safetensors").stat().st_mode) == 0o640
 
 
 def test_a_configuration_that_is_no_object_is_named(folder: Path) -> None:

@@ -39,9 +39,10 @@ def test_defaults_of_llama_are_filled_in(values: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "qwen33"}, r"'qwen33' is not supported\. Did you mean 'qwen3'"),
-        ({"model_type": "gemma3"}, r"'gemma3' is not supported\. Did you mean 'gemma3_text'"),
-        ({"model_type": "mamba"}, "'mamba' is not supported"),
+        ({"model_type": "mamba"}, r"'mamba' is not supported\n"),
+        ({"model_type": "qwen3_moe"}, "'qwen3_moe' with experts: a mixture of experts is not supported"),
+        ({"model_type": "mixtral"}, "'mixtral' with experts: a mixture of experts is not supported"),
+        ({"num_local_experts": 8}, "'qwen3' with experts: a mixture of experts is not supported"),
         ({"model_type": None}, "None is not supported"),
         ({"hidden_act": "gelu"}, "hidden_act: 'gelu' is not supported"),
         ({"mlp_bias": True}, "mlp_bias: True is not supported"),
@@ -49,28 +50,51 @@ def test_defaults_of_llama_are_filled_in(values: dict[str, Any]) -> None:
         ({"logit_scale": 8}, "logit_scale: 8 is not a field of this family that is known here"),
         ({"final_logit_softcapping": 30.0}, r"final_logit_softcapping: 30\.0 is not supported"),
         ({"hidden_activation": "gelu"}, "hidden_activation: 'gelu' is not a field of this family"),
-        ({"quantization_config": {"bits": 4}}, "quantization_config"),
+        (
+            {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+            "quantization_config: the weights are quantised by gptq, 4 bits, which cannot be read",
+        ),
+        (
+            {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+            "the weights are quantised by bitsandbytes, which",
+        ),
         (
             {"layer_types": ["full_attention", "sliding_attention"]},
-            "layer_types: .*full_attention.* for 2 layers, where sliding_window is None",
+            "layer_types: 2 entries, .*full_attention.*, where num_hidden_layers is 2 and sliding_window None",
         ),
+        ({"layer_types": [[1]]}, r"layer_types: \[\[1\]\] is not a list of names"),
+        ({"layer_types": "full_attention"}, "layer_types: 'full_attention' is not a list of names"),
+        ({"attention_bias": "no"}, "attention_bias: 'no' is neither true nor false"),
+        ({"use_sliding_window": 0}, "use_sliding_window: 0 is neither true nor false"),
+        ({"pruned_heads": {"0": [1]}}, "pruned_heads: .* is not supported"),
+        ({"rms_norm_eps": 0}, "rms_norm_eps: 0 should be greater than 0"),
+        ({"rms_norm_eps": "x"}, "rms_norm_eps: 'x' should be a valid number"),
+        ({"rope_parameters": {"rope_theta": float("inf")}}, "rope_theta: inf should be a finite number"),
+        ({"rope_parameters": {"rope_theta": -5}}, r"rope_theta: -5\.0 should be greater than 1"),
         ({"layer_types": ["full_attention", "chunked_attention"]}, "layer_types: .*'chunked_attention'"),
-        ({"layer_types": ["full_attention"]}, "layer_types: .* for 1 layers"),
+        ({"layer_types": ["full_attention"]}, "layer_types: 1 entries, .* where num_hidden_layers is 2"),
         ({"rope_parameters": {"rope_type": "longrope"}}, "RoPE of type 'longrope'"),
         ({"rope_parameters": None, "rope_scaling": {"type": "dynamic"}}, "RoPE of type 'dynamic'"),
-        ({"rope_parameters": {"rope_type": "linear"}}, "factor: Field required"),
-        ({"rope_parameters": {"rope_type": "linear", "factor": 0.5}}, "factor: Input should be greater"),
+        ({"rope_parameters": {"rope_type": "linear"}}, "factor: not given"),
+        ({"rope_parameters": {"rope_type": "linear", "factor": 0.5}}, r"factor: 0\.5 should be greater"),
         (
             {"rope_parameters": {"partial_rotary_factor": 0.5}},
             r"partial_rotary_factor: 0\.5 of RoPE 'default'",
         ),
         ({"rope_parameters": {"mrope_section": [1, 1, 2]}}, "mrope_section: .* of RoPE 'default'"),
-        ({"num_key_value_heads": 3}, r"n_kv_heads \(3\) does not divide n_heads \(4\)"),
+        (
+            {"num_key_value_heads": 3},
+            r": num_key_value_heads \(3\) does not divide num_attention_heads \(4\)",
+        ),
         ({"hidden_size": 0}, "hidden_size: 0 is not a whole number between 1 and"),
         ({"hidden_size": "wide"}, "hidden_size: 'wide' is not a whole number"),
         ({"num_hidden_layers": 10**12}, "num_hidden_layers: 1000000000000 is not .* between 1 and 10,000"),
         ({"max_position_embeddings": 1 << 40}, "max_position_embeddings: .* is not"),
-        ({"rope_parameters": "linear"}, "a field is of another type than it should be"),
+        ({"rope_parameters": "linear"}, "rope_parameters: 'linear' is not an object"),
+        (
+            {"max_window_layers": "all", "use_sliding_window": True, "sliding_window": 4},
+            "a field is of another type",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(
@@ -96,7 +120,17 @@ def test_an_unknown_family_is_refused_with_those_that_can_be_read(values: dict[s
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("some_tool", None), ("_name_or_path", "here"), ("attention_dropout", 0.1), ("use_cache", False)],
+    [
+        ("some_tool", None),
+        ("_name_or_path", "here"),
+        ("attention_dropout", 0.1),
+        ("use_cache", False),
+        ("hidden_act", "swish"),
+        ("diversity_penalty", 0.0),
+        ("pruned_heads", {}),
+        ("model_name", "unsloth/qwen3"),
+        ("auto_map", {"AutoModelForCausalLM": "m.M"}),
+    ],
 )
 def test_fields_without_effect_are_passed_over(values: dict[str, Any], field: str, value: object) -> None:
     config = config_from_json(values, "config.json")
@@ -117,6 +151,41 @@ def test_fields_without_effect_are_passed_over(values: dict[str, Any], field: st
 def test_other_gpt2s_are_refused(make: Make, changes: dict[str, Any], message: str) -> None:
     values = config_to_json(make(**GPT2).config, dtype="float32", end_id=0)
     with pytest.raises(ModelFormatError, match=message):
+        config_from_json({**values, **changes}, "config.json")
+
+
+def test_a_gpt2_may_name_its_activation_otherwise(make: Make) -> None:
+    values = config_to_json(make(**GPT2).config, dtype="float32", end_id=0)
+    config = config_from_json({**values, "activation_function": "gelu_pytorch_tanh"}, "config.json")
+    assert config == make(**GPT2).config
+
+
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}
+
+
+def test_rope_in_two_places_is_read_where_both_say_the_same(values: dict[str, Any]) -> None:
+    theta = values["rope_theta"]
+    config = config_from_json({**values, "rope_parameters": {**YARN, "rope_theta": theta}}, "config.json")
+    assert config.rope_scaling is not None
+    both = {
+        **values,
+        "rope_parameters": {**YARN, "rope_theta": theta},
+        "rope_scaling": {**YARN, "type": "yarn"},
+    }
+    assert config_from_json(both, "config.json") == config
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rope_scaling": YARN},
+        {"rope_scaling": {**YARN, "rope_theta": 777.0}, "rope_parameters": {**YARN, "rope_theta": 888.0}},
+        # transformers drops the base in `rope_parameters` with it
+        {"rope_scaling": YARN, "rope_parameters": {**YARN, "rope_theta": 888.0}, "rope_theta": None},
+    ],
+)
+def test_rope_in_two_places_that_disagree_is_refused(values: dict[str, Any], changes: dict[str, Any]) -> None:
+    with pytest.raises(ModelFormatError, match=r"rope_scaling \{.*\} and rope_parameters \{.*\} disagree"):
         config_from_json({**values, **changes}, "config.json")
 
 

@@ -36,6 +36,7 @@ def test_of_a_gguf_file_its_header_is_read(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     write_gguf_export(tmp_path / "model", path, weight_type="f16")
     assert config_at_hand(str(path)) == CONFIG
+    assert config_at_hand(str(path.rename(tmp_path / "model.GGUF"))) == CONFIG
 
 
 def test_of_an_installed_package_its_own_copy_is_read(

@@ -17,7 +17,9 @@ CLASSIFIER_FILE = "classifier.json"  # beside a classifier: its labels, and how 
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 GGUF_FILE = "model.gguf"  # what an export of that format holds
 GGUF_SUFFIX = ".gguf"
-GGUF_PART = re.compile(r"(.+)-00001-of-(\d{5})\.gguf")  # the first of several files of a model
+GGUF_PART = re.compile(
+    r"(.+)-00001-of-(\d{5})(\.gguf)", re.IGNORECASE
+)  # the first of several files of a model
 MOST_GGUF_PARTS = 1000
 COMPANIONS = (
     CONFIG_FILE,
@@ -51,7 +53,13 @@ def is_adapter(folder: Path) -> bool:
 def model_files(folder: Path) -> list[Path]:
     """The files of `folder` that belong to a model or an adapter, weights included, in the order of their names."""
     names = {*COMPANIONS, INDEX_FILE, ADAPTER_CONFIG_FILE, BASE_FILE, CLASSIFIER_FILE}
-    return sorted(path for path in folder.iterdir() if path.name in names or path.suffix == ".safetensors")
+    ours = (path for path in folder.iterdir() if path.name in names or path.suffix == ".safetensors")
+    return sorted(path for path in ours if path.is_file())
+
+
+def is_gguf(path: Path) -> bool:
+    """Whether the name of `path` says that it is a GGUF file, in letters of either case."""
+    return path.suffix.lower() == GGUF_SUFFIX
 
 
 def gguf_files(path: Path) -> list[Path]:
@@ -60,4 +68,6 @@ def gguf_files(path: Path) -> list[Path]:
     count = int(match[2]) if match else 1
     if match is None or not 1 < count <= MOST_GGUF_PARTS:
         return [path]
-    return [path.with_name(f"{match[1]}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
+    return [
+        path.with_name(f"{match[1]}-{number:05}-of-{count:05}{match[3]}") for number in range(1, count + 1)
+    ]

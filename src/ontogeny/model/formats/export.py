@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
 
-from safetensors.torch import save_file
-
 from ontogeny.core.errors import UsageError, nearest
 from ontogeny.core.files import disk_errors, payload_files, read_json, write_atomic
 from ontogeny.model.formats import peft
@@ -34,7 +32,7 @@ from ontogeny.model.formats.huggingface import (
     ignorable_tensors,
     read_config,
 )
-from ontogeny.model.formats.safetensors_folder import read_tensors, to_dtype
+from ontogeny.model.formats.safetensors_folder import read_tensors, to_dtype, write_tensors
 from ontogeny.model.formats.stored import base_folder, whole_folder
 
 
@@ -111,7 +109,7 @@ def _rewrite(source: Path, folder: Path, *, weight_type: FloatType) -> None:
         name: to_dtype(name, tensor, DTYPES[weight_type])
         for name, tensor in read_tensors(source, expected_shapes(config), ignored=ignorable_tensors(config))
     }
-    save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    write_tensors(folder / WEIGHTS_FILE, tensors)
     copy_companions(source, folder)
     values = {key: value for key, value in read_json(source / CONFIG_FILE).items() if key != "torch_dtype"}
     values["dtype"] = str(DTYPES[weight_type]).removeprefix("torch.")

@@ -24,7 +24,6 @@ from ontogeny.model.formats.gguf_decode import decode
 from ontogeny.model.formats.gguf_names import (
     Architecture,
     architecture,
-    config_values,
     is_norm,
     is_query_or_key,
     pairs_to_halves,
@@ -32,6 +31,7 @@ from ontogeny.model.formats.gguf_names import (
 )
 from ontogeny.model.formats.gguf_parts import GgufModel
 from ontogeny.model.formats.gguf_rope import ROPE_FREQS
+from ontogeny.model.formats.gguf_settings import config_values
 from ontogeny.model.formats.huggingface import expected_shapes
 from ontogeny.model.formats.huggingface_config import config_from_json, config_to_json
 from ontogeny.model.formats.safetensors_stream import Slot, write_safetensors
@@ -51,6 +51,7 @@ def unpack(path: Path, folder: Path) -> ModelConfig:
     file = GgufModel(path)
     values = config_values(file)
     config = config_from_json(values, str(path))
+    _check_layers(file, config.n_layers)
     kind = architecture(file)
     shapes = expected_shapes(config)
     names = {theirs: stored_name(theirs, kind) for theirs in shapes}
@@ -71,6 +72,17 @@ def unpack(path: Path, folder: Path) -> ModelConfig:
         _write_json(folder / GENERATION_FILE, ends)
         tokenizer.save(folder)
     return config
+
+
+def _check_layers(file: GgufModel, n_layers: int) -> None:
+    """Raise ModelFormatError for fewer layers than the metadata asks for; to build thousands of them takes long."""
+    found = {name.split(".")[1] for name in file.tensors if name.startswith("blk.")}
+    if len(found) < n_layers:
+        raise ModelFormatError(
+            f"missing tensors: its metadata asks for {n_layers:,} layers, it has {len(found):,}",
+            where=str(file.path),
+            hint="the file is damaged: fetch it again",
+        )
 
 
 def _check_tensors(file: GgufModel, names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -115,7 +127,8 @@ def _tensors(
         else:
             tensor = decode(file.raw(name), info.type.name, info.shape)
         if _is_shifted(theirs, kind):
-            tensor = tensor - np.float32(kind.norm_offset)
+            with np.errstate(invalid="ignore"):  # what is no number stays none
+                tensor = tensor - np.float32(kind.norm_offset)
         if kind.pairs_interleaved and is_query_or_key(theirs):
             tensor = pairs_to_halves(tensor, head_dim)
         yield theirs, tensor

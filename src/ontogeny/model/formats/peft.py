@@ -18,11 +18,11 @@ from typing import Any
 
 import torch
 from blake3 import blake3
-from safetensors.torch import save_file
 from torch import Tensor
 
-from ontogeny.core.errors import ArtifactError, ModelFormatError
+from ontogeny.core.errors import ModelFormatError
 from ontogeny.core.files import read_json, write_atomic
+from ontogeny.core.given_json import read_given_object
 from ontogeny.model.config_lora import BaseForm, Lora
 from ontogeny.model.formats.companions import (
     ADAPTER_CONFIG_FILE,
@@ -30,7 +30,7 @@ from ontogeny.model.formats.companions import (
     BASE_FILE,
 )
 from ontogeny.model.formats.huggingface import PREFIX
-from ontogeny.model.formats.safetensors_folder import FLOAT_TYPES, NAMES_SHOWN, opened
+from ontogeny.model.formats.safetensors_folder import FLOAT_TYPES, NAMES_SHOWN, opened, write_tensors
 from ontogeny.model.lora import AdaptedLinear, adapt, adapters, linear_layers
 from ontogeny.model.transformer import Transformer
 
@@ -77,7 +77,7 @@ def save(model: Transformer, folder: Path, settings: Lora, base: Base) -> None:
     """Write the adapters of `model`, which `settings` made, into `folder`, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     layers = adapters(model)
-    save_file(dict(_tensors(layers)), folder / ADAPTER_WEIGHTS_FILE, metadata={"format": "pt"})
+    write_tensors(folder / ADAPTER_WEIGHTS_FILE, _tensors(layers))
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -136,8 +136,8 @@ def read_base(folder: Path) -> Base | None:
     if not path.is_file():
         return None
     try:
-        return Base(**read_json(path))
-    except (ArtifactError, TypeError) as error:
+        return Base(**read_given_object(path))
+    except (ModelFormatError, TypeError) as error:
         raise ModelFormatError(
             f"not the description of a base ({error})", where=str(path), hint="export the adapter again"
         ) from error
@@ -202,7 +202,7 @@ def _misfit(folder: Path, message: str) -> ModelFormatError:
 
 def _settings(path: Path) -> Lora:
     """What `adapter_config.json` means for adapters; its `target_modules` follow from the tensors."""
-    values = read_json(path)
+    values = read_given_object(path)
     if values.get("peft_type") != "LORA":
         raise ModelFormatError(
             f"peft_type {values.get('peft_type')!r} cannot be read",

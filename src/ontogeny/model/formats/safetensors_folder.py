@@ -14,10 +14,11 @@ from typing import Any, NoReturn
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
-from ontogeny.core.errors import ArtifactError, ModelFormatError
-from ontogeny.core.files import read_json
+from ontogeny.core.errors import ModelFormatError
+from ontogeny.core.given_json import read_given_object
 from ontogeny.model.formats.companions import INDEX_FILE, PICKLED_SUFFIXES, WEIGHTS_FILE
 
 BASE_PREFIXES = (
@@ -60,6 +61,15 @@ def read_in_turn(
         yield name, tensor
 
 
+def stored_names(folder: Path) -> set[str]:
+    """The names of all tensors in the files, read from their headers.
+
+    Raises:
+        ModelFormatError: no weights, or a file that is cut short; names it.
+    """
+    return set(_homes(folder))
+
+
 def _checked_homes(
     folder: Path, expected: Mapping[str, tuple[int, ...]], ignored: frozenset[str]
 ) -> tuple[dict[str, Path], str]:
@@ -93,7 +103,7 @@ def _homes(folder: Path) -> dict[str, Path]:
     if (folder / INDEX_FILE).exists():
         return _homes_by_index(folder)
     path = folder / WEIGHTS_FILE
-    if not path.exists():
+    if not path.is_file():
         _refuse_without_weights(folder)
     with opened(path) as file:
         return dict.fromkeys(file.keys(), path)
@@ -102,8 +112,8 @@ def _homes(folder: Path) -> dict[str, Path]:
 def _homes_by_index(folder: Path) -> dict[str, Path]:
     where = folder / INDEX_FILE
     try:
-        files = sorted({str(name) for name in read_json(where)["weight_map"].values()})
-    except (ArtifactError, KeyError, TypeError, AttributeError) as error:
+        files = sorted({str(name) for name in read_given_object(where)["weight_map"].values()})
+    except (ModelFormatError, KeyError, TypeError, AttributeError) as error:
         raise ModelFormatError(
             "not an index of weights", where=str(where), hint="fetch the model again"
         ) from error
@@ -116,7 +126,7 @@ def _homes_by_index(folder: Path) -> dict[str, Path]:
                 where=str(where),
                 hint="mend the index",
             )
-        if not path.exists():
+        if not path.is_file():
             raise ModelFormatError(
                 "missing, though the index names it", where=str(path), hint="fetch the model again"
             )
@@ -140,6 +150,10 @@ def _refuse_without_weights(folder: Path) -> NoReturn:
             where=str(folder),
             hint="only safetensors are read: ask for them, or, where you trust the file, let transformers convert it "
             "with AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)",
+        )
+    if (folder / WEIGHTS_FILE).is_dir():
+        raise ModelFormatError(
+            "a folder where a file should be", where=str(folder / WEIGHTS_FILE), hint="fetch the model again"
         )
     raise ModelFormatError(
         f"no {WEIGHTS_FILE} here", where=str(folder), hint="name a folder that holds a whole model"
@@ -187,6 +201,17 @@ def _check_tensor(
             where=str(path),
             hint=f"only {', '.join(FLOAT_TYPES)} can be read",
         )
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write `tensors` into the new file `path`, which others may read as far as the umask lets them.
+
+    The library writes a temporary file, which only its owner may read, and gives it the name in the end.
+    """
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(dict(tensors), path, metadata={"format": "pt"})
+    path.chmod(mode)
 
 
 def to_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:

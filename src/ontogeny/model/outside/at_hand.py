@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ontogeny.core.errors import ModelFormatError, OntogenyError
-from ontogeny.core.files import read_json
+from ontogeny.core.errors import ArtifactError, OntogenyError
+from ontogeny.core.given_json import read_given_object
 from ontogeny.model.config import ModelConfig
-from ontogeny.model.formats.companions import CONFIG_FILE, GGUF_SUFFIX
+from ontogeny.model.formats.companions import CONFIG_FILE, is_gguf
 from ontogeny.model.formats.huggingface_config import config_from_json
 from ontogeny.model.outside.fetched import PACKAGE, REPOSITORY, is_fetched
 
@@ -30,18 +30,17 @@ def config_in_file(file: Path) -> ModelConfig:
     """The model that a `config.json` or the header of a GGUF file describes.
 
     Raises:
-        ArtifactError: the file cannot be read.
+        ArtifactError: there is no such file.
         ModelFormatError: it describes no model that is read; says what.
     """
-    if file.suffix == GGUF_SUFFIX:
-        from ontogeny.model.formats.gguf_names import config_values
+    if is_gguf(file):
         from ontogeny.model.formats.gguf_parts import GgufModel
+        from ontogeny.model.formats.gguf_settings import config_values
 
         return config_from_json(config_values(GgufModel(file)), str(file))
-    values = read_json(file)
-    if not isinstance(values, dict):
-        raise ModelFormatError("not a JSON object", where=str(file), hint="name a model's config.json")
-    return config_from_json(values, str(file))
+    if not file.is_file():
+        raise ArtifactError("there is no such file", where=str(file), hint="name a model's config.json")
+    return config_from_json(read_given_object(file, hint="name a model's config.json"), str(file))
 
 
 def _described_in(text: str) -> list[Path]:
@@ -49,13 +48,11 @@ def _described_in(text: str) -> list[Path]:
     if text.startswith(PACKAGE):
         from ontogeny.model.outside.package import installed_files
 
-        return [
-            path for path in installed_files(text) if path.name == CONFIG_FILE or path.suffix == GGUF_SUFFIX
-        ]
+        return [path for path in installed_files(text) if path.name == CONFIG_FILE or is_gguf(path)]
     if is_fetched(text):
         return _cached_of_the_hub(text)
     path = Path(text).expanduser()
-    return [path if path.suffix == GGUF_SUFFIX else path / CONFIG_FILE]
+    return [path if is_gguf(path) else path / CONFIG_FILE]
 
 
 def _cached_of_the_hub(text: str) -> list[Path]:

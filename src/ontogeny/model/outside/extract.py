@@ -18,10 +18,10 @@ from ontogeny.core.files import CHUNK_BYTES, digest_file
 from ontogeny.model.formats.companions import (
     COMPANIONS,
     CONFIG_FILE,
-    GGUF_SUFFIX,
     INDEX_FILE,
     PICKLED_SUFFIXES,
     gguf_files,
+    is_gguf,
 )
 from ontogeny.model.outside.contents import Contents, Member
 from ontogeny.model.outside.fetched import Fetched
@@ -106,9 +106,7 @@ def _find(packages: Sequence[Contents]) -> _Found:
 
 def _whole_files(every: list[tuple[Contents, Member]]) -> dict[str, _Found]:
     """GGUF files, those that are parts of one model together."""
-    named = {
-        _last(member): (package, member) for package, member in every if _last(member).endswith(GGUF_SUFFIX)
-    }
+    named = {_last(member): (package, member) for package, member in every if is_gguf(Path(_last(member)))}
     models: dict[str, _Found] = {}
     for name in sorted(named):
         parts = [part.name for part in gguf_files(Path(name))]

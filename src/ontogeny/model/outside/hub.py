@@ -19,6 +19,7 @@ from ontogeny.model.formats.companions import (
     INDEX_FILE,
     PICKLED_SUFFIXES,
     WEIGHTS_FILE,
+    is_gguf,
 )
 from ontogeny.model.outside.fetched import REPOSITORY, Fetched
 
@@ -118,7 +119,7 @@ def _refuse_without_safetensors(repository: str, commit: str | None, text: str) 
     except Exception:  # noqa: BLE001 - without a network, in whichever way; then it is not known what it has instead
         names = []
     pickled = sorted(name for name in names if name.endswith(PICKLED_SUFFIXES))
-    packed = sorted(name for name in names if name.endswith(".gguf"))
+    packed = sorted(name for name in names if is_gguf(Path(name)))
     if pickled:
         raise ModelFormatError(
             f"{pickled[0]} holds pickled weights, which can run code when they are loaded; they are never fetched",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def tokenizer_metadata(folder: Path, vocab_size: int) -> Metadata:
     model = definition["model"]
     if model["type"] != "BPE":
         raise _fault(f"a tokenizer of type {model['type']} cannot be written as GGUF", where)
-    names, kinds = _tokens(definition, vocab_size, where)
+    names, kinds = _tokens(definition, vocab_size, tokenizer.idle_ids, where)
     found: Metadata = {f"{KEY}tokens": names, f"{KEY}token_type": np.array(kinds, dtype=np.int32)}
     merges = [pair if isinstance(pair, list) else pair.split(" ") for pair in model["merges"]]
     if model.get("byte_fallback"):
@@ -93,15 +94,22 @@ def _patterns(step: Any) -> list[str] | None:
     return None
 
 
-def _tokens(definition: Mapping[str, Any], vocab_size: int, where: str) -> tuple[list[str], list[int]]:
+def _tokens(
+    definition: Mapping[str, Any], vocab_size: int, idle: AbstractSet[int], where: str
+) -> tuple[list[str], list[int]]:
+    """Names and kinds of tokens, one for each embedding; `idle` ones that have none are left out."""
     names = [f"[PAD{number}]" for number in range(vocab_size)]
     kinds = [UNUSED] * vocab_size
     model = definition["model"]
     for token, number in model["vocab"].items():
+        if number >= vocab_size and number in idle:
+            continue
         _place(names, number, token, where)
         bytes_too = model.get("byte_fallback") and BYTE_PATTERN.fullmatch(token)
         kinds[number] = BYTE if bytes_too else UNKNOWN if token == model.get("unk_token") else NORMAL
     for added in definition["added_tokens"]:
+        if added["id"] >= vocab_size and added["id"] in idle:
+            continue
         _place(names, added["id"], added["content"], where)
         kinds[added["id"]] = CONTROL if added["special"] else USER_DEFINED
         if added["content"] == model.get("unk_token"):
