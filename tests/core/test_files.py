@@ -71,10 +71,27 @@ def test_read_json_names_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("code", "remedy"),
-    [(errno.ENOSPC, "store gc"), (errno.EROFS, "--workspace"), (errno.EIO, "run the same command")],
+    [
+        (errno.ENOSPC, "`ontogeny store gc` removes what no unfinished step needs"),
+        (errno.EFBIG, "the file system or `ulimit -f` limits the size of files"),
+        (errno.EROFS, "--workspace"),
+        (errno.EIO, "run the same command"),
+    ],
 )
 def test_disk_errors_come_with_a_remedy(code: int, remedy: str) -> None:
     with pytest.raises(ArtifactError, match="while saving") as caught, disk_errors("saving"):
         raise OSError(code, "refused", "/some/file")
     assert caught.value.where == "/some/file"
     assert remedy in (caught.value.hint or "")
+
+
+def test_a_refused_write_names_the_file_that_it_was_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(ArtifactError, match="File too large while saving") as caught, disk_errors("saving"):
+        write_atomic(tmp_path / "x", "new")
+    assert caught.value.where == str(tmp_path / "x")

@@ -1,7 +1,5 @@
-import errno
 import shutil
 import sqlite3
-import threading
 from pathlib import Path
 
 import pytest
@@ -236,48 +234,6 @@ def test_an_edited_manifest_is_refused(workspace: Workspace, publish: Publish) -
     damage_manifest(publish("base").path)
     with pytest.raises(ArtifactError, match="not the one that the ledger recorded"):
         workspace.open("demo/base")
-
-
-def test_scratch_is_held_by_one_and_waited_for_by_others(workspace: Workspace) -> None:
-    order: list[str] = []
-    waited, inside = threading.Event(), threading.Event()
-
-    def second() -> None:
-        inside.wait()
-        with Workspace(workspace.root).scratch("blake3:ab", waiting=waited.set):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
-    thread.start()
-    with workspace.scratch("blake3:ab", waiting=lambda: pytest.fail("nobody holds it")) as folder:
-        (folder / "kept").write_text("x")
-        (workspace.root / "cache/units/ab").mkdir(parents=True)
-        inside.set()
-        waited.wait()
-        assert workspace.collect_garbage() == {"scratch_folders": 0, "cached_folders": 0, "bytes": 0}
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second"]
-    assert workspace.collect_garbage() == {"scratch_folders": 1, "cached_folders": 1, "bytes": 1}
-
-
-@pytest.mark.parametrize("refusing", ["filelock.FileLock.acquire", "shutil.rmtree"])
-def test_scratch_that_cannot_be_removed_is_named_and_let_go(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, refusing: str
-) -> None:
-    folder = workspace.root / "scratch" / "ab"
-    folder.mkdir()
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system", str(folder))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(refusing, refuse)
-        with pytest.raises(ArtifactError, match="Read-only file system while removing scratch") as caught:
-            workspace.collect_garbage()
-    assert caught.value.where == str(folder)
-    assert "--workspace" in (caught.value.hint or "")
-    assert workspace.collect_garbage()["scratch_folders"] == 1
 
 
 def test_a_ledger_chained_anew_without_a_row_shows(workspace: Workspace, publish: Publish) -> None:

@@ -21,6 +21,7 @@ class MakeConfig(StepConfig):
     text: str
     path: Path | None = None
     fail: bool = False
+    keep: bool = False
     held_out_fraction: float = 0.1
     workers: Annotated[int, Immaterial()] = 1
 
@@ -49,6 +50,8 @@ class CountConfig(StepConfig):
 def make(config: MakeConfig, inputs: Mapping[str, Artifact], context: Context) -> Outputs:
     RAN.append(f"make {config.text}")
     (context.payload / "half-written").write_text("x")
+    if config.keep:
+        (context.scratch / "kept").write_text("x")
     if config.text == "defect":
         1 / 0  # noqa: B018
     if config.fail:

@@ -3,10 +3,12 @@ from pathlib import Path
 import pytest
 
 from ontogeny.core.errors import ArtifactError, GateRefused, RecipeError
+from ontogeny.core.progress import Progress
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.plan import resolve, select
 from ontogeny.recipe.run import RunOptions, RunResult, run_recipe
 from ontogeny.recipe.schema import Recipe
+from tests.notes import Notes
 from tests.recipe.conftest import RAN, TABLE
 
 CHAIN = (
@@ -18,11 +20,12 @@ CHAIN = (
 )
 
 
-def run(recipe: Recipe, workspace: Workspace, *, only=(), until=(), **options) -> RunResult:
+def run(
+    recipe: Recipe, workspace: Workspace, *, only=(), until=(), progress: Progress | None = None, **options
+) -> RunResult:
     nodes = resolve(recipe, workspace, TABLE)
-    return run_recipe(
-        recipe, nodes, select(nodes, only=only, until=until), workspace, options=RunOptions(**options)
-    )
+    chosen = select(nodes, only=only, until=until)
+    return run_recipe(recipe, nodes, chosen, workspace, options=RunOptions(**options), progress=progress)
 
 
 def statuses(result: RunResult) -> dict[str, str]:
@@ -78,6 +81,38 @@ def test_a_failure_spares_independent_branches(write, workspace: Workspace) -> N
     # A failed attempt left a half-written payload in scratch; the next one starts with an empty payload.
     assert statuses(run(write(CHAIN), workspace))["a"] == "done"
     assert [file.path for file in workspace.open("demo/a").manifest.files] == ["text.txt"]
+
+
+def test_a_step_that_begins_anew_tells_of_unfinished_work_with_other_settings(
+    write, workspace: Workspace
+) -> None:
+    def failing(*changes: str) -> list[str]:
+        notes = Notes()
+        text = CHAIN.replace("text: hello", "text: hello, keep: true, fail: true")
+        assert statuses(run(write(text, *changes), workspace, until=["a"], progress=notes)) == {"a": "failed"}
+        return notes.said
+
+    assert failing() == []
+    assert failing() == []  # goes on
+    (said,) = failing("steps.a.text=other")
+    assert said.startswith(
+        "a: an unfinished run of this step, with other settings or inputs, stays in scratch ("
+    )
+    assert said.endswith(" B); `ontogeny store gc --unfinished` removes it")
+    assert failing("steps.a.text=other") == []
+    (said,) = failing("steps.a.text=third")
+    assert said.startswith(
+        "a: 2 unfinished runs of this step, with other settings or inputs, stay in scratch ("
+    )
+    assert said.endswith("removes them")
+    assert [one.step for one in workspace.collect_garbage().kept] == ["a", "a", "a"]
+
+
+def test_a_step_that_is_refused_at_once_is_no_unfinished_work(write, workspace: Workspace) -> None:
+    run(write(CHAIN, "steps.a.fail=true"), workspace, until=["a"])
+    notes = Notes()
+    run(write(CHAIN), workspace, progress=notes)
+    assert notes.said == []
 
 
 def test_a_defect_in_a_step_is_told_and_spares_the_others(write, workspace: Workspace, caplog) -> None:

@@ -365,8 +365,8 @@ def test_a_source_that_would_be_read_too_often_is_refused() -> None:
         ([{"from": "a"}, {"from": "a", "sources": {"web": 1}, "until": None}], UsageError,
          r"a is read as a whole and by source \(a/web\)"),
         ([{"from": "a", "until": 2}, {"from": "a", "max_epochs": 2}], UsageError, "a has two settings of `max_epochs`"),
-        ([{"from": "a", "fraction": 1e-9}], DataError, "a has no training document of its fraction"),
-        ([{"from": "none"}], DataError, "none has no training document"),
+        ([{"from": "a", "fraction": 1e-9}], UsageError, "a has no training document of its fraction"),
+        ([{"from": "none"}], UsageError, "none has no training document"),
         ([{"from": "a"}, {"from": "crossed"}], DataError, "1 documents are trained on in one part .* such as a-00000"),
     ],
 )  # fmt: skip

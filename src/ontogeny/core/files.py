@@ -20,6 +20,11 @@ from ontogeny.core.errors import ArtifactError
 from ontogeny.core.remote import AnyPath
 
 CHUNK_BYTES = 1 << 20
+NO_SPACE = (
+    "free some space (`ontogeny store gc` removes what no unfinished step needs), "
+    "then run the same command again"
+)
+"""What to do about a full disk: what it names costs nothing."""
 
 
 def canonical_json(value: object) -> bytes:
@@ -81,8 +86,10 @@ def writing_atomic(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a refused write does not say where
         raise
     sync_folder(path.parent)
 
@@ -125,7 +132,12 @@ def disk_errors(doing: str) -> Iterator[None]:
 def disk_remedy(error: OSError) -> str:
     """What a user can do about an error of the operating system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "free some space (`ontogeny store gc` removes abandoned work), then run the same command again"
+        return NO_SPACE
+    if error.errno == errno.EFBIG:
+        return (
+            "the file system or `ulimit -f` limits the size of files: raise the limit, or choose another folder with"
+            " --workspace DIR or $ONTOGENY_HOME; nothing that was finished is lost"
+        )
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return "the folder cannot be written: choose another with --workspace DIR or $ONTOGENY_HOME"
     return "nothing that was finished is lost: mend the cause, then run the same command again"

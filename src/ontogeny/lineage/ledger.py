@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from ontogeny.core.errors import ArtifactError
-from ontogeny.core.files import canonical_json, digest_json
+from ontogeny.core.files import NO_SPACE, canonical_json, digest_json
 
 GENESIS = "blake3:" + "0" * 64  # the `previous` of the first entry
 BUSY_TIMEOUT_S = 60.0  # how long a writer waits for another one
@@ -380,7 +380,7 @@ def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
 
 def _remedy(cause: str) -> str:
     if "full" in cause:
-        return "free some space (`ontogeny store gc` removes abandoned work), then run the same command again"
+        return NO_SPACE
     if "readonly" in cause or "unable to open" in cause:
         return "the workspace cannot be written: choose another with --workspace DIR or $ONTOGENY_HOME"
     if "locked" in cause:

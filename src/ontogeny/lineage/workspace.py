@@ -1,7 +1,7 @@
 """A workspace: the folder where artifacts, scratch and the ledger live, and the only code that publishes.
 
     <root>/artifacts/<recipe>/<step>@<version>/     manifest.json and payload, immutable
-    <root>/scratch/<fingerprint>/                   payload being built, and what lets a killed step resume
+    <root>/scratch/<fingerprint>/                   payload being built, and what lets a killed step resume (`scratch`)
     <root>/locks/<fingerprint>.lock                 held by the process that computes it
     <root>/ledger.db, cache/, reports/
 
@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from filelock import FileLock, Timeout
 
 from ontogeny.core.errors import ArtifactError, UsageError, nearest
 from ontogeny.core.files import digest_file, disk_errors, sync_folder, sync_tree, write_atomic
@@ -29,6 +27,7 @@ from ontogeny.lineage import ledger as tables
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.ledger import Ledger, LedgerWriter
 from ontogeny.lineage.manifest import MANIFEST_FILE, Manifest
+from ontogeny.lineage.scratch import Garbage, Scratch, Unfinished
 
 DEFAULT_ROOT = Path(".ontogeny")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -43,6 +42,7 @@ class Workspace:
 
     def __init__(self, root: Path, *, ledger_url: str | None = None) -> None:
         self.root = root
+        self._scratch = Scratch(root)
         self.ledger = Ledger(ledger_url or f"sqlite:///{root / 'ledger.db'}")
 
     @classmethod
@@ -130,24 +130,13 @@ class Workspace:
         """Where the artifact of this full name lies."""
         return self.artifacts / name
 
-    @contextmanager
-    def scratch(self, fingerprint: str, *, waiting: Callable[[], None]) -> Iterator[Path]:
+    def scratch(self, fingerprint: str, *, waiting: Callable[[], None]) -> AbstractContextManager[Path]:
         """The scratch folder of a fingerprint, held by a lock; calls `waiting` once if another process holds it."""
-        key = fingerprint.removeprefix("blake3:")
-        folder = self.root / "scratch" / key
-        with disk_errors("opening scratch space"):
-            lock = FileLock(self.root / "locks" / f"{key}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                waiting()
-                lock.acquire()
-        try:
-            with disk_errors("opening scratch space"):
-                folder.mkdir(parents=True, exist_ok=True)
-            yield folder
-        finally:
-            lock.release()
+        return self._scratch.hold(fingerprint, waiting=waiting)
+
+    def unfinished(self, recipe: str, step: str) -> list[Unfinished]:
+        """What was begun of a step and can be gone on with, where no process is at it."""
+        return self._scratch.unfinished(recipe, step)
 
     def publish(
         self, payload: Path, describe: Callable[[int, str], Manifest], *, recipe: str, step: str
@@ -213,33 +202,13 @@ class Workspace:
             ]
         return problems
 
-    def collect_garbage(self) -> dict[str, int]:
-        """Remove scratch that no process holds, and, where none holds any, what steps keep for later runs.
+    def collect_garbage(self, *, unfinished: bool = False) -> Garbage:
+        """Remove scratch and cached work that no step goes on with; with `unfinished` also what one would.
 
-        Returns `{scratch_folders, cached_folders, bytes}` removed.
+        Raises:
+            ArtifactError: the disk refuses.
         """
-        removed = freed = 0
-        running = False
-        scratch = self.root / "scratch"
-        with disk_errors("removing scratch"):
-            for folder in sorted(scratch.iterdir()) if scratch.is_dir() else []:
-                lock = FileLock(self.root / "locks" / f"{folder.name}.lock")
-                try:
-                    lock.acquire(timeout=0)
-                except Timeout:
-                    running = True
-                    continue
-                try:
-                    freed += _remove(folder)
-                finally:
-                    lock.release()
-                removed += 1
-            cached = [] if running else [folder for folder in self._cached() if folder.is_dir()]
-            freed += sum(map(_remove, cached))
-        return {"scratch_folders": removed, "cached_folders": len(cached), "bytes": freed}
-
-    def _cached(self) -> list[Path]:
-        return sorted((self.root / "cache").glob("*/*"))
+        return self._scratch.collect_garbage(unfinished=unfinished)
 
     def _must_exist(self) -> None:
         if not self.artifacts.is_dir() and not self.ledger.exists():
@@ -341,10 +310,3 @@ def _artifact_body(artifact: Artifact) -> dict[str, Any]:
         "verdicts": [verdict.model_dump(mode="json") for verdict in manifest.verdicts],
         "at": manifest.ended,
     }
-
-
-def _remove(folder: Path) -> int:
-    """Remove `folder`; the bytes it held."""
-    bytes_held = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    shutil.rmtree(folder)
-    return bytes_held

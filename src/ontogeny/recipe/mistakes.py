@@ -21,6 +21,7 @@ A_LIST = ("list_type", "tuple_type", "set_type", "frozen_set_type")
 A_MAPPING = ("dict_type", "mapping_type", "model_type", "model_attributes_type")
 TAGS = ("union_tag_invalid", "union_tag_not_found")
 TAG_KEY = "type"
+SHOULD_BE = "Input should be "
 LIKENESS = 0.6
 """From which a key counts as a slip of another (difflib's own); below it, `domains` is taken for `min_words`."""
 
@@ -34,63 +35,120 @@ class Mistake:
     hint: str | None = None
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What a validator says of a value: at `location` of its models, at `place` of the file, `here` in plain words.
+
+    `names` is the key or the position that it is about, which need not be there.
+    """
+
+    details: Any
+    location: Place
+    source: Source
+    place: Place
+    here: str
+    name: str
+
+    @property
+    def kind(self) -> str:
+        return str(self.details["type"])
+
+    @property
+    def value(self) -> Place:
+        """The place of the value that it is about, which a missing one would have."""
+        named = self.kind == "missing" and not self.lacks_items
+        return (*self.place, self.name) if named else self.place
+
+    @property
+    def lacks_items(self) -> bool:
+        """Whether it is about a list of fixed length that ends too early; told once for each item that is missing."""
+        return self.kind == "missing" and isinstance(self.location[-1], int)
+
+
 def as_error(mistakes: Sequence[Mistake]) -> RecipeError:
-    """All mistakes as one error: the first with its hint, the others a line each."""
+    """All mistakes as one error, a line each, with the first hint there is."""
     first, *others = mistakes
     more = [f"{mistake.where}: {mistake.text}" for mistake in others[: SHOWN_MISTAKES - 1]]
     if len(mistakes) > SHOWN_MISTAKES:
         more.append(f"and {len(mistakes) - SHOWN_MISTAKES} more")
-    return RecipeError("\n".join([first.text, *more]), where=first.where, hint=first.hint)
+    hint = next((mistake.hint for mistake in mistakes[:SHOWN_MISTAKES] if mistake.hint), None)
+    return RecipeError("\n".join([first.text, *more]), where=first.where, hint=hint)
 
 
 def mistakes_in(
     error: ValidationError, place: Place, source: Source, config: type[BaseModel]
 ) -> list[Mistake]:
-    """What `error` says of the step at `place`, whose configuration is a `config`."""
-    found = error.errors()
-    return [_mistake(one, place, source, config) for one in found if not _follows_from(one, found)]
+    """What `error` says of the step at `place`, whose configuration is a `config`: one mistake for each value."""
+    found = [_find(details, place, source, config) for details in error.errors()]
+    by_value: dict[tuple[int, Place], list[_Found]] = {}
+    for one in found:
+        if not any(_lies_within(other, one) for other in found):
+            by_value.setdefault((id(one.source), one.value), []).append(one)
+    return [_mistake(about, config) for about in by_value.values()]
 
 
-def _follows_from(one: Any, found: Iterable[Any]) -> bool:
-    """Whether a list is too short only because its items are wrong."""
-    place = one["loc"]
-    return one["type"] == "too_short" and any(
-        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in found
-    )
-
-
-def _mistake(details: Any, place: Place, source: Source, config: type[BaseModel]) -> Mistake:
+def _find(details: Any, place: Place, source: Source, config: type[BaseModel]) -> _Found:
     location: Place = details["loc"]
     source, place, written = home_of(_without_tags(config, location), place, source)
     body: Any = source.data
     for part in place:
         body = body[part]
     found = follow(body, written)
-    name = str(location[-1]) if location else ""
     here = ".".join(str(part) for part in (*place[1:], *found))
-    if details["type"] == "extra_forbidden":
+    name = str(location[-1]) if location else ""
+    return _Found(details, location, source, (*place, *found), here, name)
+
+
+def _lies_within(inner: _Found, outer: _Found) -> bool:
+    """Whether `inner` is about a part of what `outer` is about, which then only follows from it.
+
+    So a list is not called short because its items are wrong, and of the members of a union the one that fits best
+    speaks.
+    """
+    depth = len(outer.value)
+    return inner.source is outer.source and inner.value[:depth] == outer.value and len(inner.value) > depth
+
+
+def _mistake(about: Sequence[_Found], config: type[BaseModel]) -> Mistake:
+    """What is said about one value; several are said of a union, one by each of its members."""
+    first = about[0]
+    details, location, here, name = first.details, first.location, first.here, first.name
+    where = first.source.where(first.place)
+    if first.kind == "extra_forbidden":
         parent = here.removesuffix(f".{name}")
         keys = _keys(models_at(config, location[:-1]))
         alike = [key for key in keys if SequenceMatcher(None, name, key).ratio() >= LIKENESS]
         text = f"unknown key {name!r} in {parent}.{nearest(name, alike)}"
-        return Mistake(source.where((*place, *found)), text, f"keys of {parent}: {', '.join(sorted(keys))}")
-    if details["type"] in TAGS and isinstance(details.get("input"), dict):
+        return Mistake(where, text, _hint(keys, parent))
+    if first.kind in TAGS and isinstance(details.get("input"), dict):
         tags = sorted(_tags(models_at(config, location)))
-        return Mistake(
-            source.where((*place, *found, TAG_KEY)),
-            f"{here}: {_about_tag(details, tags)}",
-            f"types are {', '.join(tags)}",
-        )
-    if details["type"] == "missing":
-        text = f"{name!r} is missing in {here}"
-        return Mistake(source.where((*place, *found)), text, _hint(config, location[:-1], here))
-    text = ": ".join(filter(None, (here, _in_plain_words(details))))
+        where = first.source.where((*first.place, TAG_KEY))
+        return Mistake(where, f"{here}: {_about_tag(details, tags)}", f"types are {', '.join(tags)}")
+    if first.lacks_items:
+        wanted = 1 + max(int(one.name) for one in about)
+        given = int(first.name)  # items are told in order
+        return Mistake(where, f"{here} takes {wanted} values, not {given}")
+    if first.kind == "missing":
+        return Mistake(where, f"{name!r} is missing in {here}")
+    text = ": ".join(filter(None, (here, _said_together(about))))
     if isinstance(details.get("input"), (str, int, float, bool, type(None))):
         text += f" (got {details['input']!r})"
-    of_a_list = details["type"] == "value_error" and isinstance(details["input"], (list, tuple))
-    if of_a_list or details["type"] in (*A_LIST, "too_short"):  # the models there are those of its items
-        location, here = location[:-1], here.rpartition(".")[0]
-    return Mistake(source.where((*place, *found)), text, _hint(config, location, here))
+    to_write = models_at(config, location) if first.kind in (*A_MAPPING, *TAGS) else []
+    return Mistake(where, text, _hint(_keys(to_write), here))
+
+
+def _said_together(about: Sequence[_Found]) -> str:
+    """One sentence: `Input should be 'auto' or a valid boolean`."""
+    said = list(dict.fromkeys(_in_plain_words(one.details) for one in about))
+    if len(said) == 1 or not all(each.startswith(SHOULD_BE) for each in said):
+        return said[0]
+    return SHOULD_BE + " or ".join(each.removeprefix(SHOULD_BE).partition(", unable to")[0] for each in said)
+
+
+def _hint(keys: Iterable[str], here: str) -> str | None:
+    """The keys to choose from at `here`, where there are some: for a mistake that other keys mend, and no other."""
+    listed = ", ".join(sorted(keys))
+    return f"keys of {here}: {listed}" if listed and here else None
 
 
 def _without_tags(config: type[BaseModel], location: Place) -> Place:
@@ -104,17 +162,6 @@ def _without_tags(config: type[BaseModel], location: Place) -> Place:
         if not tagged:
             written.append(part)
     return tuple(written)
-
-
-def _hint(config: type[BaseModel], location: Sequence[str | int], here: str) -> str | None:
-    """The keys of the model at `location`, or of the one that holds the value there; None of what is the whole file."""
-    if not here:
-        return None
-    models = models_at(config, location)
-    while not models:
-        location, here = location[:-1], here.rpartition(".")[0] or here
-        models = models_at(config, location)
-    return f"keys of {here}: {', '.join(sorted(_keys(models)))}"
 
 
 def _about_tag(details: Any, tags: Sequence[str]) -> str:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ontogeny.core import hardware
-from ontogeny.core.errors import GateRefused, OntogenyError, UsageError
+from ontogeny.core.errors import GateRefused, OntogenyError, UsageError, defect
 from ontogeny.core.files import canonical_json, disk_errors
 from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.core.workers import Executor
 from ontogeny.lineage.artifact import Artifact, record_files
 from ontogeny.lineage.external import external_digests
 from ontogeny.lineage.manifest import Manifest, Verdict
+from ontogeny.lineage.scratch import PAYLOAD, STATE, begin, finish
 from ontogeny.lineage.step import Context
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.cluster import Cluster
@@ -37,6 +38,7 @@ from ontogeny.recipe.plan import (
 )
 from ontogeny.recipe.schema import Recipe
 from ontogeny.recipe.trainings import TRAININGS, check_here, check_trainings
+from ontogeny.report.numbers import seconds, size
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +187,7 @@ class _Runner:
             result = self._attempt(node, asked=asked)
         except Exception as error:  # a defect in one step must not cost the other branches
             log.debug("%s failed", node.name, exc_info=error)
-            told = error if isinstance(error, OntogenyError) else _defect(error)
+            told = error if isinstance(error, OntogenyError) else defect(error)
             result = StepResult(node.name, node.step.name, "failed", None, time.monotonic() - started, told)
         if not asked and result.status != "failed":
             return None
@@ -254,18 +256,33 @@ class _Runner:
                 return artifact, "reused"
             for artifact in inputs.values():
                 artifact.check(content=True)
+            if begin(scratch, recipe=self._recipe.name, step=node.name):
+                self._tell_unfinished(node)
             artifact = self._build(node, inputs, key, scratch)
-            shutil.rmtree(
-                scratch, ignore_errors=True
-            )  # what is left of it is no longer needed, and gc removes it
+            finish(scratch)
             return artifact, "done"
 
+    def _tell_unfinished(self, node: Node) -> None:
+        """Whoever changed a setting and expects a run to go on learns that it begins anew, and what became of it."""
+        others = self._workspace.unfinished(self._recipe.name, node.name)
+        if not others:
+            return
+        one = len(others) == 1
+        runs = "an unfinished run" if one else f"{len(others)} unfinished runs"
+        stay, them = ("stays", "it") if one else ("stay", "them")
+        age = seconds(max(0.0, time.time() - max(other.written for other in others)))
+        self._progress.note(
+            f"{node.name}: {runs} of this step, with other settings or inputs, {stay} in scratch"
+            f" ({age} old, {size(sum(other.bytes for other in others))});"
+            f" `ontogeny store gc --unfinished` removes {them}"
+        )
+
     def _build(self, node: Node, inputs: Mapping[str, Artifact], key: str, scratch: Path) -> Artifact:
-        payload = scratch / "payload"
+        payload = scratch / PAYLOAD
         with disk_errors(f"running {node.name}"):
             shutil.rmtree(payload, ignore_errors=True)
             payload.mkdir(exist_ok=True)
-            kept = scratch / "state"
+            kept = scratch / STATE
             kept.mkdir(exist_ok=True)
             options = self._options
             files = node.step.external_files(node.config)
@@ -285,8 +302,8 @@ class _Runner:
             hardware.reset_peak_memory()
             started, clock = now(), time.monotonic()
             outputs = run_step(node.step, node.config, inputs, context, options.cluster)
-            seconds = time.monotonic() - clock
-        made = Made(started, outputs, seconds, record_files(payload))
+            took = time.monotonic() - clock
+        made = Made(started, outputs, took, record_files(payload))
 
         def describe_as(version: int, ledger_head: str) -> Manifest:
             return describe(
@@ -302,13 +319,6 @@ class _Runner:
             )
 
         return self._workspace.publish(payload, describe_as, recipe=self._recipe.name, step=node.name)
-
-
-def _defect(error: Exception) -> OntogenyError:
-    return OntogenyError(
-        f"unexpected {type(error).__name__}: {error}",
-        hint="this is a defect of Ontogeny: run the same command with --debug and report what it prints",
-    )
 
 
 def _run_body(recipe: Recipe, result: RunResult, started: str) -> dict[str, Any]:

@@ -169,11 +169,11 @@ class Checkpoints:
             self._publish()
 
     def _write(self, pieces: dict[str, Tensor], places: dict[str, Any]) -> None:
+        file = self._unfinished / tensors_file(self._ranks.rank)
         try:
-            file = self._unfinished / tensors_file(self._ranks.rank)
             save_file(pieces, file, {"format": "pt", PIECES_KEY: json.dumps(places)})
         except SafetensorError as error:  # safetensors wraps what the operating system said
-            raise as_os_error(error) from error
+            raise as_os_error(error, file) from error
 
     def _finish(self) -> None:
         """Wait until every process has written, and give the checkpoint its name."""
@@ -259,10 +259,10 @@ def _within(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def as_os_error(error: SafetensorError) -> OSError:
-    """The operating system's error in a message such as `I/O error: No space left on device (os error 28)`."""
+def as_os_error(error: SafetensorError, path: Path) -> OSError:
+    """The operating system's error about `path`, of a message such as `I/O error: No space left (os error 28)`."""
     import re
 
     found = re.search(r"os error (\d+)", str(error))
     number = int(found.group(1)) if found else 0
-    return OSError(number, os.strerror(number) if number else str(error))
+    return OSError(number, os.strerror(number) if number else str(error), str(path))

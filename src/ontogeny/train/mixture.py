@@ -156,9 +156,9 @@ def open_mixture(
     """The sources and phases that `parts` describe; `artifacts` are their shards by the name in `from`.
 
     Raises:
-        DataError: a source has no training documents, or no digests for its fraction; a document is trained on here and
-            held out there.
-        UsageError: an artifact has no source of a name, or a source has two caps or fractions.
+        DataError: a source has no digests for its fraction; a document is trained on here and held out there.
+        UsageError: an artifact has no source of a name, a source has no training documents (of its fraction), or two
+            caps or fractions.
     """
     names = list(dict.fromkeys(part.tokens for part in parts))
     shards = JoinedShards([artifacts[name] for name in names])
@@ -289,10 +289,8 @@ def _source(
         here = here[_of_fraction(shards, here, part)]
     label = part.tokens if name is None else f"{part.tokens}/{name}"
     if not len(here):
-        less = " of its fraction" if part.fraction < 1 else ""
-        raise DataError(
-            f"{label} has no training document{less}", hint="take it out of the mixture, or raise `fraction`"
-        )
+        less, other = (" of its fraction", ", or raise `fraction`") if part.fraction < 1 else ("", "")
+        raise UsageError(f"{label} has no training document{less}", hint=f"take it out of the mixture{other}")
     # By id, and not as the index has them: neither files nor workers decide what is read when.
     here = here[np.argsort(index["doc_id"][here].astype(str), kind="stable")]
     shard, start, length = (index[column][here].astype(np.int64) for column in ("shard", "start", "length"))

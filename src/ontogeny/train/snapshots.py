@@ -163,7 +163,7 @@ class Snapshots:
                 try:
                     self._form.write(whole, unfinished)
                 except SafetensorError as error:
-                    raise as_os_error(error) from error
+                    raise as_os_error(error, unfinished) from error
                 sync_tree(unfinished)
                 shutil.rmtree(finished, ignore_errors=True)
                 unfinished.rename(finished)
