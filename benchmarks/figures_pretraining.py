@@ -123,12 +123,12 @@ def peak(result: Result, size: str) -> Row:
 def checkpoints(result: Result) -> list[Row]:
     share, ready = result.at("share of training"), result.at("seconds until a killed run is ready")
     most, longest = (result.at("goals", name) for name in ("share of training", "seconds until ready"))
-    every, size = result.noted("settings", "every"), result.noted("settings", "size")
+    apart, size = result.at("seconds from one to the next"), result.noted("settings", "size")
     written = said(result.at("bytes of a checkpoint"), megabytes)
     text = f"{str(size).upper()} weights, {written} a checkpoint"
     return [
         Row(
-            f"a checkpoint every {every} s, of the time of training",
+            f"a checkpoint every {said(apart, lambda each: f'{each:.0f}')} s, as by default: of the time of training",
             said(share, lambda each: f"{each:.2%}"),
             input=text,
             goal=reached(f"below {most or 0:.0%}", share, lambda each: each < most),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from ontogeny.model.transformer import Transformer
 from ontogeny.train import checkpoint as module
 from ontogeny.train.checkpoint import STATE_FILE, Checkpoints, tensors_file
 from ontogeny.train.config_optimizer import MuonConfig
-from ontogeny.train.loop import TrainState
+from ontogeny.train.loop import StepResult, TrainState
 from ontogeny.train.metrics_log import MetricsLog
 from ontogeny.train.optim import Optimizer
 
@@ -86,6 +87,26 @@ class Remembered:
     def restore(self, tensors: dict[str, torch.Tensor], state: float | None) -> None:
         assert (tensors == {}) == (state is None)
         self.number = -1.0 if state is None else state + float(tensors["of/it"].sum())
+
+
+def test_without_a_pace_training_waits_a_hundredth_of_its_time(
+    tmp_path: Path, make_state: MakeState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save takes half a second here, so the next one is due 50 seconds later; the first after 15."""
+    clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(module, "time", clock)
+    saved: list[float] = []
+
+    def begin(self: Checkpoints, state: TrainState) -> None:
+        saved.append(clock.now - 100)
+        clock.now += 0.5
+
+    monkeypatch.setattr(Checkpoints, "_begin", begin)
+    hook, state = Checkpoints(tmp_path, digest="a", parts={}, steps=1000), make_state()
+    for step in range(1, 200):
+        clock.now += 1.0
+        hook.after_step(state, StepResult(step, 1.0, 1.0, 1.0, 1, 1, 1.0))
+    assert saved == [15.0, 65.5, 116.0, 166.5]
 
 
 def test_a_part_comes_back(tmp_path: Path, make_state: MakeState) -> None:

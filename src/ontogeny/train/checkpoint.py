@@ -36,6 +36,8 @@ from ontogeny.train.pieces import PIECES_KEY, own_pieces, read_pieces
 from ontogeny.train.ranks import ALONE, Ranks
 
 STATE_FILE = "state.json"
+LEAST_SECONDS = 15.0  # between two checkpoints, where nothing else is asked for
+SHARE = 0.01  # of the time that training may wait for them; the steps beside one take a little longer as well
 UNFINISHED = ".unfinished-"
 COUNTERS = ("step", "tokens", "supervised", "train_seconds", "seconds", "skipped", "ended", "processes")
 ENDED_BY_FIRST = "the first process ended the run"
@@ -66,6 +68,8 @@ class Part(Protocol):
 class Checkpoints:
     """A hook that saves every `every_seconds` and after the last step, and that brings a run back.
 
+    Without `every_seconds` it is as often as costs little: see LEAST_SECONDS and SHARE.
+
     `digest` names the run: a folder that holds another run's checkpoint is refused. With several `ranks` all of them
     call everything here in step; the first one's clock and `parts` count, and one that is about to end the run
     (`state.ended`) ends it for all. As a context it waits for what is being written.
@@ -78,7 +82,7 @@ class Checkpoints:
         digest: str,
         parts: Mapping[str, Part],
         steps: int,
-        every_seconds: float,
+        every_seconds: float | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
         self._folder = folder
@@ -86,6 +90,8 @@ class Checkpoints:
         self._parts = parts
         self._steps = steps
         self._every_seconds = every_seconds
+        self._waited = 0.0
+        """Seconds that training waited for the newest checkpoint."""
         self._ranks = ranks
         self._saved_at = time.monotonic()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
@@ -104,7 +110,8 @@ class Checkpoints:
         Raises:
             ArtifactError: as `save`.
         """
-        late = time.monotonic() - self._saved_at >= self._every_seconds
+        began = time.monotonic()
+        late = began - self._saved_at >= self._pause
         written = self._writing is None or self._writing.done()
         due, ended, unwritten = self._ranks.highest(
             [self._ranks.first and late, bool(state.ended), not written]
@@ -117,8 +124,16 @@ class Checkpoints:
         if due or last:
             self._begin(state)
             self._saved_at = time.monotonic()
+            self._waited = self._saved_at - began
         if last:
             self._finish()
+
+    @property
+    def _pause(self) -> float:
+        """Seconds from one checkpoint to the next."""
+        if self._every_seconds is not None:
+            return self._every_seconds
+        return max(LEAST_SECONDS, self._waited / SHARE)
 
     def save(self, state: TrainState) -> None:
         """Write a checkpoint and remove the one before it.

@@ -53,8 +53,9 @@ class TrainBesideSize(Settings):
     """Steps between two measurements of the loss on a fixed part of the held-out documents."""
     eval_tokens: Annotated[int, Field(ge=1)] = 16384
     """Tokens of that part, rounded up to whole documents."""
-    checkpoint_seconds: Annotated[float, Field(ge=0), Immaterial()] = 15.0
-    """Seconds between two checkpoints: what a kill can cost at most. Never changes the result."""
+    checkpoint_seconds: Annotated[float | None, Field(ge=0), Immaterial()] = None
+    """Seconds between two checkpoints: what a kill can cost at most. None: 15, or as many more as keep training from
+    waiting for them a hundredth of the time. Never changes the result."""
     early_stopping: EarlyStopping | None = None
     """When to end before the last step. None: never."""
     keep: Keep | None = None
