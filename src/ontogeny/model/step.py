@@ -210,4 +210,4 @@ IMPORT_MODEL = Step(
     external_files=import_model_files,
     summary=("parameters",),
 )
-EXPORT = Step("export", 1, ExportConfig, "export", run_export, summary=("weights_bytes",))
+EXPORT = Step("export", 2, ExportConfig, "export", run_export, summary=("weights_bytes",))

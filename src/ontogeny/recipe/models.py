@@ -20,9 +20,7 @@ from ontogeny.train.snapshot_folders import snapshots_in
 
 MODEL_KINDS = ("model", "adapter", "classifier", "export")
 LONGEST_NAME = 100
-UNPACKED = (
-    "gguf-2"  # GGUF files as folders; another number where the reader makes another folder of the same file
-)
+UNPACKED = "gguf-2"  # GGUF files as folders; another number once the reader makes another folder of a file
 
 
 @dataclass(frozen=True)
