@@ -149,9 +149,8 @@ def begin(folder: Path, *, recipe: str, step: str) -> bool:
     """
     with disk_errors("opening scratch space"):
         if not (folder / NOTE_FILE).exists():
-            began = datetime.now(UTC).isoformat(
-                timespec="seconds"
-            )  # cut off, so before all that it will write
+            # Cut off to the second, so before all that it will write.
+            began = datetime.now(UTC).isoformat(timespec="seconds")
             write_atomic(folder / NOTE_FILE, canonical_json({"recipe": recipe, "step": step, "began": began}))
         return not _holds_files(folder / STATE)
 

@@ -244,9 +244,8 @@ class Checkpoints:
             state.optimizer.load_state(_within(tensors, "optimizer"))
             for name in COUNTERS:
                 setattr(state, name, saved[name])
-            # Of the same run, so what is missing changes no result: a tracker that was asked for since.
             for name, part in self._parts.items():
-                part.restore(_within(tensors, name), saved["parts"].get(name))
+                part.restore(_within(tensors, name), saved["parts"][name])
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise ArtifactError(
                 f"the checkpoint cannot be read ({error})", where=str(newest), hint=remedy

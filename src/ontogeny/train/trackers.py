@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -143,3 +143,26 @@ class Tell:
             self._failed = True
             short = " ".join(said.split())[:200]
             self._progress.note(f"{self._label} cannot be told the metrics ({short}); training goes on")
+
+
+class Trackers:
+    """All trackers of a run by names that tell their settings; a part of checkpoints.
+
+    They change no result, so a resumed run may have others: what is new begins there, what is gone is forgotten.
+    """
+
+    def __init__(self, tellers: Mapping[str, Tell]) -> None:
+        self._tellers = tellers
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Nothing large."""
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """Where each of them is."""
+        return {name: each.state() for name, each in self._tellers.items()}
+
+    def restore(self, tensors: dict[str, Tensor], state: dict[str, Any] | None) -> None:
+        """Go back to a checkpoint, or to the beginning."""
+        for name, each in self._tellers.items():
+            each.restore({}, (state or {}).get(name))

@@ -35,7 +35,7 @@ from ontogeny.train.snapshots import Form, Snapshots
 from ontogeny.train.spikes import NoteSpikes
 from ontogeny.train.stopping import StopEarly
 from ontogeny.train.tracker_clients import make_tracker
-from ontogeny.train.trackers import Tell
+from ontogeny.train.trackers import Tell, Trackers
 
 KEPT_FOLDER = "kept"
 
@@ -75,7 +75,7 @@ class Watching:
         )
         settings = config.model_dump(mode="json", exclude={"trackers"}, exclude_none=True)
         self._tellers = {
-            f"tracker {digest_json(each.model_dump(mode='json'))}": Tell(
+            digest_json(each.model_dump(mode="json")): Tell(
                 make_tracker(each, label=label, digest=digest, settings=settings),
                 each.type,
                 metrics=self.metrics,
@@ -89,12 +89,14 @@ class Watching:
     @property
     def parts(self) -> dict[str, Part]:
         """What checkpoints hold of this process beside weights and optimizer."""
-        parts: dict[str, Part] = {"metrics": self.metrics} if self._ranks.first else {}
+        parts: dict[str, Part] = {}
+        if self._ranks.first:
+            parts |= {"metrics": self.metrics, "trackers": Trackers(self._tellers)}
         if self._stopping is not None:
             parts["early_stopping"] = self._stopping
         if self._snapshots is not None:
             parts["snapshots"] = self._snapshots
-        return parts | self._tellers
+        return parts
 
     @contextmanager
     def during(self, setup: Run[BatchT]) -> Iterator[list[Hook]]:

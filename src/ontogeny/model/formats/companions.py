@@ -17,9 +17,8 @@ CLASSIFIER_FILE = "classifier.json"  # beside a classifier: its labels, and how 
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 GGUF_FILE = "model.gguf"  # what an export of that format holds
 GGUF_SUFFIX = ".gguf"
-GGUF_PART = re.compile(
-    r"(.+)-00001-of-(\d{5})(\.gguf)", re.IGNORECASE
-)  # the first of several files of a model
+# The first of several files of a model.
+GGUF_PART = re.compile(r"(.+)-00001-of-(\d{5})(\.gguf)", re.IGNORECASE)
 MOST_GGUF_PARTS = 1000
 COMPANIONS = (
     CONFIG_FILE,
