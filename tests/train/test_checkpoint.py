@@ -89,6 +89,13 @@ class Remembered:
         self.number = -1.0 if state is None else state + float(tensors["of/it"].sum())
 
 
+def test_a_part_that_is_missing_is_damage(tmp_path: Path, make_state: MakeState) -> None:
+    Checkpoints(tmp_path, digest="a", parts={}, steps=9).save(make_state())
+    with pytest.raises(ArtifactError, match="the checkpoint cannot be read") as caught:
+        Checkpoints(tmp_path, digest="a", parts={"it": Remembered()}, steps=9).restore(make_state())
+    assert caught.value.hint == f"remove {tmp_path} to train from the beginning"
+
+
 def test_without_a_pace_training_waits_a_hundredth_of_its_time(
     tmp_path: Path, make_state: MakeState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
