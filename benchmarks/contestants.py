@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import ROOT
-from ontogeny.cli.app import THREADS_THAT_WAIT
+from ontogeny.core.process import THREADS_THAT_WAIT, WHOLE_MEMORY
 
 PEERS = ROOT / "benchmarks" / "peers"
 
-# What `ontogeny` sets for itself (core/process.py, cli/app.py), given to the peers too, so that code is compared with
+# What `ontogeny` sets for itself (core/process.py), given to the peers too, so that code is compared with
 # code: freed memory stays in the process, and waiting threads soon sleep. glibc and OpenMP read them when a process
 # starts.
 SETTINGS = {
@@ -25,6 +25,7 @@ SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": "-1",
     "MALLOC_ARENA_MAX": "1",
     **THREADS_THAT_WAIT,
+    **WHOLE_MEMORY,
 }
 
 

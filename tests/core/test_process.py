@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from ontogeny.core.process import WHOLE_MEMORY
 
 SCRIPT = """
 import torch
@@ -63,3 +68,26 @@ assert "pandas" in asked
 def test_a_process_that_has_loaded_arrow_itself_is_left_alone() -> None:
     done = subprocess.run([sys.executable, "-c", HAS_ARROW], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+STARTS_ANEW = """
+import os, sys
+from ontogeny.core.process import start_with_whole_memory
+start_with_whole_memory()
+print(os.getpid(), os.environ["GLIBC_TUNABLES"], *sys.argv[1:], sep="|")
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="another C library")
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [(None, WHOLE_MEMORY["GLIBC_TUNABLES"]), ("glibc.malloc.arena_max=2", "glibc.malloc.arena_max=2")],
+    ids=["anew", "a setting of the user's stays"],
+)
+def test_a_program_starts_anew_with_whole_memory(given: str | None, found: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in WHOLE_MEMORY}
+    if given is not None:
+        environment["GLIBC_TUNABLES"] = given
+    command = [sys.executable, "-c", STARTS_ANEW, "run", "a recipe.yaml"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.communicate()[0].strip() == f"{process.pid}|{found}|run|a recipe.yaml"

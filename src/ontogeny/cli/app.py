@@ -70,11 +70,6 @@ for module in MODULES:
     module.register(app)
 
 
-# Threads that wait spin for about ten microseconds, as long as small operations take to follow each other, and then
-# sleep. At 3M weights on two processors a step takes 0.23 s so, 0.29 s where they sleep at once, and beside other work
-# 0.5 and 0.4 s, where OpenMP's own 3 milliseconds of spinning make it 1.5 s. Read when torch is loaded, which is later.
-THREADS_THAT_WAIT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
-
 STOPPED = 130  # what a shell says of a command that Ctrl-C ended; Typer leaves with it too
 
 
@@ -86,6 +81,7 @@ def _stopped() -> int:
 def main() -> None:
     """Run a command: errors are told without a traceback, and the exit code says what kind they were."""
     from ontogeny.core.errors import OntogenyError, defect
+    from ontogeny.core.process import THREADS_THAT_WAIT
 
     for name, value in THREADS_THAT_WAIT.items():
         os.environ.setdefault(name, value)

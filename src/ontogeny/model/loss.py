@@ -125,15 +125,14 @@ def soften(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """log Σ exp (n,), the targets' logits (n,) and probabilities (n, V) of logits (n, V), which are overwritten where
     they can be.
 
-    log Σ exp = max - log(probability of the max): the largest probability is at least 1/V, so its log is safe where
-    that of a target may not be.
+    Through the logs of probabilities, since that of a target may be finite where its probability is not above zero.
     """
     if logits.dtype not in (torch.float32, torch.float64):
         logits = logits.float()
-    chosen = logits.gather(1, targets.unsqueeze(1)).squeeze(1)
-    top = logits.amax(1)
-    probabilities = torch.softmax(logits, dim=1, out=logits)
-    return top - probabilities.amax(1).log_(), chosen, probabilities
+    at = targets.unsqueeze(1)
+    chosen = logits.gather(1, at).squeeze(1)
+    logs = torch.log_softmax(logits, dim=1, out=logits)
+    return chosen - logs.gather(1, at).squeeze(1), chosen, logs.exp_()
 
 
 def accumulate(total: Tensor, left: Tensor, right: Tensor) -> None:

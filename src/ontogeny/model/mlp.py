@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -26,25 +27,36 @@ PIECE_STATES = 1 << 18  # a megabyte of float32: two or three pieces fit into a 
 
 @dataclass(frozen=True)
 class Activation:
-    """A function, and d(out) and x to d(x)."""
+    """A function of x, the same written into a tensor, and d(out) and x to d(x), written over x."""
 
     apply: Callable[[Tensor], Tensor]
-    gradient: Callable[[Tensor, Tensor], Tensor]
+    into: Callable[[Tensor, Tensor], None]
+    gradient: Callable[[Tensor, Tensor], None]
 
 
-def _gelu_tanh(x: Tensor) -> Tensor:
-    """GELU by its tanh approximation (arXiv 1606.08415, section 2)."""
-    return F.gelu(x, approximate="tanh")
+_kernels = torch.ops.aten
+_gelu_tanh = partial(F.gelu, approximate="tanh")  # arXiv 1606.08415, section 2
 
 
-def _gelu_tanh_gradient(d_out: Tensor, x: Tensor) -> Tensor:
-    d_x: Tensor = torch.ops.aten.gelu_backward(d_out, x, approximate="tanh")
-    return d_x
+def _silu_into(x: Tensor, out: Tensor) -> None:
+    _kernels.silu.out(x, out=out)
+
+
+def _silu_gradient(d_out: Tensor, x: Tensor) -> None:
+    _kernels.silu_backward.grad_input(d_out, x, grad_input=x)
+
+
+def _gelu_tanh_into(x: Tensor, out: Tensor) -> None:
+    _kernels.gelu.out(x, approximate="tanh", out=out)
+
+
+def _gelu_tanh_gradient(d_out: Tensor, x: Tensor) -> None:
+    _kernels.gelu_backward.grad_input(d_out, x, approximate="tanh", grad_input=x)
 
 
 ACTIVATIONS = {
-    "silu": Activation(F.silu, torch.ops.aten.silu_backward),
-    "gelu_tanh": Activation(_gelu_tanh, _gelu_tanh_gradient),
+    "silu": Activation(F.silu, _silu_into, _silu_gradient),
+    "gelu_tanh": Activation(_gelu_tanh, _gelu_tanh_into, _gelu_tanh_gradient),
 }
 
 
@@ -108,7 +120,8 @@ class _Gated(torch.autograd.Function):
         del rows
         wide = torch.empty_like(gated)
         for piece in _pieces(gated):
-            torch.mul(activation.apply(gated[piece]), raised[piece], out=wide[piece])
+            activation.into(gated[piece], wide[piece])
+            wide[piece].mul_(raised[piece])
         torch.mm(wide, down.whole().T, out=out)
         ctx.save_for_backward(x, gain, inverse, gated, raised, *parts)  # type: ignore[arg-type]
         ctx.activation = activation  # type: ignore[attr-defined]
@@ -129,7 +142,7 @@ class _Gated(torch.autograd.Function):
             d_active = d_wide[piece] * raised[piece]
             d_wide[piece].mul_(active)
             raised[piece].mul_(active)
-            gated[piece] = activation.gradient(d_active, gated[piece])
+            activation.gradient(d_active, gated[piece])
         wide, d_raised, d_gated = raised, d_wide, gated  # what their memory holds now
         d_down = down.gradients(d_rows, wide, wants_down)
         rows = (states * inverse).mul_(gain) if any((*wants_gate, *wants_up)) else states
