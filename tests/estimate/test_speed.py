@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ontogeny.estimate.devices import GPUS, cpu
+from ontogeny.estimate.devices import AMX_GAIN, GPUS, cpu
 from ontogeny.estimate.memory import training_memory
 from ontogeny.estimate.setup import TrainingSetup
 from ontogeny.estimate.shapes import NAMED
@@ -17,7 +17,7 @@ from ontogeny.estimate.speed import (
     training_speed,
     update_seconds,
 )
-from ontogeny.model.flops import attention_flops_per_token, flops_per_token
+from ontogeny.model.flops import attention_flops_per_token, flops_per_token, matmul_weights
 from tests.estimate.anchors import LLM_FOUNDRY, OUT_OF_ROOM, Anchor
 
 TOLERANCE = 0.25
@@ -137,3 +137,15 @@ def test_a_mask_of_documents_costs_attention_twice_on_a_processor() -> None:
     assert more == pytest.approx(1024 * attention / (1e11 * processor.attention_fraction))
     on_gpu = replace(plain, device=GPUS["h100"])
     assert compute_seconds(replace(on_gpu, document_mask=True)) == compute_seconds(on_gpu)
+
+
+def test_rounded_products_are_faster_on_a_processor_and_nothing_is_smaller() -> None:
+    processor = cpu(matmul_flops=1e11, memory_bytes=16e9)
+    plain = setup("gpt2-124m", device=processor, seq_len=1024, batch_rows=8, precision="float32")
+    rounded = replace(plain, rounded=True)
+    products = 3 * 2 * matmul_weights(plain.config)
+    faster = compute_seconds(plain) - compute_seconds(rounded)
+    assert faster == pytest.approx(
+        1024 * products * (1 - 1 / AMX_GAIN) / (1e11 * processor.matmul_fraction), rel=1e-3
+    )
+    assert training_memory(rounded).peak == training_memory(plain).peak

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from ontogeny.model import causal
+from ontogeny.model.amx import is_rounding, rounding
 from ontogeny.model.causal import (
     HALVED,
     _pieces,
@@ -150,3 +152,26 @@ def test_turns_without_norms_are_those_before(T: int) -> None:
         results.append([out, *torch.autograd.grad(out, inputs, d_out.transpose(1, 2))])
     for theirs, ours in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("T", "rounded"), [(64, False), (HALVED.start, False), (HALVED.stop, True)])
+def test_short_rows_are_not_rounded(T: int, rounded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    for name in ("_flash", "_flash_backward"):
+        kernel = getattr(causal, name)
+        monkeypatch.setattr(
+            causal,
+            name,
+            lambda *given, kernel=kernel, **more: (seen.append(is_rounding()), kernel(*given, **more))[1],
+        )
+    q, k, v = (torch.randn(1, T, 2, 8, requires_grad=True) for _ in range(3))
+    cos, sin = rope_tables(T, 8, 10_000.0)
+    turns = torch.complex(cos, sin).unsqueeze(-2)
+    with rounding(True):
+        turned_causal_attention(q, k, v, None, turns, eps=EPS).sum().backward()
+        assert is_rounding()
+    assert seen and set(seen) == {rounded}
+    with rounding(False):
+        seen.clear()
+        turned_causal_attention(q, k, v, None, turns, eps=EPS)
+    assert set(seen) == {False}

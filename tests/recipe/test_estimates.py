@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from ontogeny.core import hardware
+from ontogeny.estimate.devices import AMX_GAIN
+from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.manifest import Manifest
 from ontogeny.lineage.workspace import Workspace
-from ontogeny.recipe.estimates import _spent, fill_estimates
+from ontogeny.recipe.estimates import Here, _spent, fill_estimates
 from ontogeny.recipe.plan import make_plan, resolve
 from ontogeny.recipe.run import RunOptions, run_recipe
 from ontogeny.recipe.schema import load_recipe
@@ -114,6 +116,17 @@ def test_a_training_of_the_same_size_takes_what_it_took(smoke: Life, base: Manif
         of_smoke(smoke, "base", "steps.base.train.optimizer.lr=0.003")["source"] == "measured in smoke/base@1"
     )
     assert told["disk_bytes"] == sum(file.bytes for file in base.files)
+
+
+def test_the_rate_of_rounded_products_is_not_taken_for_that_of_float32(smoke: Life, base: Manifest) -> None:
+    plain, rounded = (Here(Workspace(smoke.workspace), "cpu") for _ in range(2))
+    config = {**base.config, "train": {**base.config["train"], "dtype": "bfloat16"}}
+    pretrained = Artifact(Path(), base.model_copy(update={"config": config}))
+    rounded.__dict__["models"] = [pretrained]
+    plain.__dict__["models"] = [Artifact(Path(), base)]
+    assert plain.known is not None
+    assert rounded.known is not None
+    assert rounded.known.peak_flops == plain.known.peak_flops / AMX_GAIN
 
 
 def test_a_longer_training_is_scaled(smoke: Life, base: Manifest) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ontogeny.core.errors import UsageError
-from ontogeny.estimate.devices import cpu
+from ontogeny.estimate.devices import GPUS, cpu
 from ontogeny.estimate.setup import lora_parameters
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.manifest import Manifest
@@ -122,6 +122,14 @@ def test_what_costs_time_or_memory_is_part_of_it(tmp_path: Path, empty: Workspac
     assert (setup.micro_batch, setup.gpus, setup.recompute, setup.document_mask) == (2, 2, True, True)
     assert (setup.precision, setup.optimizer) == ("float32", "adamw")
     assert setup.device.peak_flops == PROCESSOR.peak_flops / 2  # shared by two processes
+
+
+def test_a_processor_rounds_what_it_multiplies_and_stores_float32(tmp_path: Path, empty: Workspace) -> None:
+    train = "{steps: 60, dtype: bfloat16}"
+    sizes = sizes_of(read(tmp_path, TEXT, f"steps.base.train={train}"), "base", empty)
+    on_cpu, on_gpu = (sizes.phases(device)[0].setup for device in (PROCESSOR, GPUS["h100"]))
+    assert (on_cpu.precision, on_cpu.rounded) == ("float32", True)
+    assert (on_gpu.precision, on_gpu.rounded) == ("bfloat16", False)
 
 
 def test_what_cannot_be_told_names_what_is_missing(recipe: Recipe, empty: Workspace) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ontogeny.core.errors import UsageError
+from ontogeny.model import amx
 from ontogeny.train.config import TrainConfig, check_dtype
 from ontogeny.train.config_optimizer import AdamWConfig, MuonConfig
 
@@ -91,10 +92,13 @@ def test_what_is_refused(settings: dict[str, Any], message: str) -> None:
         TrainConfig.model_validate(settings)
 
 
-def test_bfloat16_is_refused_where_it_is_slow() -> None:
+def test_bfloat16_is_refused_where_it_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     for dtype, device in (("auto", "cpu"), ("float32", "cpu"), ("bfloat16", "cuda")):
         check_dtype(dtype, device)
-    with pytest.raises(UsageError, match=r"`train.dtype: bfloat16` is refused on a CPU") as caught:
+    monkeypatch.setattr(amx, "has_amx", lambda: True)
+    check_dtype("bfloat16", "cpu")
+    monkeypatch.setattr(amx, "has_amx", lambda: False)
+    with pytest.raises(UsageError, match=r"`train.dtype: bfloat16` is refused on this CPU") as caught:
         check_dtype("bfloat16", "cpu")
     assert "leave `train.dtype` out" in str(caught.value.hint)
 

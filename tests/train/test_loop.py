@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ontogeny.model.amx import is_rounding
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import Batch, Batches
 from ontogeny.train.config_optimizer import AdamWConfig
@@ -122,3 +123,24 @@ def test_a_loss_that_is_no_number(
     assert "lower `train.optimizer.lr`" in caught.value.hint
     assert state.step == 2
     assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_optimizer_moves_in_the_type_of_products_and_hooks_do_not(
+    make_model: Callable[[], Transformer],
+    batches: Batches,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: torch.dtype,
+) -> None:
+    model = make_model()
+    state = TrainState(model, Optimizer(model, AdamWConfig()), step=29)
+    moved: list[bool] = []
+    step = state.optimizer.step
+    monkeypatch.setattr(state.optimizer, "step", lambda: (moved.append(is_rounding()), step()))
+
+    class Look:
+        def after_step(self, state: TrainState, result: StepResult) -> None:
+            moved.append(is_rounding())
+
+    run(state, Run(feed=batches, objective=next_token, steps=30, lr=lambda step: 1.0, dtype=dtype), [Look()])
+    assert moved == [dtype == torch.bfloat16, False]

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
+from ontogeny.model.amx import has_amx, is_rounding
 from ontogeny.model.transformer import Transformer
-from ontogeny.train.batches import Batches
+from ontogeny.train.batches import Batch, Batches
 from ontogeny.train.config_optimizer import AdamWConfig
 from ontogeny.train.loop import Run, gradients, move
-from ontogeny.train.objective import next_token
+from ontogeny.train.objective import add_gradients, next_token, summed_loss
 from ontogeny.train.optim import Optimizer
 from ontogeny.train.packing import DocumentSpans, pack_text, pack_whole
 
@@ -119,7 +121,7 @@ def test_micro_batches_equal_one_batch_where_a_row_is_short(
 
 
 @pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="products in bfloat16 are for CUDA, and there is none here"
+    not (has_amx() or torch.cuda.is_available()), reason="nothing here multiplies bfloat16 fast"
 )
 @pytest.mark.parametrize("masked", [False, True])
 def test_lower_precision_comes_close(
@@ -127,17 +129,37 @@ def test_lower_precision_comes_close(
 ) -> None:
     """Products in bfloat16, weights and their gradients in float32."""
     gradients, losses = [], []
-    for device, enabled in (("cpu", False), ("cuda", True)):
+    fast = "cuda" if torch.cuda.is_available() else "cpu"
+    for device, dtype in (("cpu", torch.float32), (fast, torch.bfloat16)):
         (batch,) = batches_of(documents, shards, masked=masked, rows=4, device=device).micro_batches(0)
         model = make_model().to(device)
-        with torch.autocast(device, torch.bfloat16, enabled=enabled):
-            loss = next_token(model, batch)
-        loss.backward()
-        losses.append(loss.item())
+        losses.append(float(add_gradients(model, [batch], next_token, count=1, dtype=dtype)))
         found = [
             parameter.grad.flatten().cpu() for parameter in model.parameters() if parameter.grad is not None
         ]
         gradients.append(torch.cat(found))
+    assert losses[1] != losses[0]
     assert losses[1] == pytest.approx(losses[0], rel=0.01)
     assert gradients[1].dtype == torch.float32
     assert F.cosine_similarity(gradients[0], gradients[1], dim=0) > 0.99
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_on_a_cpu_both_passes_are_rounded_and_nothing_after_them(
+    make_model: Callable[[], Transformer], documents: DocumentSpans, shards: Any, dtype: torch.dtype
+) -> None:
+    (batch,) = batches_of(documents, shards, masked=False, rows=4).micro_batches(0)
+    seen = []
+
+    def watched(model: Transformer, batch: Batch) -> Tensor:
+        seen.append(is_rounding())
+        loss = next_token(model, batch)
+        loss.register_hook(lambda gradient: seen.append(is_rounding()))
+        return loss
+
+    model = make_model()
+    add_gradients(model, [batch], watched, count=1, dtype=dtype)
+    with torch.no_grad():
+        summed_loss(model, batch, next_token, dtype)
+    assert seen == [dtype == torch.bfloat16] * 2
+    assert not is_rounding()

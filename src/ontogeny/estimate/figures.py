@@ -116,7 +116,7 @@ def _described(setup: TrainingSetup, phases: Sequence[Phase]) -> dict[str, Any]:
         "micro_batches": setup.micro_batches,
         "batch_tokens": setup.tokens_per_step,
         "recompute": setup.recompute,
-        "precision": setup.precision,
+        "precision": "bfloat16" if setup.rounded else setup.precision,
         "optimizer": setup.optimizer,
         "lora_rank": setup.lora_rank,
         "base": setup.base,

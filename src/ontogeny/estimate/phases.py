@@ -54,7 +54,7 @@ def mean_speed(phases: Sequence[Phase], *, correction: float = 1.0) -> Speed:
         update=sum(phase.steps * speed.update for phase, speed in speeds) / steps,
         tokens_per_second=tokens / seconds,
         flops_per_token=flops / tokens,
-        utilisation=flops / seconds / (first.gpus * first.device.peak_flops),
+        utilisation=flops / seconds / (first.gpus * first.peak_flops),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ontogeny.core.errors import UsageError
-from ontogeny.estimate.devices import Device
+from ontogeny.estimate.devices import AMX_GAIN, Device
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.config_lora import BaseForm
 from ontogeny.model.flops import layer_parameters, parameter_count
@@ -35,6 +35,8 @@ class TrainingSetup:
     recompute: bool = False
     """Whether the backward pass computes the inside of each layer again."""
     precision: Precision = "bfloat16"
+    rounded: bool = False
+    """Whether a CPU rounds to bfloat16 what products read; the tensors stay float32."""
     optimizer: OptimizerName = "adamw"
     lora_rank: int | None = None
     """Rank of adapters on every matrix of the layers, all else frozen; None: every weight is trained."""
@@ -64,6 +66,11 @@ class TrainingSetup:
     def tokens_per_step(self) -> int:
         """Tokens of one update, all groups together."""
         return self.micro_batches * self.groups * self.tokens_at_once
+
+    @property
+    def peak_flops(self) -> float:
+        """FLOP/s of the products of one device."""
+        return self.device.peak_flops * (AMX_GAIN if self.rounded else 1.0)
 
     @property
     def product_bytes(self) -> int:
@@ -120,7 +127,7 @@ def check(setup: TrainingSetup) -> None:
     config, parts = setup.config, setup.tensor_parallel
     if setup.device.kind == "cpu" and setup.precision == "bfloat16":
         raise UsageError(
-            "bfloat16 is not trained in on a CPU", hint="name a GPU, or leave the recipe's `train.dtype` out"
+            "tensors are float32 on a CPU", hint="name a GPU, or say that products are rounded: `rounded`"
         )
     if setup.batch_rows < setup.groups:
         raise UsageError(

@@ -81,7 +81,7 @@ def training_speed(setup: TrainingSetup, *, correction: float = 1.0) -> Speed:
     compute, exposed, update = (seconds / correction for seconds in (compute, exposed, update))
     tokens_per_second = setup.tokens_per_step / (compute + exposed + update)
     flops = model_flops_per_token(setup)
-    utilisation = tokens_per_second * flops / (setup.gpus * setup.device.peak_flops)
+    utilisation = tokens_per_second * flops / (setup.gpus * setup.peak_flops)
     return Speed(compute, exposed, update, tokens_per_second, flops, utilisation)
 
 
@@ -113,7 +113,7 @@ def compute_seconds(setup: TrainingSetup) -> float:
     traffic = TRAFFIC_PER_SAVED_BYTE * config.n_layers * saved_bytes_per_token(setup) * (1 + again / 3)
     traffic += TRAFFIC_PER_LOGIT * config.vocab_size
     per_token = (
-        products / (device.peak_flops * device.matmul_fraction)
+        products / (setup.peak_flops * device.matmul_fraction)
         + causal / (device.peak_flops * device.attention_fraction)
         + traffic / (device.memory_bandwidth * BANDWIDTH_FRACTION)
     )
@@ -183,7 +183,7 @@ def update_seconds(setup: TrainingSetup) -> float:
         for rows, columns in matrices
     )
     moved = MUON_BYTES * inside + ADAM_BYTES * (setup.trained_parameters - inside)
-    return moved / rate + flops / (device.peak_flops * device.matmul_fraction * setup.gpus)
+    return moved / rate + flops / (setup.peak_flops * device.matmul_fraction * setup.gpus)
 
 
 def newton_schulz_flops(rows: int, columns: int, *, on_gram: bool = False) -> int:

@@ -26,6 +26,7 @@ from ontogeny.model.divergence import TopTokens, top_tokens
 from ontogeny.report import numbers
 from ontogeny.train.batches import Batch, Batches
 from ontogeny.train.order import Int64s
+from ontogeny.train.precision import products_in
 
 
 class _Places:
@@ -117,7 +118,7 @@ def keep_top_tokens(
 def _asked(
     teacher: Teacher, batch: Batch, count: int, vocab_size: int, temperature: float, dtype: torch.dtype
 ) -> TopTokens:
-    with torch.autocast(batch.idx.device.type, dtype, enabled=dtype != torch.float32):
+    with products_in(dtype, batch.idx.device.type):
         states = teacher.states(batch)
     return top_tokens(states, count=count, vocab_size=vocab_size, temperature=temperature)
 

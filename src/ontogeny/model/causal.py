@@ -2,7 +2,10 @@
 
 PyTorch's flash kernel for the CPU works through blocks of 512 keys, so rows of a few hundred tokens pay for the whole
 square though half of it is masked. Here their queries are cut in two, and the first half sees only the keys up to its
-end. Longer rows skip blocks by themselves. Elsewhere than on the CPU, and for short rows, PyTorch's own call is used.
+end. Longer rows skip blocks by themselves, and PyTorch's own call is used, as elsewhere than on the CPU.
+
+Where products are rounded to bfloat16 (`model.amx`), those of the kernel over up to a thousand keys are not: they are
+so small that making the library ready for each costs more than it saves.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from ontogeny.model.amx import is_rounding, rounding
 from ontogeny.model.norm import has_cpu_gradient, inverse_rms
 from ontogeny.model.rope import normed_and_turned, normed_and_turned_gradient, turned
 
@@ -32,7 +36,7 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor, *, scale: float | None = N
 
     Scores are multiplied with `scale`, 1 / sqrt(D) when not given.
     """
-    if not has_cpu_gradient(q) or q.shape[2] not in HALVED:
+    if not has_cpu_gradient(q) or q.shape[2] >= HALVED.stop:
         return F.scaled_dot_product_attention(
             q, k, v, is_causal=True, scale=scale, enable_gqa=q.shape[1] != k.shape[1]
         )
@@ -168,6 +172,11 @@ class _Part(NamedTuple):
     def keys(self) -> slice:
         return slice(self.begin, self.end)
 
+    @property
+    def rounded(self) -> bool:
+        """Whether its products are rounded where others are."""
+        return self.end - self.begin >= HALVED.stop and is_rounding()
+
 
 def _parts(begins: Sequence[int]) -> list[_Part]:
     """What is computed in one call each, where documents begin at `begins`, of which the last is the end."""
@@ -199,14 +208,15 @@ def _attend(
 ) -> None:
     """Fill `out` and `sums`."""
     for part, log_sum in zip(parts, sums, strict=True):
-        out[:, :, part.queries], of_part = _flash(
-            q[:, :, part.queries],
-            k[:, :, part.keys],
-            v[:, :, part.keys],
-            is_causal=part.start == part.begin,
-            attn_mask=_mask(part, q.dtype),
-            scale=scale,
-        )
+        with rounding(part.rounded):
+            out[:, :, part.queries], of_part = _flash(
+                q[:, :, part.queries],
+                k[:, :, part.keys],
+                v[:, :, part.keys],
+                is_causal=part.start == part.begin,
+                attn_mask=_mask(part, q.dtype),
+                scale=scale,
+            )
         log_sum.copy_(of_part)
 
 
@@ -225,18 +235,19 @@ def _attend_gradient(
     seen = None
     # The last part of a document sees all its keys, so its gradients are those that the others add to.
     for part, log_sum in reversed(list(zip(parts, sums, strict=True))):
-        d_q[:, :, part.queries], d_keys, d_values = _flash_backward(
-            d_out[:, :, part.queries],
-            q[:, :, part.queries],
-            k[:, :, part.keys],
-            v[:, :, part.keys],
-            out[:, :, part.queries],
-            log_sum,
-            0.0,
-            part.start == part.begin,
-            attn_mask=_mask(part, q.dtype),
-            scale=scale,
-        )
+        with rounding(part.rounded):
+            d_q[:, :, part.queries], d_keys, d_values = _flash_backward(
+                d_out[:, :, part.queries],
+                q[:, :, part.queries],
+                k[:, :, part.keys],
+                v[:, :, part.keys],
+                out[:, :, part.queries],
+                log_sum,
+                0.0,
+                part.start == part.begin,
+                attn_mask=_mask(part, q.dtype),
+                scale=scale,
+            )
         for total, found in ((d_k, d_keys), (d_v, d_values)):
             if part.begin == seen:
                 total[:, :, part.keys] += found

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from ontogeny.core import hardware
 from ontogeny.estimate.calibration import Calibration, calibrate, same_device
-from ontogeny.estimate.devices import GPUS, Device, cpu, gpu_called
+from ontogeny.estimate.devices import AMX_GAIN, GPUS, Device, cpu, gpu_called
 from ontogeny.estimate.memory import RESERVED_BYTES, model_bytes, training_memory
 from ontogeny.estimate.phases import Phase, largest, run_seconds
 from ontogeny.lineage.artifact import Artifact
@@ -80,7 +80,8 @@ class Here:
                 found = gpu_called(str(manifest.hardware.get("accelerator", "")))
             else:
                 here = manifest.hardware.get("processor") == self._processor
-                found = self._cpu(rate) if here else None
+                rounded = manifest.config.get("train", {}).get("dtype") == "bfloat16"
+                found = self._cpu(rate / AMX_GAIN if rounded else rate) if here else None
             if found is not None:
                 return found
         return None

@@ -38,6 +38,7 @@ from ontogeny.recipe.plan import resolve
 from ontogeny.recipe.schema import load_recipe
 from ontogeny.recipe.sizes import Untold, sizes_of, step_to_estimate
 from ontogeny.recipe.table import STEPS
+from ontogeny.train.config import check_dtype
 
 BATCH_TOKENS = ((1e9, 2**19), (float("inf"), 2**22))
 """Tokens of an update where none are given: half a million up to a billion weights (GPT-3's smallest, arXiv 2005.14165,
@@ -245,6 +246,7 @@ def _of_recipe(question: TrainingQuestion, workspace: Workspace, device: Device,
             hint=f"make it, which trains nothing: ontogeny run {question.recipe} --until {untold.needs}; or give "
             "--size instead of a recipe",
         ) from untold
+    check_dtype(sizes.train.dtype, device.kind)
     phases = tuple(_changed(phase, question, gpus) for phase in sizes.phases(device))
     return _Asked(f"{recipe.name}/{step}", phases, sizes.tokens_rule, sizes.tokens_source)
 

@@ -20,6 +20,7 @@ from ontogeny.model.transformer import Transformer
 from ontogeny.train.diagnosis import find_place, not_finite
 from ontogeny.train.objective import BatchT, Counted, Objective, add_gradients
 from ontogeny.train.optim import Optimizer
+from ontogeny.train.precision import rounded_on_cpu
 from ontogeny.train.ranks import ALONE, Ranks
 from ontogeny.train.sharded import local, total_norm
 
@@ -131,7 +132,8 @@ def run(state: TrainState, setup: Run[BatchT], hooks: Sequence[Hook] = ()) -> No
             documents = setup.describe(setup.feed.documents(state.step))
             raise not_finite(state.step, documents, loss=loss, grad_norm=grad_norm, place=place)
         if setup.guard is None or setup.guard.admits(loss, grad_norm):
-            move(state.optimizer, grad_norm, setup)
+            with rounded_on_cpu(setup.dtype, state.model.device.type):
+                move(state.optimizer, grad_norm, setup)
         else:
             state.optimizer.drop_gradients()
             state.skipped += 1

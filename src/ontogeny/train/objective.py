@@ -17,6 +17,7 @@ from torch import Tensor
 from ontogeny.model.loss import linear_cross_entropy, penalised_cross_entropy
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.batches import Batch
+from ontogeny.train.precision import products_in, rounded_on_cpu
 
 
 class Counted(Protocol):
@@ -46,7 +47,7 @@ def summed_loss(
     model: Transformer, batch: BatchT, objective: Objective[BatchT], dtype: torch.dtype
 ) -> Tensor:
     """The loss of `batch`, summed, with products in `dtype`; weights, and so gradients, stay as they are."""
-    with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+    with products_in(dtype, model.device.type):
         return objective(model, batch)
 
 
@@ -63,10 +64,11 @@ def add_gradients(
     A batch without supervised items is gone through like any other and adds nothing.
     """
     total = torch.zeros((), device=model.device, dtype=model.dtype)
-    for batch in batches:
-        loss = summed_loss(model, batch, objective, dtype) / (count if batch.supervised else math.inf)
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.detach()
+    with rounded_on_cpu(dtype, model.device.type):
+        for batch in batches:
+            loss = summed_loss(model, batch, objective, dtype) / (count if batch.supervised else math.inf)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
     return total
 
 

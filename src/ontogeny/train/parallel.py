@@ -57,7 +57,9 @@ def made_ready(model: Transformer, config: TrainConfig, ranks: Ranks, *, dtype: 
 def _spread(model: Transformer, mesh: DeviceMesh, dtype: torch.dtype) -> None:
     """Cut every weight of `model` over `mesh`, layer by layer; what is in no layer is one more piece."""
     policy = MixedPrecisionPolicy()
-    if dtype != torch.float32:
+    if (
+        dtype != torch.float32 and mesh.device_type != "cpu"
+    ):  # there the tensors stay float32: `train.precision`
         policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     for part in (*model.layers, model):
         fully_shard(part, mesh=mesh, mp_policy=policy)

@@ -32,7 +32,7 @@ from ontogeny.train.objective import Objective, next_token, summed_loss
 from ontogeny.train.optim import Optimizer
 from ontogeny.train.outliers import SkipOutlierSteps
 from ontogeny.train.phases import phases_of
-from ontogeny.train.precision import matmul_flops_per_second, resolve_dtype
+from ontogeny.train.precision import faster_dtype, matmul_flops_per_second, resolve_dtype
 from ontogeny.train.ranks import ALONE, Ranks, current_ranks
 from ontogeny.train.rates import Rates, training_flops_per_token
 from ontogeny.train.schedule import lr_multiplier
@@ -103,6 +103,9 @@ def train(
     form = form or WholeModel(tokenizer)
     watching = training.watching(folder, digest, label=label, form=form, progress=progress)
     checkpoints = training.checkpoints(folder, digest, watching)
+    faster = faster_dtype(config.dtype, model.device.type)
+    if faster is not None:
+        progress.note(f"{label}: {faster}")
     if training.restore(checkpoints):
         progress.note(f"{label}: going on after step {training.state.step} of {training.setup.steps}")
     with watching.during(training.setup) as beside, checkpoints:

@@ -9,8 +9,9 @@ Per R x C matrix with gradient G:
 
 With cautious decay (arXiv 2510.12402) only those entries of W decay that the update moves towards zero anyway.
 
-On CUDA the iteration runs in bfloat16, elsewhere in the dtype of the weights: PyTorch's own always casts to bfloat16,
-which on CPUs without native support is tens of times slower. Matrices of one shape are one batch of the iteration.
+On CUDA the iteration runs in bfloat16, and on a CPU where products are rounded to it (`model.amx`); elsewhere in the
+dtype of the weights: PyTorch's own always casts to bfloat16, which on CPUs without native support is tens of times
+slower. Matrices of one shape are one batch of the iteration.
 """
 
 from __future__ import annotations
@@ -21,15 +22,13 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from ontogeny.model.amx import is_rounding
 from ontogeny.train.optim.group import Group
 from ontogeny.train.sharded import local, on_whole_matrices
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's coefficients: singular values end within about 0.7 to 1.2
 UPDATE_RMS = 0.2  # arXiv 2502.16982, equation 4: the size an AdamW update usually has, at the same lr
 NORM_FLOOR = 1e-7  # a zero gradient stays zero instead of becoming NaN
-PRODUCTS = {
-    "cuda": torch.bfloat16
-}  # tensor cores; singular values only have to come near one. Elsewhere as stored
 
 # Columns for each row from which on five iterations cost less by way of the Gram matrix: 17 + 2 C/R products of R x R
 # matrices against 5 (1 + 2 C/R). In bfloat16 its rounding would tell.
@@ -92,7 +91,8 @@ def orthogonalise(matrices: Tensor, *, steps: int) -> Tensor:
     wide = matrices.shape[-2] <= matrices.shape[-1]
     x = matrices if wide else matrices.mT
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(NORM_FLOOR)
-    x = x.to(PRODUCTS.get(x.device.type, x.dtype))
+    if x.device.type == "cuda" or (x.dtype == torch.float32 and is_rounding()):
+        x = x.bfloat16()  # singular values only have to come near one
     longer = x.shape[-1] >= LONGER * x.shape[-2] and x.dtype in (torch.float32, torch.float64)
     x = _iterate_on_gram(x, steps) if longer else _iterate(x, steps)
     return (x if wide else x.mT).to(matrices.dtype)
