@@ -48,9 +48,9 @@ class Contestant:
         """One unit of work: `seconds`, `peak_bytes` and what the contestant adds."""
         return self._ask("turn")
 
-    def product_seconds(self, products: Sequence[tuple[int, int, int]]) -> list[float]:
-        """What fp32 products of (n, k) and (k, m) take in that process right now, for each (n, k, m)."""
-        return [float(seconds) for seconds in self._ask("sgemm", products=products)["seconds"]]
+    def product_seconds(self, products: Sequence[tuple[int, int, int]], dtype: str) -> list[float]:
+        """What products of (n, k) and (k, m) take in that process right now, for each (n, k, m)."""
+        return [float(seconds) for seconds in self._ask("gemm", products=products, dtype=dtype)["seconds"]]
 
     def stop(self) -> None:
         if self._process.poll() is None:

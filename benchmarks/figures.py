@@ -56,6 +56,8 @@ TABLES: dict[str, dict[str, RowsOf]] = {
         "pretrain_throughput": pretraining.throughput,
         "pretrain_throughput_10m-16k": pretraining.throughput,
         "pretrain_throughput_30m": pretraining.throughput,
+        "pretrain_throughput_10m-16k_bfloat16": pretraining.throughput,
+        "pretrain_throughput_30m_bfloat16": pretraining.throughput,
         "checkpoint_cost": pretraining.checkpoints,
     },
     "Fine-tuning": {

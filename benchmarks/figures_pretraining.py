@@ -74,6 +74,8 @@ def throughput(result: Result) -> list[Row]:
         return []
     entries, weights = result.noted("settings", "job", "vocab_size"), result.at("ontogeny", "parameters")
     size = f"{weights / 1e6:.0f}M weights, vocabulary {entries:,}"
+    if result.noted("settings", "dtype") == "bfloat16":
+        size += ", products in bfloat16"
     return [
         *(tokens_a_second(result, peer, size) for peer in PEERS if result.at(peer)),
         share_of_products(result, size),

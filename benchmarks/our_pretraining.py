@@ -81,6 +81,7 @@ def main() -> None:
         micro_batch_rows=job.micro_rows,
         optimizer=AdamWConfig(lr=LEARNING_RATE, betas=BETAS, weight_decay=WEIGHT_DECAY),
         clip_grad_norm=CLIP_NORM,
+        dtype="bfloat16" if job.rounded else "float32",
         checkpoint_seconds=NEVER_S,
     )
     tokens = RandomTokens(job.vocab_size, EPOCH_STEPS * job.tokens_per_step)

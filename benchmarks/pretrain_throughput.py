@@ -5,7 +5,8 @@ Contestants: `ontogeny` (the loop that `ontogeny run` uses, hooks and all), `pla
 nanoGPT's kind), the same through torch.compile, `transformers_llama` (`LlamaForCausalLM`), `litgpt` (its GPT as a
 Llama), and that compiled. All stay loaded and take turns, one optimizer step each, in an order drawn anew every round;
 what is compared is the ratio of seconds within a round, so that a slow minute of the machine hits all of them. The
-peers get the allocator and thread settings that `ontogeny` gives itself. Before and after its turns every round
+peers get the allocator and thread settings that `ontogeny` gives itself. With `--dtype bfloat16`, for a processor with
+matrix tiles, we train with `dtype: bfloat16` and the peers under torch.autocast. Before and after its turns every round
 measures the products of the model's own shapes (each matrix and the head: forward, for the input's gradient and for the
 weight's), best of three each, and each contestant's FLOPs are given as a fraction of the rate they come to.
 """
@@ -83,11 +84,13 @@ def main() -> None:
     )
     parser.add_argument("--size", choices=SIZES, default="10m", help="tiny only shows that everything runs")
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of products")
     parser.add_argument("--accumulate", type=int, default=1, help="micro-batches of an optimizer step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="of the order of turns")
     wanted = parser.parse_args()
     job = {**SIZES[wanted.size], "accumulate": wanted.accumulate, "threads": wanted.threads}
+    job["rounded"] = int(wanted.dtype == "bfloat16")
 
     contestants = start(job)
     products = Contestant(
@@ -105,9 +108,10 @@ def main() -> None:
         contestant.stop()
 
     tokens_per_step = job["micro_rows"] * job["seq_len"] * job["accumulate"]
+    parts = ["pretrain_throughput", *([] if wanted.size == "10m" else [wanted.size])]
     write_result(
-        "pretrain_throughput" if wanted.size == "10m" else f"pretrain_throughput_{wanted.size}",
-        settings={**vars(wanted), "job": dict(job), "dtype": "float32", "tokens_per_step": tokens_per_step},
+        "_".join([*parts, "bfloat16"] if job["rounded"] else parts),
+        settings={**vars(wanted), "job": dict(job), "tokens_per_step": tokens_per_step},
         runs=list(runs),
         figures=figures_of(runs[WARM_UP_ROUNDS:], contestants, tokens_per_step),
         keep=wanted.size != "tiny",
@@ -147,7 +151,7 @@ def measure_round(
     turns = {name: contestants[name].turn() for name in names}
     after = products_gflops(products, job)
     seconds = ", ".join(f"{name} {turn['seconds']:.2f} s" for name, turn in sorted(turns.items()))
-    print(f"round {number}: {seconds}; sgemm {before:.0f} and {after:.0f} GFLOP/s", flush=True)
+    print(f"round {number}: {seconds}; products {before:.0f} and {after:.0f} GFLOP/s", flush=True)
     return {"order": names, "turns": turns, "sgemm_gflops": [before, after]}
 
 
@@ -159,7 +163,7 @@ def products_gflops(contestant: Contestant, job: dict[str, int]) -> float:
     matrices[width, job["vocab_size"]] = 1
     # From k to m: forward (rows, k) (k, m); the input's gradient (rows, m) (m, k); the weight's (m, rows) (rows, k).
     products = [size for k, m in matrices for size in ((rows, k, m), (rows, m, k), (m, rows, k))]
-    seconds = contestant.product_seconds(products)
+    seconds = contestant.product_seconds(products, "bfloat16" if job["rounded"] else "float32")
     each = [sum(seconds[place : place + 3]) for place in range(0, len(seconds), 3)]
     total = sum(count * one for count, one in zip(matrices.values(), each, strict=True))
     flops = sum(count * 3 * 2 * rows * k * m for (k, m), count in matrices.items())

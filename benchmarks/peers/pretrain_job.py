@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 
 import torch
 
@@ -19,7 +19,7 @@ CLIP_NORM = 1.0
 @dataclass(frozen=True)
 class Job:
     """Sizes of the model, and of a step: `micro_rows` rows of `seq_len` tokens, `accumulate` times; whether a peer's
-    model goes through torch.compile (0 or 1).
+    model goes through torch.compile, and whether products are in bfloat16 (0 or 1).
     """
 
     d_model: int
@@ -32,6 +32,7 @@ class Job:
     accumulate: int
     threads: int
     compiled: int = 0
+    rounded: int = 0
 
     @property
     def tokens_per_step(self) -> int:
@@ -48,10 +49,11 @@ class Job:
 
 
 def job_of_arguments() -> Job:
-    """The job on the command line: `--d-model 384 ...`, every field but the last required."""
+    """The job on the command line: `--d-model 384 ...`, every field required that has no default."""
     parser = argparse.ArgumentParser()
-    for field in Job.__dataclass_fields__:
-        parser.add_argument(f"--{field.replace('_', '-')}", type=int, required=field != "compiled", default=0)
+    for field in fields(Job):
+        needed = field.default is MISSING
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=int, required=needed, default=0)
     job = Job(**vars(parser.parse_args()))
     torch.set_num_threads(job.threads)
     torch.manual_seed(0)
@@ -95,7 +97,8 @@ def plain_step(
         optimizer.zero_grad(set_to_none=True)
         total = 0.0
         for inputs, targets in batches:
-            loss = loss_of(called, inputs, targets) / job.accumulate
+            with torch.autocast("cpu", torch.bfloat16, enabled=bool(job.rounded)):
+                loss = loss_of(called, inputs, targets) / job.accumulate
             loss.backward()
             total += loss.item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)

@@ -5,7 +5,7 @@ them stay loaded and are measured in the same minutes:
 
     -> {"ready": true, ...facts}                        once
     <- {"do": "turn"}     -> {"seconds": 1.2, ...}      one unit of work, what it took, cpu_seconds, and peak_bytes
-    <- {"do": "sgemm", "products": [[4096, 384, 1024], ...]}
+    <- {"do": "gemm", "products": [[4096, 384, 1024], ...], "dtype": "float32"}
                           -> {"seconds": [0.02, ...]}   what products (n, k) (k, m) take right now
     <- {"do": "stop"}                                   the process ends
 """
@@ -43,8 +43,9 @@ class Turns:
             if request["do"] == "turn":
                 self._started, self._spent = time.perf_counter(), time.process_time()
                 return
-            if request["do"] == "sgemm":
-                self._answer(seconds=[product_seconds(*sizes) for sizes in request["products"]])
+            if request["do"] == "gemm":
+                found = [product_seconds(*sizes, request["dtype"]) for sizes in request["products"]]
+                self._answer(seconds=found)
             elif request["do"] == "stop":
                 break
         self._answers.close()
@@ -73,11 +74,13 @@ def take_turns(work: Callable[[], float], **facts: object) -> None:
         turns.done(loss=loss)
 
 
-def product_seconds(n: int, k: int, m: int) -> float:
-    """The best of three fp32 products of (n, k) and (k, m), both read as a linear layer's backward pass reads them."""
+def product_seconds(n: int, k: int, m: int, dtype: str) -> float:
+    """The best of three products of (n, k) and (k, m), both read as a linear layer's backward pass reads them."""
     import torch
 
-    left, right, out = torch.randn(n, k), torch.randn(k, m), torch.empty(n, m)
+    kind = getattr(torch, dtype)
+    left, right = torch.randn(n, k, dtype=kind), torch.randn(k, m, dtype=kind)
+    out = torch.empty(n, m, dtype=kind)
     best = float("inf")
     for _ in range(MATRIX_REPEATS):
         started = time.perf_counter()
