@@ -72,7 +72,13 @@ class Feed:
 
 
 def peak_of_training(
-    config: ModelConfig, *, rows: int, seq_len: int, micro_batches: int, optimizer: OptimizerConfig
+    config: ModelConfig,
+    *,
+    rows: int,
+    seq_len: int,
+    micro_batches: int,
+    optimizer: OptimizerConfig,
+    dtype: torch.dtype,
 ) -> int:
     """Most bytes of tensors at once in three steps."""
     live = LiveBytes()
@@ -83,5 +89,5 @@ def peak_of_training(
         for weight in model.parameters():
             live.add(weight)
         state = TrainState(model, Optimizer(model, optimizer))
-        run(state, Run(feed, next_token, steps=3, lr=lambda step: 1.0, clip_grad_norm=1.0))
+        run(state, Run(feed, next_token, steps=3, lr=lambda step: 1.0, clip_grad_norm=1.0, dtype=dtype))
     return live.peak

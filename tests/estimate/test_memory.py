@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from ontogeny.estimate.devices import GIB, GPUS, cpu
 from ontogeny.estimate.memory import (
@@ -27,18 +28,20 @@ LLAMA = NAMED["llama-3.1-8b"]
 
 
 @pytest.mark.parametrize(
-    ("vocab_size", "tied", "rows", "seq_len", "micro_batches", "optimizer"),
+    ("vocab_size", "tied", "rows", "seq_len", "micro_batches", "optimizer", "rounded"),
     [
-        (2048, True, 8, 128, 1, "adamw"),
-        (2048, True, 8, 128, 2, "adamw"),
-        (4096, False, 4, 128, 1, "adamw"),
-        (512, True, 1, 64, 1, "adamw"),
-        (512, True, 8, 128, 1, "muon"),
-        (512, True, 1, 64, 1, "muon"),
+        (2048, True, 8, 128, 1, "adamw", False),
+        (2048, True, 8, 128, 2, "adamw", False),
+        (4096, False, 4, 128, 1, "adamw", False),
+        (512, True, 1, 64, 1, "adamw", False),
+        (512, True, 8, 128, 1, "muon", False),
+        (512, True, 1, 64, 1, "muon", False),
+        (2048, True, 8, 128, 1, "adamw", True),
+        (512, True, 8, 128, 1, "muon", True),
     ],
 )
 def test_the_peak_is_that_of_training_on_the_processor(
-    vocab_size: int, tied: bool, rows: int, seq_len: int, micro_batches: int, optimizer: str
+    vocab_size: int, tied: bool, rows: int, seq_len: int, micro_batches: int, optimizer: str, rounded: bool
 ) -> None:
     config = ModelShape(
         d_model=192, n_layers=3, n_heads=3, n_kv_heads=3, d_ff=512, seq_len=128, tie_embeddings=tied
@@ -50,6 +53,7 @@ def test_the_peak_is_that_of_training_on_the_processor(
         seq_len=seq_len,
         micro_batches=micro_batches,
         optimizer=MuonConfig(type="muon") if muon else AdamWConfig(),
+        dtype=torch.bfloat16 if rounded else torch.float32,
     )
     setup = TrainingSetup(
         config,
@@ -58,6 +62,7 @@ def test_the_peak_is_that_of_training_on_the_processor(
         rows,
         rows * micro_batches,
         precision="float32",
+        rounded=rounded,
         optimizer="muon" if muon else "adamw",
     )
     assert training_memory(setup).peak == pytest.approx(measured, rel=0.1)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ontogeny.estimate.activations import saved_bytes_per_token
 from ontogeny.estimate.devices import AMX_GAIN, GPUS, cpu
 from ontogeny.estimate.memory import training_memory
 from ontogeny.estimate.setup import TrainingSetup
@@ -139,13 +140,15 @@ def test_a_mask_of_documents_costs_attention_twice_on_a_processor() -> None:
     assert compute_seconds(replace(on_gpu, document_mask=True)) == compute_seconds(on_gpu)
 
 
-def test_rounded_products_are_faster_on_a_processor_and_nothing_is_smaller() -> None:
+def test_rounded_products_are_faster_on_a_processor() -> None:
     processor = cpu(matmul_flops=1e11, memory_bytes=16e9)
     plain = setup("gpt2-124m", device=processor, seq_len=1024, batch_rows=8, precision="float32")
     rounded = replace(plain, rounded=True)
     products = 3 * 2 * matmul_weights(plain.config)
+    assert saved_bytes_per_token(rounded) == saved_bytes_per_token(
+        plain
+    )  # not gated: nothing is stored in half
     faster = compute_seconds(plain) - compute_seconds(rounded)
     assert faster == pytest.approx(
         1024 * products * (1 - 1 / AMX_GAIN) / (1e11 * processor.matmul_fraction), rel=1e-3
     )
-    assert training_memory(rounded).peak == training_memory(plain).peak

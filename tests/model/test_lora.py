@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ontogeny.core.errors import UsageError
 from ontogeny.model import mlp
+from ontogeny.model.amx import rounding
 from ontogeny.model.config import ModelConfig, ModelShape
 from ontogeny.model.config_lora import Lora, is_meant
 from ontogeny.model.lora import AdaptedLinear, Dropout, adapters, attach, merge
@@ -285,3 +286,17 @@ def test_dropout_and_dora_are_refused_together() -> None:
 )  # fmt: skip
 def test_patterns(pattern: str, meant: bool) -> None:
     assert is_meant(pattern, "layers.12.mlp.up_proj") is meant
+
+
+def test_adapters_learn_where_products_are_rounded() -> None:
+    model = made(QWEN3, Lora(rank=2)).float()
+    idx = torch.randint(0, 40, (2, 9), generator=torch.Generator().manual_seed(5))
+    gradients = []
+    for rounded in (False, True):
+        with rounding(rounded):
+            model(idx).square().mean().backward()
+        learnt = [weight.grad for weight in model.parameters() if weight.grad is not None]
+        gradients.append(torch.cat([each.flatten() for each in learnt]))
+        model.zero_grad()
+    assert F.cosine_similarity(*gradients, dim=0) > 0.99
+    assert not torch.equal(*gradients)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ontogeny.model import mlp as module
+from ontogeny.model.amx import rounding
 from ontogeny.model.config import ModelShape
 from ontogeny.model.mlp import ACTIVATIONS, MLP
 from ontogeny.model.norm import RMSNorm
@@ -88,3 +89,23 @@ def test_two_wide_tensors_and_the_input_are_kept() -> None:
         mlp(x, norm())
     assert [tensor is x for tensor in kept if tensor.numel() == x.numel()] == [True]
     assert [tuple(each.shape) for each in kept if len(each) == 10].count((10, WIDE)) == 2
+
+
+def test_where_products_are_rounded_wide_states_are_kept_in_half() -> None:
+    mlp, before = layer().float(), norm().float()
+    x = torch.randn(2, 5, C, requires_grad=True)
+    learnt = [x, before.weight, *mlp.parameters()]
+    kept: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with rounding(True), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = mlp(x, before)
+        rounded = (out, *torch.autograd.grad(out.sum(), learnt))
+    assert [each.dtype for each in kept if each.shape == (10, WIDE)] == [torch.bfloat16] * 2
+    exact = mlp(x, before)
+    for ours, theirs in zip(rounded, (exact, *torch.autograd.grad(exact.sum(), learnt)), strict=True):
+        assert ours.dtype == torch.float32
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0.03 * float(theirs.detach().abs().max()))

@@ -29,7 +29,7 @@ def saved_bytes_per_token(setup: TrainingSetup) -> float:
     )  # q, k, v, out, log sums
     raw_heads = 0 if _made_again(setup) and not config.qkv_bias else setup.stream_bytes * (inner + kv_inner)
     head_norms = raw_heads + FLOAT32 * heads if config.qk_norm else 0
-    feed_forward = setup.product_bytes * _wide_tensors(setup) * config.d_ff
+    feed_forward = setup.wide_bytes * _wide_tensors(setup) * config.d_ff
     return (
         norms * norm_input + product_inputs + (attention + head_norms + feed_forward) / setup.tensor_parallel
     )

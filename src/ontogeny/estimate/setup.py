@@ -36,7 +36,7 @@ class TrainingSetup:
     """Whether the backward pass computes the inside of each layer again."""
     precision: Precision = "bfloat16"
     rounded: bool = False
-    """Whether a CPU rounds to bfloat16 what products read; the tensors stay float32."""
+    """Whether a CPU rounds to bfloat16 what products read; of the tensors only the widest are stored so."""
     optimizer: OptimizerName = "adamw"
     lora_rank: int | None = None
     """Rank of adapters on every matrix of the layers, all else frozen; None: every weight is trained."""
@@ -76,6 +76,13 @@ class TrainingSetup:
     def product_bytes(self) -> int:
         """Bytes of a number that products read."""
         return 2 if self.precision == "bfloat16" else 4
+
+    @property
+    def wide_bytes(self) -> int:
+        """Bytes of a number inside a feed-forward layer."""
+        return (
+            2 if self.rounded and self.config.gated_mlp and not self.config.mlp_bias else self.product_bytes
+        )
 
     @property
     def parameters(self) -> int:

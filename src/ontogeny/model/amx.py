@@ -2,7 +2,7 @@
 
 A processor with Intel's matrix tiles (AMX) multiplies bfloat16 six to nine times as fast as float32, and four times as
 fast where it has to round first. PyTorch has a switch for this, which holds for a whole process and does nothing on
-other processors. It is the precision of tensors under autocast, but for the results of products, which keep more.
+other processors. The precision is that of autocast, but for the results of products, which keep more.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 ROUNDED, EXACT = "medium", "highest"  # as `torch.set_float32_matmul_precision` calls them
 
@@ -23,6 +24,11 @@ def has_amx() -> bool:
 def is_rounding() -> bool:
     """Whether products made now are rounded."""
     return torch.get_float32_matmul_precision() == ROUNDED
+
+
+def product_type(x: Tensor) -> torch.dtype:
+    """What to store `x` in that only products read much: bfloat16 where they would round it, else its own type."""
+    return torch.bfloat16 if x.dtype == torch.float32 and is_rounding() else x.dtype
 
 
 @contextmanager

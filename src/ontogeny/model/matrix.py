@@ -59,12 +59,14 @@ class Matrix(NamedTuple):
         return Matrix(reordered(weight), a, b, scales, blocks)
 
     def gradients(self, d_out: Tensor, x: Tensor, wanted: Sequence[bool]) -> tuple[Tensor | None, ...]:
-        """Those of all parts as far as `wanted`: `d_out` (N, out) is that of the product of `x` (N, in)."""
+        """Those of all parts as far as `wanted`: `d_out` (N, out) is that of the product of `x` (N, in), and both are
+        of one type."""
         d_weight = d_out.T @ x if wanted[0] else None
         if self.a is None or self.b is None or not any(wanted[1:]):
             return d_weight, None, None, None, None
+        a, b = self.a.to(x.dtype), self.b.to(x.dtype)
         # Products with the thin side first: the other way round they take up to six times as long.
-        return d_weight, (self.b.T @ d_out.T) @ x, ((self.a @ x.T) @ d_out).T, None, None
+        return d_weight, (b.T @ d_out.T) @ x, ((a @ x.T) @ d_out).T, None, None
 
 
 PARTS = len(Matrix._fields)

@@ -3,7 +3,8 @@
 In training on the CPU a gated layer multiplies whole batches, and between the products goes through the rows a piece at
 a time, so that a piece is still in the processor's cache when the next function reads it. Of the wide states only gate
 and up are kept for the backward pass, which makes the rest again, and the normalised input as well
-(`model.projections`); their memory then becomes that of the gradients.
+(`model.projections`); their memory then becomes that of the gradients. Where products are rounded to bfloat16
+(`model.amx`), wide states are stored so: half the memory, a tenth less time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from ontogeny.model.amx import product_type
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.matrix import matrices_of, parts_of, wanted_of
 from ontogeny.model.norm import RMSNorm, has_cpu_gradient, inverse_rms, rms_norm_gradient
@@ -112,17 +114,23 @@ class _Gated(torch.autograd.Function):
         states = x.reshape(-1, x.shape[-1])
         # What stays is made before what goes, or holes would be left in memory: a tenth of the peak, as measured.
         inverse = inverse_rms(states, eps)
-        gated, raised = (states.new_empty(len(states), len(gate.weight)) for _ in range(2))  # (N, F)
+        kind = product_type(states)
+        gated, raised = (
+            states.new_empty(len(states), len(gate.weight), dtype=kind) for _ in range(2)
+        )  # (N, F)
         out = torch.empty_like(states)
-        rows = (states * inverse).mul_(gain)
-        torch.mm(rows, gate.whole().T, out=gated)
-        torch.mm(rows, up.whole().T, out=raised)
+        rows = (states * inverse).mul_(gain).to(kind)
+        torch.mm(rows, gate.whole().to(kind).T, out=gated)
+        torch.mm(rows, up.whole().to(kind).T, out=raised)
         del rows
         wide = torch.empty_like(gated)
         for piece in _pieces(gated):
             activation.into(gated[piece], wide[piece])
             wide[piece].mul_(raised[piece])
-        torch.mm(wide, down.whole().T, out=out)
+        if kind == out.dtype:
+            torch.mm(wide, down.whole().T, out=out)
+        else:
+            out.copy_(wide @ down.whole().to(kind).T)
         ctx.save_for_backward(x, gain, inverse, gated, raised, *parts)  # type: ignore[arg-type]
         ctx.activation = activation  # type: ignore[attr-defined]
         return out.view(x.shape)
@@ -135,8 +143,9 @@ class _Gated(torch.autograd.Function):
         wants_x, wants_gain, _, _, *wants_parts = ctx.needs_input_grad  # type: ignore[attr-defined]
         gate, up, down = matrices_of(parts)
         wants_gate, wants_up, wants_down = wanted_of(wants_parts)
-        states, d_rows = (each.reshape(-1, each.shape[-1]) for each in (x, d_out))
-        d_wide = d_rows @ down.whole()  # (N, F)
+        kind = gated.dtype
+        states, d_rows = (each.reshape(-1, each.shape[-1]) for each in (x, d_out.to(kind)))
+        d_wide = d_rows @ down.whole().to(kind)  # (N, F)
         for piece in _pieces(gated):
             active = activation.apply(gated[piece])
             d_active = d_wide[piece] * raised[piece]
@@ -145,7 +154,7 @@ class _Gated(torch.autograd.Function):
             activation.gradient(d_active, gated[piece])
         wide, d_raised, d_gated = raised, d_wide, gated  # what their memory holds now
         d_down = down.gradients(d_rows, wide, wants_down)
-        rows = (states * inverse).mul_(gain) if any((*wants_gate, *wants_up)) else states
+        rows = (states * inverse).mul_(gain).to(kind) if any((*wants_gate, *wants_up)) else states
         d_parts = (
             *gate.gradients(d_gated, rows, wants_gate),
             *up.gradients(d_raised, rows, wants_up),
@@ -154,8 +163,8 @@ class _Gated(torch.autograd.Function):
         del rows
         if not (wants_x or wants_gain):
             return None, None, None, None, *d_parts
-        d_normed = (d_gated @ gate.whole()).addmm_(d_raised, up.whole())
-        d_x, d_gain = rms_norm_gradient(d_normed, states, gain, inverse)
+        d_normed = (d_gated @ gate.whole().to(kind)).addmm_(d_raised, up.whole().to(kind))
+        d_x, d_gain = rms_norm_gradient(d_normed.to(states.dtype), states, gain, inverse)
         return d_x.view(x.shape), d_gain, None, None, *d_parts
 
 
