@@ -197,6 +197,7 @@ def _memory_bytes(model: Transformer, method: Method, train: TrainConfig, seq_le
         batch_rows=train.batch_rows,
         recompute=train.recompute,
         precision="float32" if on_cpu or train.dtype == "float32" else "bfloat16",
+        rounded=on_cpu and train.dtype == "bfloat16",
         optimizer=train.optimizer.type,
         lora_rank=method.rank if isinstance(method, Lora) else None,
         base=method.base if isinstance(method, Lora) else "float32",
