@@ -12,6 +12,7 @@ from torch.distributed import HashStore
 
 from ontogeny.core.errors import RecipeError, UsageError
 from ontogeny.lineage.workspace import Workspace
+from ontogeny.model import amx
 from ontogeny.recipe.cluster import Cluster
 from ontogeny.recipe.plan import make_plan, resolve
 from ontogeny.recipe.run import RunOptions, check_before_run, run_recipe
@@ -57,6 +58,12 @@ steps:
     train: {epochs: 1}
 """
 NOT_HELD_OUT = ("steps.corpus.held_out_fraction=0", "steps.questions.held_out_fraction=0")
+
+
+@pytest.fixture(autouse=True)
+def _without_matrix_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What every machine refuses is refused here too."""
+    monkeypatch.setattr(amx, "has_amx", lambda: False)
 
 
 @pytest.fixture
@@ -123,7 +130,7 @@ def test_what_fits_is_taken(written: Path, empty: Workspace) -> None:
         (
             ["steps.base.train.dtype=bfloat16"],
             "--set steps.base.train.dtype",
-            "base.train.dtype: `train.dtype: bfloat16` is refused on a CPU",
+            "base.train.dtype: `train.dtype: bfloat16` is refused on this CPU",
         ),
         (
             [*NOT_HELD_OUT, "steps.base.train.early_stopping={patience: 1}"],

@@ -88,7 +88,7 @@ def test_tokens_of_an_older_version_are_noted(tmp_path: Path, old: bool) -> None
     shards = TokenShards.open(tmp_path)
     model = Transformer(MODEL.resolve(begun.vocab_size))
     initialise(model, 1)
-    config = CONFIG.model_copy(update={"epochs": None, "steps": 1})
+    config = CONFIG.model_copy(update={"epochs": None, "steps": 1, "dtype": "float32"})
     plan = plan_pretraining(shards, config=config, seq_len=SEQ_LEN, seed=1)
     notes = Notes()
     pretrain(model, shards, plan, config=config, folder=tmp_path, progress=notes, seed=1, tokenizer=begun)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ontogeny.core.errors import UsageError
 from ontogeny.core.progress import QuietProgress
+from ontogeny.model import amx
 from ontogeny.model.transformer import Transformer
 from ontogeny.train import checkpoint, training
 from ontogeny.train.batches import Batch, Batches
@@ -169,10 +170,15 @@ def test_a_finished_run_only_reads_its_last_checkpoint(
     assert repeated["loss"] == figures["loss"]
 
 
-def test_a_bfloat16_run_on_a_cpu_is_refused(
-    tmp_path: Path, make_model: MakeModel, documents: DocumentSpans, shards: Any
+def test_a_bfloat16_run_on_a_cpu_without_tiles_is_refused(
+    tmp_path: Path,
+    make_model: MakeModel,
+    documents: DocumentSpans,
+    shards: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(UsageError, match=r"refused on a CPU: .*50 times slower than float32"):
+    monkeypatch.setattr(amx, "has_amx", lambda: False)
+    with pytest.raises(UsageError, match=r"refused on this CPU: .*50 times slower than float32"):
         start(tmp_path, make_model(), documents, shards, dtype="bfloat16")
 
 
