@@ -46,7 +46,7 @@ def planned_race(result: Result, size: str, share: str) -> list[Row]:
     goal = result.at("goals", "share of the baseline's time")
     return [
         Row(
-            f"time to the baseline's loss, of a run planned for {share} of its time",
+            f"time to the baseline's loss, of a run of {result.at(f'{ours}, taken'):.2f} of its time",
             ", ".join("never" if each is None else f"{each:.2f}" for each in times),
             f"a tuned GPT-2 with AdamW: {ended}",
             f"of its time; ends at {mean(result.at(f'{ours}, bits per byte'))}",

@@ -225,6 +225,7 @@ class Race:
             reached = [_steps_to(target, run["curve"]) for run in ours]
             label = f"{size}: ours planned for {share:.2f} of the time"
             figures |= {
+                f"{label}, taken": ours[0]["steps"] * pace[US] / seconds,  # told anew with the paces
                 f"{label}, bits per byte": _mean_and_spread(map(last, ours)),
                 f"{label}, WikiText": _wikitext(ours),
                 f"{label}, share of the time to the baseline's loss": [
