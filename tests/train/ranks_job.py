@@ -25,7 +25,7 @@ from ontogeny.train.batches import Batches
 from ontogeny.train.config import TrainConfig
 from ontogeny.train.objective import next_token
 from ontogeny.train.packing import pack_text
-from ontogeny.train.ranks import OnlyFirstGoesOn, meet
+from ontogeny.train.ranks import OnlyFirstGoesOn, meet, whole_model_device
 from ontogeny.train.training import HeldOut, train
 from tests.random_weights import randomise
 from tests.train.conftest import VOCAB_SIZE, Shards, Unlike, make_tiny_model, tiny_documents
@@ -69,6 +69,7 @@ def run_case(case: dict[str, Any]) -> None:
     held_out = pack_text(documents.take(plan.row[:3]), seq_len=12, batch_rows=1, seed=1)
     shards = Shards(600)
     measured = Unlike() if case.get("unlike") else shards
+    model = model.to(whole_model_device("cpu", processes=case.get("train", {}).get("processes", 1)))
     training.matmul_flops_per_second = lambda device, dtype: 1e9  # type: ignore[assignment]
     trained = train(
         model,
@@ -77,6 +78,7 @@ def run_case(case: dict[str, Any]) -> None:
         folder=folder,
         progress=QuietProgress(),
         label="test",
+        device="cpu",
         held_out=HeldOut(Batches(held_out, measured, micro_batch_rows=2), tokens_per_byte=0.5),
         objective=StopAt(case["stop_at"]) if "stop_at" in case else next_token,
     )

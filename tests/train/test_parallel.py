@@ -17,8 +17,8 @@ from ontogeny.train.config import TrainConfig
 from ontogeny.train.config_ranks import check_parts
 from ontogeny.train.objective import next_token
 from ontogeny.train.parallel import made_ready
-from ontogeny.train.ranks import ALONE, current_ranks
-from ontogeny.train.sharded import on_whole_matrices, total_norm, whole_copy
+from ontogeny.train.ranks import ALONE, current_ranks, whole_model_device
+from ontogeny.train.sharded import hand_back, on_whole_matrices, total_norm, whole_copy
 
 MakeModel = Callable[..., Transformer]
 
@@ -37,7 +37,7 @@ def test_recomputed_activations_give_the_same_bits(make_model: MakeModel) -> Non
     model = make_model()
     expected = gradients(model)
     config = TrainConfig(steps=1, schedule={"warmup_steps": 0}, recompute=True)
-    trained = made_ready(model, config, ALONE, dtype=torch.float32)
+    trained = made_ready(model, config, ALONE, device="cpu", dtype=torch.float32)
     assert trained is not model
     kept: list[int] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
@@ -100,6 +100,35 @@ def test_heads_that_cannot_be_shared_out(make_model: MakeModel, parts: int, name
         check_parts(make_model().config, parts)
     assert f"`tensor_parallel` ({parts}) does not divide the model's {name}" in str(caught.value)
     assert "choose a number that divides" in str(caught.value.hint)
+
+
+def test_what_one_device_cannot_hold_stays_in_the_memory_of_the_machine(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model()
+    expected = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    move = Transformer.to
+
+    def move_if_there_is_room(moved: Transformer, device: str) -> Transformer:
+        if device == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return move(moved, device)
+
+    monkeypatch.setattr(Transformer, "to", move_if_there_is_room)
+    hand_back(model, model, ALONE, "cuda")
+    assert model.device.type == "cpu"
+    assert all(torch.equal(weight, expected[name]) for name, weight in model.named_parameters())
+
+
+def test_processes_begin_with_one_whole_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert whole_model_device("cuda", processes=1) == "cuda"
+    assert whole_model_device("cuda", processes=2) == "cuda"  # nobody started them: `current_ranks` says so
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    places = []
+    for rank in range(3):
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
+        places.append(whole_model_device("cuda", processes=3))
+    assert places == ["cpu", "meta", "meta"]
 
 
 def test_a_whole_model_is_left_alone(make_model: MakeModel) -> None:

@@ -50,6 +50,12 @@ class Transformer(nn.Module):
         )
         self.make_tables()
 
+    @classmethod
+    def without_weights(cls, config: ModelConfig) -> Transformer:
+        """Names and shapes alone, on "meta": where weights come from elsewhere, none need be made first."""
+        with torch.device("meta"):
+            return cls(config)
+
     def make_tables(self, device: torch.device | str | None = None) -> None:
         """Compute the tables of RoPE; they follow from the sizes and are in no checkpoint.
 

@@ -13,7 +13,7 @@ from ontogeny.model.transformer import Transformer
 from ontogeny.train.config_optimizer import Average
 from ontogeny.train.loop import StepResult, TrainState
 from ontogeny.train.optim import trained_weights
-from ontogeny.train.sharded import gathered
+from ontogeny.train.sharded import in_first
 
 
 class AverageWeights:
@@ -40,8 +40,8 @@ class AverageWeights:
                 self._mean[name] = parameter.detach().clone()
 
     def gather(self) -> None:
-        """Have the whole mean in every process, where weights are cut over several."""
-        self._mean = {name: gathered(mean) for name, mean in self._mean.items()}
+        """Have the whole mean in the first process, where weights are cut over several."""
+        self._mean = in_first(self._mean)
 
     @torch.no_grad()
     def put_into(self, model: Transformer) -> None:

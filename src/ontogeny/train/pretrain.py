@@ -116,16 +116,18 @@ def pretrain(
     folder: Path,
     progress: Progress,
     seed: int,
+    device: str | None = None,
     origin: str = "",
     tokenizer: Tokenizer | None = None,
 ) -> Trained:
-    """Train `model` in place on `plan`; resumes from `folder`. See `train.training.train` for the errors."""
+    """Train `model` in place on `plan`; resumes from `folder`. See `train.training.train` for the rest."""
+    device = device or model.device.type
     if tokenizer is not None and shards.ends != Ends.of(tokenizer):
         progress.note(
             f"documents do not begin with {tokenizer.begin_of_text}, as the texts of this tokenizer do: the tokens are "
             "of an older version, so make them again"
         )
-    batches = batches_of(plan, shards, config, model.device.type)
+    batches = batches_of(plan, shards, config, device)
     return train(
         model,
         batches,
@@ -133,7 +135,8 @@ def pretrain(
         folder=folder,
         progress=progress,
         label="pretrain",
-        held_out=_held_out(shards, plan, config=config, device=model.device.type, seed=seed),
+        device=device,
+        held_out=_held_out(shards, plan, config=config, device=device, seed=seed),
         origin=origin,
         tokenizer=tokenizer,
         describe=lambda doc_ids: with_sources(shards, doc_ids),

@@ -85,6 +85,19 @@ def _reduced(
     return reduced
 
 
+def whole_model_device(device: str, *, processes: int) -> str:
+    """Where a model lies before `processes` train it on `device` together.
+
+    The first has it whole in the machine's own memory, which may hold what no device can; the others have its shapes
+    alone, on "meta", until the first sends them their parts (`train.parallel`). One process has it on its device.
+    """
+    import torch.distributed as dist
+
+    if processes == 1 or not dist.is_initialized():
+        return device
+    return "cpu" if dist.get_rank() == 0 else "meta"
+
+
 @contextmanager
 def meet(device: str, *, store: Store | None = None, rank: int = 0, count: int = 0) -> Iterator[None]:
     """Make the processes that torchrun started a group, as long as the context lasts.

@@ -10,7 +10,7 @@ matrices of a shape, no work done twice, and none holds more than its share of w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
 import torch
@@ -49,21 +49,45 @@ def gathered(tensor: Tensor) -> Tensor:
     return tensor.to_local()
 
 
-def hand_back(trained: Transformer, model: Transformer, ranks: Ranks) -> None:
+def in_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Whole copies of `tensors` in the memory of the first process's machine, made one after another.
+
+    Every process must call it; the others get nothing.
+    """
+    import torch.distributed as dist
+
+    first = dist.get_rank() == 0
+    found = {}
+    for name, tensor in tensors.items():
+        whole = gathered(tensor.detach())
+        if first:
+            found[name] = whole.to(
+                "cpu", copy=True
+            )  # what is not really cut, among one, would share its memory
+    return found
+
+
+def hand_back(trained: Transformer, model: Transformer, ranks: Ranks, device: str) -> None:
     """Give `model`, of which `trained` was made (`train.parallel.made_ready`), the weights and the context of that.
+
+    It is on `device` then, or in the memory of the machine where that cannot hold what several had in parts.
 
     Raises:
         OnlyFirstGoesOn: in every process but the first, which has nothing more to do.
     """
     if ranks.mesh is not None:
-        sources = dict(trained.named_parameters())
-        for name, weight in model.named_parameters():
-            whole = gathered(sources[name].detach())
-            if ranks.first:
-                weight.data = whole.clone()  # what is not really cut, among one, would share its memory
+        weights = in_first(dict(trained.named_parameters()))
+        if ranks.first:
+            for name, weight in model.named_parameters():
+                weight.data = weights.pop(name)
+            model.make_tables("cpu")
     if not ranks.first:
         raise OnlyFirstGoesOn
     model.change_context(trained.config)
+    try:
+        model.to(device)
+    except torch.OutOfMemoryError:
+        model.to("cpu")
 
 
 def whole_copy(model: Transformer) -> Transformer | None:
@@ -73,15 +97,12 @@ def whole_copy(model: Transformer) -> Transformer | None:
     """
     if not is_cut(model.embed_tokens.weight):
         return model
-    import torch.distributed as dist
-
-    weights = {name: gathered(weight.detach()) for name, weight in model.named_parameters()}
-    if dist.get_rank() != 0:
+    weights = in_first(dict(model.named_parameters()))
+    if not weights:
         return None
-    with torch.device("meta"):
-        whole = Transformer(model.config)
+    whole = Transformer.without_weights(model.config)
     whole.load_state_dict(weights, assign=True)
-    whole.make_tables(model.device)
+    whole.make_tables("cpu")
     return whole
 
 

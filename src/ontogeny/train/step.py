@@ -161,9 +161,9 @@ def prepare(config: PretrainConfig, inputs: Mapping[str, Artifact], context: Con
         plan, shards, mixture = _plan(config, read, model=shape, seed=seed, by_size=bool(derived))
         if derived and isinstance(config.tokens, str):
             _note_repeats(config.training, plan, context)
-        model = _new_model(shape, context)
+        model = _new_model(shape, config.training, context)
     else:
-        model = _model_to_go_on_with(inputs["init"], tokens, context)
+        model = _model_to_go_on_with(inputs["init"], tokens, config.training, context)
         check_model(config.training, model.config)
         plan, shards, mixture = _plan(config, read, model=model.config, seed=seed)
     _note_small_batches(config.training, context)
@@ -190,6 +190,7 @@ def run(config: PretrainConfig, inputs: Mapping[str, Artifact], context: Context
             folder=context.scratch,
             progress=context.progress,
             seed=ready.seed,
+            device=context.device,
             origin=ready.origin,
             tokenizer=tokenizer,
         )
@@ -311,27 +312,38 @@ def _planned(
     return plan, joined, {"mixture": mixture}
 
 
-def _new_model(shape: ModelConfig, context: Context) -> Transformer:
+def _new_model(shape: ModelConfig, train: TrainConfig, context: Context) -> Transformer:
     from ontogeny.core.seeds import derive_seed
     from ontogeny.model.init import initialise
     from ontogeny.model.transformer import Transformer
+    from ontogeny.train.ranks import whole_model_device
 
-    model = Transformer(shape).to(context.device)
-    initialise(model, derive_seed(context.seed, "weights"))
+    device = whole_model_device(context.device, processes=train.processes)
+    model = Transformer.without_weights(shape)
+    if device != "meta":
+        model.to_empty(device=device)
+        model.make_tables(device)
+        initialise(model, derive_seed(context.seed, "weights"))
     return model
 
 
-def _model_to_go_on_with(init: Artifact, tokens: Artifact, context: Context) -> Transformer:
+def _model_to_go_on_with(
+    init: Artifact, tokens: Artifact, train: TrainConfig, context: Context
+) -> Transformer:
     import torch
 
     from ontogeny.model.formats import stored
+    from ontogeny.train.ranks import whole_model_device
 
     if differs := _difference(init.path, tokens.path / "tokenizer"):
         raise UsageError(
             f"{init.name} {differs} the tokens {tokens.name}",
             hint="make the tokens with `tokenizer:` set to that model",
         )
-    return stored.load(init.path, context.device, dtype=torch.float32)
+    device = whole_model_device(context.device, processes=train.processes)
+    if device == "meta":
+        return stored.without_weights(init.path)
+    return stored.load(init.path, device, dtype=torch.float32)
 
 
 def _difference(one: Path, other: Path) -> str | None:

@@ -70,6 +70,7 @@ def train(
     folder: Path,
     progress: Progress,
     label: str,
+    device: str | None = None,
     held_out: HeldOut | None = None,
     objective: Objective[Batch] | None = None,
     origin: str = "",
@@ -82,6 +83,8 @@ def train(
 
     Args:
         folder: checkpoints and metrics.jsonl lie here; must survive a kill.
+        device: where it trains. None: where `model` lies. Several processes need the weights in the first alone
+            (`train.ranks.whole_model_device`).
         objective: None: the next token, with the z-loss of `config`.
         origin: names what the weights were before, e.g. a digest, so that a checkpoint of another run is refused.
         tokenizer: goes into the snapshots that `config.keep` asks for.
@@ -94,23 +97,28 @@ def train(
         UsageError: the configuration wants a type this device lacks, or a z-loss that `objective` does not have.
         OntogenyError: the loss stopped being finite.
     """
-    ranks = current_ranks(
-        processes=config.processes, tensor_parallel=config.tensor_parallel, device=model.device.type
-    )
+    device = device or model.device.type
+    ranks = current_ranks(processes=config.processes, tensor_parallel=config.tensor_parallel, device=device)
     objective = _with_z_loss(objective, config.z_loss)
-    training = _Training(model, batches, config, ranks, held_out, objective, describe)
+    training = _Training(model, batches, config, ranks, device, held_out, objective, describe)
     digest = _digest(config, model, batches.plan.digest, origin)
     form = form or WholeModel(tokenizer)
     watching = training.watching(folder, digest, label=label, form=form, progress=progress)
     checkpoints = training.checkpoints(folder, digest, watching)
-    faster = faster_dtype(config.dtype, model.device.type)
+    faster = faster_dtype(config.dtype, device)
     if faster is not None:
         progress.note(f"{label}: {faster}")
     if training.restore(checkpoints):
         progress.note(f"{label}: going on after step {training.state.step} of {training.setup.steps}")
     with watching.during(training.setup) as beside, checkpoints:
         training.run(beside, hooks, checkpoints)
-    return training.finish(watching)
+    trained = training.finish(watching)
+    if model.device.type != device:
+        progress.note(
+            f"{label}: the whole model does not fit into the memory of one {device} device: it stays in that of the "
+            "machine, where what is measured next takes longer"
+        )
+    return trained
 
 
 class _Training:
@@ -122,16 +130,17 @@ class _Training:
         batches: BatchFeed,
         config: TrainConfig,
         ranks: Ranks,
+        device: str,
         held_out: HeldOut | None,
         objective: Objective[Batch],
         describe: Callable[[Sequence[str]], list[str]],
     ) -> None:
         self._model, self._plan, self._config, self._ranks = model, batches.plan, config, ranks
-        self._held_out = held_out
-        device, steps = model.device.type, batches.plan.order.steps
+        self._device, self._held_out = device, held_out
+        steps = batches.plan.order.steps
         dtype = resolve_dtype(config.dtype, device)
         self._rate = matmul_flops_per_second(device, dtype) * ranks.processes
-        trained = _made_ready(model, config, ranks, dtype)
+        trained = _made_ready(model, config, ranks, device, dtype)
         self.state = TrainState(trained, Optimizer(trained, config.optimizer))
         self._guard = SkipOutlierSteps(config.skip_outliers) if config.skip_outliers is not None else None
         self._average = AverageWeights(config.average, steps=steps) if config.average is not None else None
@@ -205,7 +214,7 @@ class _Training:
 
     def _rate_again(self) -> float:
         """FLOP/s of the processes; on a CPU the better of before and after, for other work may have hidden its peak."""
-        if self._model.device.type != "cpu":
+        if self._device != "cpu":
             return self._rate
         return max(self._rate, matmul_flops_per_second("cpu", self.setup.dtype) * self._ranks.processes)
 
@@ -216,10 +225,10 @@ class _Training:
             OnlyFirstGoesOn: in every process but the first.
         """
         state = self.state
-        if self._average is not None:
+        if self._average is not None and self._ranks.mesh is not None:
             self._average.gather()
         if state.model is not self._model:
-            hand_back(state.model, self._model, self._ranks)
+            hand_back(state.model, self._model, self._ranks, self._device)
             state.model = self._model
         steps = watching.finish(state)
         figures, spent = _figures(
@@ -232,14 +241,16 @@ class _Training:
         return Trained(watching.publish, figures | watching.figures(state), spent)
 
 
-def _made_ready(model: Transformer, config: TrainConfig, ranks: Ranks, dtype: torch.dtype) -> Transformer:
+def _made_ready(
+    model: Transformer, config: TrainConfig, ranks: Ranks, device: str, dtype: torch.dtype
+) -> Transformer:
     """What is trained: `model` itself, unless it is to be cut, compiled or to recompute."""
-    if ranks.mesh is None and not config.recompute and not config.compiles_on(model.device.type):
+    if ranks.mesh is None and not config.recompute and not config.compiles_on(device):
         return model
     # Only here, since its part of PyTorch takes longer to load than a small run.
     from ontogeny.train.parallel import made_ready
 
-    return made_ready(model, config, ranks, dtype=dtype)
+    return made_ready(model, config, ranks, device=device, dtype=dtype)
 
 
 def _with_z_loss(objective: Objective[Batch] | None, z_loss: float) -> Objective[Batch]:

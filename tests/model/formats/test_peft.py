@@ -123,6 +123,15 @@ def test_an_adapter_counts_as_the_model_it_makes(adapted: Adapt, kind: str) -> N
     assert torch.equal(logits(stored.load(base)), logits(huggingface.load(base)))
 
 
+def test_shapes_alone_are_those_of_what_would_be_loaded(adapted: Adapt, base: Path) -> None:
+    for folder in (base, adapted()[0]):
+        bare, whole = stored.without_weights(folder), stored.load(folder)
+        assert bare.device.type == "meta"
+        assert bare.config == whole.config
+        shapes = {name: weight.shape for name, weight in bare.named_parameters()}
+        assert shapes == {name: weight.shape for name, weight in whole.named_parameters()}
+
+
 def test_a_snapshot_lies_deeper_and_has_the_same_base(adapted: Adapt) -> None:
     folder, model = adapted()
     deeper = folder.parent / "other@1" / "checkpoints" / "000010"

@@ -33,8 +33,7 @@ def load(folder: Path, device: str = "cpu") -> Transformer:
     Raises:
         ModelFormatError: as `huggingface.load`.
     """
-    with torch.device("meta"):
-        model = Transformer(read_config(folder))
+    model = Transformer.without_weights(read_config(folder))
     layers = linear_layers(model)
     others: dict[str, Tensor] = {}
     for name, stored in read_weights(folder):

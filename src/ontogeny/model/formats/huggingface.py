@@ -84,8 +84,7 @@ def load(folder: Path, device: str = "cpu", *, dtype: torch.dtype = torch.float3
         )
     config = read_config(folder)
     _check_layers(folder, config)
-    with torch.device("meta"):
-        model = Transformer(config)
+    model = Transformer.without_weights(config)
     state = {
         ours: tensor.to(device=device, dtype=dtype)
         for name, stored in read_tensors(folder, expected_shapes(config), ignored=ignorable_tensors(config))
@@ -158,8 +157,7 @@ def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, where: str) ->
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Every tensor that a folder of this model stores, by its Hugging Face name."""
-    with torch.device("meta"):
-        state = Transformer(config).state_dict()
+    state = Transformer.without_weights(config).state_dict()
     return {name: tuple(tensor.shape) for name, tensor in to_theirs(config, state).items()}
 
 

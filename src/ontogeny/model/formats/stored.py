@@ -35,6 +35,17 @@ def load(folder: Path, device: str = "cpu", *, dtype: torch.dtype = torch.float3
     return model.to(dtype)
 
 
+def without_weights(folder: Path) -> Transformer:
+    """As `load` gives it, but names and shapes alone.
+
+    Raises:
+        ModelFormatError: its description, or that of the base of its adapters, cannot be read.
+    """
+    if is_adapter(folder):
+        return without_weights(base_folder(folder))
+    return Transformer.without_weights(huggingface.read_config(folder))
+
+
 def base_folder(folder: Path) -> Path:
     """Where the base of the adapters in `folder` lies.
 
