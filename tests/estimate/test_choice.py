@@ -70,7 +70,7 @@ def test_where_nothing_helps_it_says_so() -> None:
         ({"tensor_parallel": 16}, "across machines of 8"),
         ({"tensor_parallel": 64}, "key heads"),
         ({"batch_rows": 8}, "fewer than the 64 groups"),
-        ({"device": cpu(matmul_flops=1e11, memory_bytes=8e9)}, "tensors are float32 on a CPU"),
+        ({"device": cpu(matmul_flops=1e11, memory_bytes=8e9)}, "weights are float32 on a CPU"),
         ({"config": NAMED["gpt2-124m"]}, "table of positions"),
     ],
 )

@@ -300,3 +300,22 @@ def test_adapters_learn_where_products_are_rounded() -> None:
         model.zero_grad()
     assert F.cosine_similarity(*gradients, dim=0) > 0.99
     assert not torch.equal(*gradients)
+
+
+def test_rounding_does_not_eat_an_adapter() -> None:
+    """What an adapter adds at first is less than half a place of a weight in bfloat16."""
+    generator = torch.Generator().manual_seed(6)
+    x, weight, a, b = (
+        torch.randn(shape, generator=generator) for shape in ((9, 16), (24, 16), (2, 16), (24, 2))
+    )
+    weight = weight.bfloat16().float()
+    plain, adapted = Matrix(weight), Matrix(weight, a, 1e-4 * b)
+    together = (weight + adapted.b @ a).bfloat16().float() - weight
+    assert F.cosine_similarity(together.flatten(), (adapted.b @ a).flatten(), dim=0) < 0.5
+    d_out = torch.randn(9, 24, generator=generator)
+    with rounding(True):
+        added = adapted.product(x) - plain.product(x)
+        added_back = adapted.product_back(d_out) - plain.product_back(d_out)
+    expected = x @ (adapted.b @ a).T, d_out @ (adapted.b @ a)
+    assert F.cosine_similarity(added.flatten(), expected[0].flatten(), dim=0) > 0.99
+    assert F.cosine_similarity(added_back.flatten(), expected[1].flatten(), dim=0) > 0.99

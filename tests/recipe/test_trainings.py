@@ -130,7 +130,7 @@ def test_what_fits_is_taken(written: Path, empty: Workspace) -> None:
         (
             ["steps.base.train.dtype=bfloat16"],
             "--set steps.base.train.dtype",
-            "base.train.dtype: `train.dtype: bfloat16` is refused on this CPU",
+            "base.train.dtype: bfloat16 is refused on this CPU",
         ),
         (
             [*NOT_HELD_OUT, "steps.base.train.early_stopping={patience: 1}"],

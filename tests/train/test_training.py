@@ -178,7 +178,7 @@ def test_a_bfloat16_run_on_a_cpu_without_tiles_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(amx, "has_amx", lambda: False)
-    with pytest.raises(UsageError, match=r"refused on this CPU: .*50 times slower than float32"):
+    with pytest.raises(UsageError, match=r"refused on this CPU: .* slower than those of float32"):
         start(tmp_path, make_model(), documents, shards, dtype="bfloat16")
 
 

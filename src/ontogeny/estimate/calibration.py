@@ -2,9 +2,9 @@
 
     factor = geometric mean, over the newest runs, of tokens a second in their manifests / as estimated
 
-Only `pretrain` runs on the same device count: the same GPU, or the same processor with as many threads. And only those
-of about the size that is asked about, since small products reach less of what a device can do: a step of 0.4 GFLOP
-reached a quarter of the estimated speed on two cores, one of 8 GFLOP more than half.
+Only `pretrain` runs on the same device count: the same GPU, or the same processor with as many threads and products
+rounded or not. And only those of about the size that is asked about, since small products reach less of what a device
+can do: a step of 0.4 GFLOP reached a quarter of the estimated speed on two cores, one of 8 GFLOP more than half.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ def calibrate(
         measured = manifest.metrics.get("tokens_per_second")
         if (
             manifest.step_type == "pretrain"
+            and phases[0].setup.rounded == asked[0].setup.rounded
             and same_device(manifest, device, processor=processor, threads=threads)
             and int(manifest.metrics.get("steps", 0)) >= LEAST_STEPS
             and isinstance(measured, (int, float))

@@ -178,25 +178,28 @@ def _embedding_gradient_bytes(setup: TrainingSetup) -> float:
 
 def update_bytes(setup: TrainingSetup) -> float:
     """What an update makes for a moment. Muon turns all matrices of one shape at once: the averaged gradient, its copy
-    that is iterated on, the copy after a step, and two Gram matrices, or five where it iterates on those. AdamW, fused,
-    makes nothing."""
+    that is iterated on, the copy after a step, and two Gram matrices, or five where it iterates on those; all but the
+    gradient in the type of the iteration. AdamW, fused, makes nothing."""
     if setup.optimizer != "muon" or setup.lora_rank is not None:
         return 0.0
     shapes = layer_matrices(setup.config)
     count = (
         1 if setup.gpus > 1 else setup.config.n_layers
     )  # sharded, whole matrices are gathered one at a time
+    number = 2 if setup.rounded or setup.device.kind == "cuda" else FLOAT32
     most = 0.0
     for rows, columns in set(shapes):
         matrices = shapes.count((rows, columns)) * count if setup.gpus == 1 else 1
         grams = 5 if iterates_on_gram(setup, rows, columns) else 2
-        most = max(most, matrices * (3 * rows * columns + grams * min(rows, columns) ** 2))
-    return FLOAT32 * most
+        iterated = number * (2 * rows * columns + grams * min(rows, columns) ** 2)
+        most = max(most, matrices * (FLOAT32 * rows * columns + iterated))
+    return most
 
 
 def iterates_on_gram(setup: TrainingSetup, rows: int, columns: int) -> bool:
     """Whether Muon multiplies Gram matrices of this shape instead of the matrix itself (`train.optim.muon`)."""
-    return setup.device.kind == "cpu" and max(rows, columns) >= GRAM_FROM * min(rows, columns)
+    in_float32 = setup.device.kind == "cpu" and not setup.rounded
+    return in_float32 and max(rows, columns) >= GRAM_FROM * min(rows, columns)
 
 
 def checkpoint_bytes(setup: TrainingSetup) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ontogeny.core.errors import UsageError
-from ontogeny.estimate.devices import AMX_GAIN, Device
+from ontogeny.estimate.devices import AMX_GAIN, CPU_ROUNDED_FRACTION, Device
 from ontogeny.model.config import ModelConfig
 from ontogeny.model.config_lora import BaseForm
 from ontogeny.model.flops import layer_parameters, parameter_count
@@ -36,7 +36,7 @@ class TrainingSetup:
     """Whether the backward pass computes the inside of each layer again."""
     precision: Precision = "bfloat16"
     rounded: bool = False
-    """Whether a CPU rounds to bfloat16 what products read; of the tensors only the widest are stored so."""
+    """Whether a CPU rounds to bfloat16 what products read, and stores so what is inside a feed-forward layer."""
     optimizer: OptimizerName = "adamw"
     lora_rank: int | None = None
     """Rank of adapters on every matrix of the layers, all else frozen; None: every weight is trained."""
@@ -73,6 +73,11 @@ class TrainingSetup:
         return self.device.peak_flops * (AMX_GAIN if self.rounded else 1.0)
 
     @property
+    def product_flops(self) -> float:
+        """What of it the products of the model reach."""
+        return self.peak_flops * (CPU_ROUNDED_FRACTION if self.rounded else self.device.matmul_fraction)
+
+    @property
     def product_bytes(self) -> int:
         """Bytes of a number that products read."""
         return 2 if self.precision == "bfloat16" else 4
@@ -80,9 +85,8 @@ class TrainingSetup:
     @property
     def wide_bytes(self) -> int:
         """Bytes of a number inside a feed-forward layer."""
-        return (
-            2 if self.rounded and self.config.gated_mlp and not self.config.mlp_bias else self.product_bytes
-        )
+        plain = self.config.gated_mlp and not self.config.mlp_bias and self.tensor_parallel == 1
+        return 2 if self.rounded and plain else self.product_bytes
 
     @property
     def parameters(self) -> int:
@@ -134,7 +138,8 @@ def check(setup: TrainingSetup) -> None:
     config, parts = setup.config, setup.tensor_parallel
     if setup.device.kind == "cpu" and setup.precision == "bfloat16":
         raise UsageError(
-            "tensors are float32 on a CPU", hint="name a GPU, or say that products are rounded: `rounded`"
+            "weights are float32 on a CPU, whatever `train.dtype` is",
+            hint="name a GPU, or leave the type out",
         )
     if setup.batch_rows < setup.groups:
         raise UsageError(

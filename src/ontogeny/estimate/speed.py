@@ -113,7 +113,7 @@ def compute_seconds(setup: TrainingSetup) -> float:
     traffic = TRAFFIC_PER_SAVED_BYTE * config.n_layers * saved_bytes_per_token(setup) * (1 + again / 3)
     traffic += TRAFFIC_PER_LOGIT * config.vocab_size
     per_token = (
-        products / (setup.peak_flops * device.matmul_fraction)
+        products / setup.product_flops
         + causal / (device.peak_flops * device.attention_fraction)
         + traffic / (device.memory_bandwidth * BANDWIDTH_FRACTION)
     )
@@ -183,7 +183,7 @@ def update_seconds(setup: TrainingSetup) -> float:
         for rows, columns in matrices
     )
     moved = MUON_BYTES * inside + ADAM_BYTES * (setup.trained_parameters - inside)
-    return moved / rate + flops / (setup.peak_flops * device.matmul_fraction * setup.gpus)
+    return moved / rate + flops / (setup.product_flops * setup.gpus)
 
 
 def newton_schulz_flops(rows: int, columns: int, *, on_gram: bool = False) -> int:

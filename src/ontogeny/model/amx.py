@@ -1,8 +1,9 @@
-"""Products of float32 matrices on a CPU whose factors are rounded to bfloat16 as they are read; sums stay float32.
+"""Products of float32 matrices on a CPU whose factors are rounded to bfloat16 as they are read.
 
 A processor with Intel's matrix tiles (AMX) multiplies bfloat16 six to nine times as fast as float32, and four times as
-fast where it has to round first. PyTorch has a switch for this, which holds for a whole process and does nothing on
-other processors. The precision is that of autocast, but for the results of products, which keep more.
+fast where it has to round first. PyTorch has a switch for this, which holds for a whole process, all its threads, and
+does nothing on other processors. Sums and results stay float32, but inside feed-forward layers (`model.mlp`), which
+store what only products read in bfloat16: the precision is that of autocast, or better.
 """
 
 from __future__ import annotations

@@ -7,6 +7,9 @@ frozen may be in half precision, or in codes (`model.quantised`).
 made again in the backward pass. So an adapter costs four thin products a step, and not seven, and no wide state is
 made or kept for it; making W' takes as long as reading W a few times, however many rows there are. For codes that is
 the moment in which they are numbers, so no more than one such matrix stands in memory at a time.
+
+Where products round their factors (`model.amx`) W and b a are multiplied apart: rounded together, W' would lose what
+the adapter adds below half a place of W, which at first is nearly all of it.
 """
 
 from __future__ import annotations
@@ -15,10 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from ontogeny.model.amx import is_rounding
 from ontogeny.model.quantised import Quantised
 
 HALF = (torch.float16, torch.bfloat16)
@@ -36,6 +39,32 @@ class Matrix(NamedTuple):
     b: Tensor | None = None
     scales: Tensor | None = None
     blocks: Tensor | None = None
+
+    def product(self, x: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """`x` (N, in) times W'ᵀ, in its type: (N, out), in the memory of `out` where that is given."""
+        apart = self._adapter_apart(x.dtype)
+        numbers = self.whole() if apart is None else self._numbers()
+        result = torch.mm(x, numbers.to(x.dtype).T, out=out)
+        if apart is not None:
+            a, b = apart
+            result.addmm_(x @ a.T, b.T)
+        return result
+
+    def product_back(self, d_out: Tensor, *, onto: Tensor | None = None) -> Tensor:
+        """`d_out` (N, out) times W', in its type: (N, in), added to what is in `onto` where that is given."""
+        apart = self._adapter_apart(d_out.dtype)
+        numbers = (self.whole() if apart is None else self._numbers()).to(d_out.dtype)
+        result = torch.mm(d_out, numbers) if onto is None else onto.addmm_(d_out, numbers)
+        if apart is not None:
+            a, b = apart
+            result.addmm_(d_out @ b, a)
+        return result
+
+    def _adapter_apart(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """a and b in `dtype` where they are not to be rounded together with W."""
+        if self.a is None or self.b is None or not is_rounding():
+            return None
+        return self.a.to(dtype), self.b.to(dtype)
 
     def whole(self) -> Tensor:
         """W' (out, in); of a stored weight that is not adapted, itself."""
@@ -99,7 +128,7 @@ class _Times(torch.autograd.Function):
         (matrix,) = matrices_of(parts)
         read_again = any(ctx.needs_input_grad[1:])  # type: ignore[attr-defined]
         ctx.save_for_backward(x if read_again else None, *parts)  # type: ignore[arg-type]
-        return F.linear(x, matrix.whole())
+        return matrix.product(x.reshape(-1, x.shape[-1])).view(*x.shape[:-1], -1)
 
     @staticmethod
     @once_differentiable
@@ -107,9 +136,9 @@ class _Times(torch.autograd.Function):
         x, *parts = ctx.saved_tensors  # type: ignore[attr-defined]
         wants_x, *wanted = ctx.needs_input_grad  # type: ignore[attr-defined]
         (matrix,) = matrices_of(parts)
+        d_rows = d_out.reshape(-1, d_out.shape[-1])
         # Under autocast the gradient is in the type of the products, and autograd makes it that of `x` again.
-        d_x = d_out @ matrix.whole().to(d_out.dtype) if wants_x else None
+        d_x = matrix.product_back(d_rows).view(*d_out.shape[:-1], -1) if wants_x else None
         if x is None:
             return d_x, *(None for _ in parts)
-        rows, d_rows = (each.reshape(-1, each.shape[-1]) for each in (x, d_out))
-        return d_x, *matrix.gradients(d_rows, rows, wanted)
+        return d_x, *matrix.gradients(d_rows, x.reshape(-1, x.shape[-1]), wanted)

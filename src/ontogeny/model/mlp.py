@@ -120,17 +120,17 @@ class _Gated(torch.autograd.Function):
         )  # (N, F)
         out = torch.empty_like(states)
         rows = (states * inverse).mul_(gain).to(kind)
-        torch.mm(rows, gate.whole().to(kind).T, out=gated)
-        torch.mm(rows, up.whole().to(kind).T, out=raised)
+        gate.product(rows, out=gated)
+        up.product(rows, out=raised)
         del rows
         wide = torch.empty_like(gated)
         for piece in _pieces(gated):
             activation.into(gated[piece], wide[piece])
             wide[piece].mul_(raised[piece])
         if kind == out.dtype:
-            torch.mm(wide, down.whole().T, out=out)
+            down.product(wide, out=out)
         else:
-            out.copy_(wide @ down.whole().to(kind).T)
+            out.copy_(down.product(wide))
         ctx.save_for_backward(x, gain, inverse, gated, raised, *parts)  # type: ignore[arg-type]
         ctx.activation = activation  # type: ignore[attr-defined]
         return out.view(x.shape)
@@ -145,7 +145,7 @@ class _Gated(torch.autograd.Function):
         wants_gate, wants_up, wants_down = wanted_of(wants_parts)
         kind = gated.dtype
         states, d_rows = (each.reshape(-1, each.shape[-1]) for each in (x, d_out.to(kind)))
-        d_wide = d_rows @ down.whole().to(kind)  # (N, F)
+        d_wide = down.product_back(d_rows)  # (N, F)
         for piece in _pieces(gated):
             active = activation.apply(gated[piece])
             d_active = d_wide[piece] * raised[piece]
@@ -163,7 +163,7 @@ class _Gated(torch.autograd.Function):
         del rows
         if not (wants_x or wants_gain):
             return None, None, None, None, *d_parts
-        d_normed = (d_gated @ gate.whole().to(kind)).addmm_(d_raised, up.whole().to(kind))
+        d_normed = up.product_back(d_raised, onto=gate.product_back(d_gated))
         d_x, d_gain = rms_norm_gradient(d_normed.to(states.dtype), states, gain, inverse)
         return d_x.view(x.shape), d_gain, None, None, *d_parts
 

@@ -64,7 +64,7 @@ class _Multiply(torch.autograd.Function):
         ]  # before what goes: see `mlp`
         rows = (states * inverse).mul_(gain)
         for product, matrix in zip(products, matrices, strict=True):
-            torch.mm(rows, matrix.whole().T, out=product)
+            matrix.product(rows, out=product)
         return tuple(product.view(*x.shape[:-1], -1) for product in products)
 
     @staticmethod
@@ -78,9 +78,9 @@ class _Multiply(torch.autograd.Function):
         d_x: Tensor | None = None
         d_gain: Tensor | None = None
         if wants_x or wants_gain:
-            d_rows = d_each[0] @ matrices[0].whole()
+            d_rows = matrices[0].product_back(d_each[0])
             for d_out, matrix in zip(d_each[1:], matrices[1:], strict=True):
-                d_rows.addmm_(d_out, matrix.whole())
+                matrix.product_back(d_out, onto=d_rows)
             d_states, d_gain = rms_norm_gradient(d_rows, states, gain, inverse)
             d_x = d_states.view(x.shape)
         rows = (states * inverse).mul_(gain) if any(wants_parts) else states

@@ -13,6 +13,7 @@ from ontogeny.core.progress import Progress
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context
 from ontogeny.lineage.workspace import Workspace
+from ontogeny.recipe.located import at_its_line
 from ontogeny.recipe.plan import Node, gather_inputs, make_plan, with_ancestors
 from ontogeny.recipe.schema import Recipe
 from ontogeny.train.config import TrainConfig
@@ -87,6 +88,8 @@ def find_step_rate(
         assert isinstance(node.config, PretrainConfig)  # as `step_to_try` chose it
         ready = prepare(_without_phases(node.config), inputs, context)
         config = ready.config.training
+        with at_its_line(recipe, node.name):
+            dtype = resolve_dtype(config.dtype, device)
         steps = min(steps, ready.plan.order.steps)
         if steps < LEAST_STEPS:
             raise UsageError(
@@ -100,7 +103,7 @@ def find_step_rate(
                 partial(next_token, z_loss=config.z_loss),
                 ramp(low, high, steps),
                 clip_grad_norm=config.clip_grad_norm,
-                dtype=resolve_dtype(config.dtype, device),
+                dtype=dtype,
                 progress=progress,
             )
         return found, _fields_of(node, config.optimizer, found.suggested)

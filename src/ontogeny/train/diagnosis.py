@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ontogeny.core.errors import OntogenyError
 from ontogeny.model.transformer import Transformer
 from ontogeny.train.objective import BatchT, Objective, summed_loss
+from ontogeny.train.precision import rounded_on_cpu
 
 SHOWN_DOCUMENTS = 8
 
@@ -58,7 +59,8 @@ def find_place(
                 if not found and not _finite(loss):
                     found.append("forward, in the head and the loss, behind the last norm")
                 if not found:
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    with rounded_on_cpu(dtype, model.device.type):
+                        loss.backward()  # type: ignore[no-untyped-call]
             found += [
                 f"backward, in the gradient of {name}"
                 for name, weight in reversed(list(model.named_parameters()))

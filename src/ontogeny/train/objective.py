@@ -46,7 +46,7 @@ class Objective(Protocol[BatchT_contra]):
 def summed_loss(
     model: Transformer, batch: BatchT, objective: Objective[BatchT], dtype: torch.dtype
 ) -> Tensor:
-    """The loss of `batch`, summed, with products in `dtype`; weights, and so gradients, stay as they are."""
+    """The loss of `batch`, summed, with products in `dtype`; weights and gradients keep their type."""
     with products_in(dtype, model.device.type):
         return objective(model, batch)
 

@@ -1,13 +1,13 @@
 """A model made ready for training: cut among processes, recomputing activations, compiled.
 
     trained = made_ready(model, config, ranks, ...)  # shares the weights of `model`, or holds this process's parts
-    ...                                         # train it
+    ...                                              # train it
     hand_back(trained, model, ranks, device)         # train.sharded: whole in `model` again, in the first process
 
 The parts are FSDP2's (`fully_shard`: each layer is gathered when it is needed and let go again; arXiv 2304.11277): a
 weight is a DTensor whose rows lie spread over the processes. Gradients are summed, not averaged, over processes, since
 each loss is already divided by the count of the whole step. Under bfloat16 weights are gathered in bfloat16 and
-gradients summed in float32.
+gradients summed in float32; on a CPU, whose tensors stay float32 (`train.precision`), both are float32.
 
 Only the first process needs the weights when training begins, and may have them where the devices could not hold them:
 it sends one after the other to all, and each keeps its part (`train.ranks.whole_model_device`).
@@ -70,9 +70,7 @@ def _twin(model: Transformer, *, own_weights: bool) -> Transformer:
 def _spread(model: Transformer, mesh: DeviceMesh, dtype: torch.dtype) -> None:
     """Cut every weight of `model` over `mesh`, layer by layer; what is in no layer is one more piece."""
     policy = MixedPrecisionPolicy()
-    if (
-        dtype != torch.float32 and mesh.device_type != "cpu"
-    ):  # there the tensors stay float32: `train.precision`
+    if mesh.device_type != "cpu" and dtype != torch.float32:
         policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     for part in (*model.layers, model):
         fully_shard(part, mesh=mesh, mp_policy=policy)

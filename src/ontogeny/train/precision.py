@@ -35,7 +35,7 @@ def faster_dtype(wanted: str, device: str) -> str | None:
 
 
 def products_in(dtype: torch.dtype, device: str) -> AbstractContextManager[None]:
-    """For a forward pass: what it computes products in. Weights stay as they are."""
+    """For a forward pass: what it computes products in; the weights stay what they are."""
     if device == "cpu":
         return rounded_on_cpu(dtype, device)
     return torch.autocast(device, dtype, enabled=dtype != torch.float32)
