@@ -8,6 +8,7 @@ import pytest
 
 from ontogeny.cli.estimate import _value
 from ontogeny.estimate.devices import cpu
+from ontogeny.model import amx
 from ontogeny.recipe import questions
 from tests.cli.conftest import Command
 from tests.conftest import Life
@@ -90,6 +91,19 @@ def test_a_recipe_can_be_changed_on_the_way(command: Command) -> None:
     told = command(*asked, "--set", "steps.base.train.steps=3000").json
     assert told["figures"]["tokens"]["value"] == 3000 * 4 * 256
     assert command(*asked, "--set", "steps.bass.train.steps=3").code == 2
+
+
+def test_a_type_that_this_processor_lacks_is_told_at_its_line(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(amx, "has_amx", lambda: False)
+    recipe, change = str(RECIPES / "python-tutor.yaml"), "steps.base.train.dtype=bfloat16"
+    told = command("estimate", "pretrain", recipe, "--step", "base", "--set", change)
+    assert told.code == 2
+    assert "--set steps.base.train.dtype: base.train.dtype: bfloat16 is refused on this CPU" in told.err
+    assert (
+        command("estimate", "pretrain", recipe, "--step", "base", "--set", change, "--gpu", "h100").code == 0
+    )
 
 
 def test_a_run_in_phases_is_told_phase_by_phase(command: Command) -> None:

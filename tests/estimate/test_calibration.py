@@ -105,6 +105,12 @@ def test_a_run_of_another_size_does_not_count(rows: float, counts: bool) -> None
     assert bool(calibrated(manifest(), asked=phases(rows=int(rows))).runs) == counts
 
 
+def test_a_run_in_another_type_does_not_count() -> None:
+    rounded = tuple(replace(phase, setup=replace(phase.setup, rounded=True)) for phase in phases())
+    assert not calibrated(manifest(), asked=rounded).runs
+    assert calibrate([(manifest(), rounded)], rounded, processor="this one", threads=2).runs
+
+
 def test_a_gpu_is_known_by_its_name() -> None:
     run = manifest(device="cuda", hardware={"processor": "any", "accelerator": "NVIDIA H100 80GB HBM3"})
     slower = replace(GPUS["h100"], network_bandwidth=1e9)

@@ -144,3 +144,4 @@ def test_muon_iterates_on_gram_matrices_where_the_optimizer_does() -> None:
     assert iterates_on_gram(alone, 192, 128)
     assert not iterates_on_gram(alone, 128, 191)
     assert not iterates_on_gram(replace(alone, device=GPUS["h100"]), 128, 192)  # products in bfloat16
+    assert not iterates_on_gram(replace(alone, rounded=True), 128, 192)
