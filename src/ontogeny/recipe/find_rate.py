@@ -13,7 +13,7 @@ from ontogeny.core.progress import Progress
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context
 from ontogeny.lineage.workspace import Workspace
-from ontogeny.recipe.located import at_its_line
+from ontogeny.recipe.located import training_at_its_line
 from ontogeny.recipe.plan import Node, gather_inputs, make_plan, with_ancestors
 from ontogeny.recipe.schema import Recipe
 from ontogeny.train.config import TrainConfig
@@ -88,7 +88,7 @@ def find_step_rate(
         assert isinstance(node.config, PretrainConfig)  # as `step_to_try` chose it
         ready = prepare(_without_phases(node.config), inputs, context)
         config = ready.config.training
-        with at_its_line(recipe, node.name):
+        with training_at_its_line(recipe, node.name):
             dtype = resolve_dtype(config.dtype, device)
         steps = min(steps, ready.plan.order.steps)
         if steps < LEAST_STEPS:

@@ -33,7 +33,7 @@ from ontogeny.model.flops import parameter_count
 from ontogeny.model.formats.companions import is_gguf
 from ontogeny.model.outside.at_hand import config_in_file
 from ontogeny.recipe.estimates import Here
-from ontogeny.recipe.located import at_its_line
+from ontogeny.recipe.located import training_at_its_line
 from ontogeny.recipe.models import is_outside, locate_model, open_artifact
 from ontogeny.recipe.plan import resolve
 from ontogeny.recipe.schema import load_recipe
@@ -247,7 +247,7 @@ def _of_recipe(question: TrainingQuestion, workspace: Workspace, device: Device,
             hint=f"make it, which trains nothing: ontogeny run {question.recipe} --until {untold.needs}; or give "
             "--size instead of a recipe",
         ) from untold
-    with at_its_line(recipe, step):
+    with training_at_its_line(recipe, step):
         check_dtype(sizes.train.dtype, device.kind)
     phases = tuple(_changed(phase, question, gpus) for phase in sizes.phases(device))
     return _Asked(f"{recipe.name}/{step}", phases, sizes.tokens_rule, sizes.tokens_source)

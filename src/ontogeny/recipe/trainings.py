@@ -5,10 +5,7 @@ Looked at before anything runs, as far as it is known by then; the step looks ag
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable
 
 from ontogeny.core import hardware
 from ontogeny.core.errors import OntogenyError, UsageError
@@ -19,11 +16,10 @@ from ontogeny.finetune.step import FinetuneConfig
 from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.cluster import Cluster
 from ontogeny.recipe.launch import check_processes_there
-from ontogeny.recipe.located import at_its_line
+from ontogeny.recipe.located import training_at_its_line
 from ontogeny.recipe.plan import Planned
 from ontogeny.recipe.schema import Recipe
 from ontogeny.recipe.sizes import Untold, sizes_of
-from ontogeny.recipe.source import Place, follow
 from ontogeny.report import numbers
 from ontogeny.train.config import check_dtype
 from ontogeny.train.config_model import check_model
@@ -50,7 +46,7 @@ def check_trainings(planned: Iterable[Planned], recipe: Recipe, workspace: Works
         config = one.node.config
         if one.status == "reused" or not isinstance(config, TRAININGS):
             continue
-        with at_its_line(recipe, one.node.name), _in_its_place(recipe, one.node.name):
+        with training_at_its_line(recipe, one.node.name):
             check_trackers(config.train.trackers)
             check_dtype(config.train.dtype, device)
             _check_held_out(config, recipe, workspace)
@@ -66,7 +62,7 @@ def check_here(
         RecipeError: says which, with its line.
     """
     for one in planned:
-        with at_its_line(recipe, one.node.name), _in_its_place(recipe, one.node.name):
+        with training_at_its_line(recipe, one.node.name):
             check_processes_there(one.node.config.processes, device, cluster)
             if device == "cpu" and cluster is None:
                 _check_memory(one, recipe, workspace)
@@ -89,28 +85,6 @@ def _check_memory(one: Planned, recipe: Recipe, workspace: Workspace) -> None:
             where="train",
             hint=what_to_lower(sizes.train),
         )
-
-
-@contextmanager
-def _in_its_place(recipe: Recipe, name: str) -> Iterator[None]:
-    """What checks of a training say names the setting in words; from here on as a place."""
-    try:
-        yield
-    except UsageError as error:
-        if recipe.source:
-            error.place = _place_of(error, recipe.source.data["steps"][name])
-            error.where = None
-        raise
-
-
-def _place_of(error: UsageError, body: Mapping[str, Any]) -> Place:
-    """The first setting that the message names and that `body` has; else the part that the error is about."""
-    for named in re.findall(r"`(?:train\.|size\.)?([a-z_.]+)`", error.message):
-        for part in ("train", "size"):
-            place = (part, *named.split("."))
-            if follow(body, place) == place:
-                return place
-    return tuple(error.where.split(".")) if error.where else ()
 
 
 def _check_held_out(config: PretrainConfig | FinetuneConfig, recipe: Recipe, workspace: Workspace) -> None:
