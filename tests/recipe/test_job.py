@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from ontogeny.core.errors import DataError, OntogenyError, UsageError
+from ontogeny.core.errors import ArtifactError, DataError, OntogenyError, UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.lineage.manifest import Verdict
 from ontogeny.lineage.step import Context, Outputs
 from ontogeny.recipe import launch
-from ontogeny.recipe.job import Job
+from ontogeny.recipe.job import ROOM_BYTES, ROOM_FILE, Job
 from ontogeny.train.step import PRETRAIN, PretrainConfig
 
 CONFIG = PretrainConfig.model_validate(
@@ -60,6 +61,27 @@ def test_the_first_error_comes_back_as_it_was(tmp_path: Path) -> None:
     )
     Job.prepare(PRETRAIN, CONFIG, {}, make_context(tmp_path))
     assert job.outcome() is None, "a new attempt begins without an outcome"
+
+
+def test_an_error_needs_no_room_that_a_full_disk_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job.prepare(PRETRAIN, CONFIG, {}, make_context(tmp_path))
+    room = (Path(job.folder) / ROOM_FILE).stat()
+    assert room.st_blocks * 512 >= ROOM_BYTES, "taken from the disk beforehand"
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ontogeny.recipe.job.write_atomic", refuse)
+    with pytest.raises(
+        ArtifactError, match="No space left on device while saying what a step came to"
+    ) as full:
+        job.succeed(Outputs({}))
+    job.fail(full.value)
+    assert job.outcome_path.stat().st_ino == room.st_ino
+    with pytest.raises(ArtifactError, match="No space left on device"):
+        job.outcome()
 
 
 def test_processes_that_die_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

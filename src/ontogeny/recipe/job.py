@@ -2,6 +2,7 @@
 
 FOLDER/job.json        the step, its configuration, inputs and context
 FOLDER/outcome.json    what the first process returned, or the first error that any of them met
+FOLDER/room            for that error: it can be written there when the disk is full, which is often what it is about
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,15 @@ from pydantic import TypeAdapter
 
 from ontogeny.core import errors, hardware
 from ontogeny.core.errors import OntogenyError
-from ontogeny.core.files import read_json, write_atomic
+from ontogeny.core.files import disk_errors, read_json, write_atomic
 from ontogeny.core.progress import Progress, QuietProgress
 from ontogeny.core.workers import Executor
 from ontogeny.lineage.artifact import Artifact
 from ontogeny.lineage.step import Context, Outputs, Step, StepConfig
 from ontogeny.recipe.table import STEPS
 
-JOB_FILE, OUTCOME_FILE = "job.json", "outcome.json"
+JOB_FILE, OUTCOME_FILE, ROOM_FILE = "job.json", "outcome.json", "room"
+ROOM_BYTES = 1 << 16  # more than an error has words
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Job:
             external=dict(context.external),
         )
         write_atomic(job.path, json.dumps(asdict(job)))
+        write_atomic(folder / ROOM_FILE, bytes(ROOM_BYTES))
         return job
 
     @classmethod
@@ -122,17 +126,28 @@ class Job:
                 shutil.rmtree(payload, ignore_errors=True)
 
     def succeed(self, outputs: Outputs) -> None:
-        """Say what the first process returned; memory is that of this process."""
+        """Say what the first process returned; memory is that of this process.
+
+        Raises:
+            ArtifactError: the disk is full.
+        """
         told = TypeAdapter(Outputs).dump_python(outputs, mode="json")
         told["spent"] = {"peak_memory_bytes": float(hardware.peak_memory_bytes()), **told["spent"]}
-        write_atomic(self.outcome_path, json.dumps({"outputs": told}))
+        with disk_errors("saying what a step came to"):
+            write_atomic(self.outcome_path, json.dumps({"outputs": told}))
 
     def fail(self, error: OntogenyError) -> None:
-        """Say what a process met; what another said before stands."""
+        """Say what a process met; what another said before stands. A full disk has room for the first."""
         told = {"type": type(error).__name__, "exit_code": error.exit_code}
         told |= {"message": error.message, "where": error.where, "hint": error.hint}
         own = self.outcome_path.with_name(f"failure-{os.getpid()}.json")
-        write_atomic(own, json.dumps({"error": told}))
+        with suppress(FileNotFoundError):  # another process is saying something
+            (Path(self.folder) / ROOM_FILE).rename(own)
+        with own.open("r+b" if own.exists() else "wb") as file:
+            file.write(json.dumps({"error": told}).encode())
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(own, self.outcome_path)
         except FileExistsError:

@@ -70,8 +70,8 @@ def run_together(step: Step, config: StepConfig, inputs: Mapping[str, Artifact],
         raise OntogenyError(
             f"the processes of this step died {MAX_RESTARTS + 1} times (exit code {code}); {_last_words(logs)}",
             where=str(logs),
-            hint="if memory ran out, lower `train.micro_batch_rows` or set `train.recompute: true`; the same command "
-            "goes on from the last checkpoint",
+            hint="if memory ran out, lower `train.micro_batch_rows` or set `train.recompute: true`; if the disk is full, "
+            "free some space; the same command goes on from the last checkpoint",
         )
     return outputs
 
@@ -166,4 +166,4 @@ def _last_words(logs: Path) -> str:
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         if lines:
             return f"the last words were: {lines[-1].strip()}"
-    return "none of them said why: the system may have killed one for want of memory"
+    return "none of them said why: the system may have killed one for want of memory, or the disk is full"
