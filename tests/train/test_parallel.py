@@ -131,6 +131,13 @@ def test_processes_begin_with_one_whole_model(monkeypatch: pytest.MonkeyPatch) -
     assert places == ["cpu", "meta", "meta"]
 
 
+def test_the_norm_of_a_large_table_is_exact() -> None:
+    table = torch.randn(1 << 17, 128, generator=torch.Generator().manual_seed(1))
+    gains = torch.randn(128, generator=torch.Generator().manual_seed(2))
+    exact = torch.cat([table.flatten(), gains]).double().norm()
+    assert float(total_norm([table, gains]) / exact) == pytest.approx(1, abs=1e-6)
+
+
 def test_a_whole_model_is_left_alone(make_model: MakeModel) -> None:
     model = make_model()
     assert whole_copy(model) is model

@@ -70,8 +70,8 @@ def run_together(step: Step, config: StepConfig, inputs: Mapping[str, Artifact],
         raise OntogenyError(
             f"the processes of this step died {MAX_RESTARTS + 1} times (exit code {code}); {_last_words(logs)}",
             where=str(logs),
-            hint="if memory ran out, lower `train.micro_batch_rows` or set `train.recompute: true`; if the disk is full, "
-            "free some space; the same command goes on from the last checkpoint",
+            hint="if memory ran out, lower `train.micro_batch_rows` or set `train.recompute: true`; if the disk is "
+            "full, free some space; the same command goes on from the last checkpoint",
         )
     return outputs
 

@@ -117,9 +117,15 @@ def total_norm(tensors: Sequence[Tensor]) -> Tensor:
     """The norm over all elements of `tensors`, a scalar; the same in every process."""
     by_mesh: dict[DeviceMesh | None, list[Tensor]] = {}
     for tensor in tensors:
-        by_mesh.setdefault(tensor.device_mesh if is_cut(tensor) else None, []).append(tensor)
+        by_mesh.setdefault(tensor.device_mesh if is_cut(tensor) else None, []).append(_row_norms(tensor))
     norms = [gathered(torch.nn.utils.get_total_norm(of_mesh, foreach=True)) for of_mesh in by_mesh.values()]
     return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
+
+
+def _row_norms(tensor: Tensor) -> Tensor:
+    """What has the norm of `tensor`, (..., C) to (...). On a CPU torch adds up a whole tensor without pairing: of 30M
+    elements in float32 it loses a thousandth, and takes three times as long."""
+    return torch.linalg.vector_norm(tensor, dim=-1) if tensor.device.type == "cpu" else tensor
 
 
 def on_whole_matrices(
