@@ -56,7 +56,7 @@ def test_a_classifier_is_trained_measured_and_shown(tmp_path: Path) -> None:
     low, high = metrics["accuracy_interval"]
     assert low <= metrics["accuracy"] <= high and metrics["accuracy"] > 0.95
     assert metrics["auc"] > 0.99 and metrics["calibration_error"] < 0.1 and metrics["log_loss"] < 0.2
-    assert made.outputs.licenses == ("CC0-1.0",)
+    assert made.outputs.licenses == ("CC0-1.0", "unknown")
     classifier = load_classifier(made.payload)
     assert classifier.score(Texts.of(["simmer the onion", "the mast and the rudder"])).round().tolist() == [
         1,

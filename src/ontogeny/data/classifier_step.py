@@ -124,7 +124,7 @@ def run_train_classifier(
             "log_loss": measured.log_loss,
             "calibration_error": measured.calibration_error,
         },
-        licenses=tuple(sorted(licenses - {UNKNOWN})),
+        licenses=tuple(sorted(licenses)),
     )
 
 

@@ -16,7 +16,7 @@ from ontogeny.core.remote import AnyPath
 from ontogeny.data.dedup.near import Dedup, ExactDedup, NearDedup
 from ontogeny.data.dedup.repeated import RepeatedSpans
 from ontogeny.data.dedup.score import refuse_unknown_score
-from ontogeny.data.document import HELD_OUT_FRACTION, UNKNOWN
+from ontogeny.data.document import HELD_OUT_FRACTION
 from ontogeny.data.examples import EXAMPLE_SOURCES, example_files
 from ontogeny.data.examples_settings import ExamplesConfig
 from ontogeny.data.normalise import Normalise
@@ -271,7 +271,7 @@ def _run(
     )
     return Outputs(
         metrics=tally.metrics(),
-        licenses=tuple(sorted(name for name in tally.licenses if name != UNKNOWN)),
+        licenses=tuple(sorted(tally.licenses)),
         knowledge_cutoff=tally.latest_date,
     )
 

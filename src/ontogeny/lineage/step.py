@@ -141,9 +141,14 @@ class Context:
     external: Mapping[str, str] = field(default_factory=dict)
 
 
+UNKNOWN_LICENSE = "unknown"
+"""Among the licences of what holds something that came without one."""
+
+
 @dataclass(frozen=True)
 class Outputs:
-    """What a step tells about its payload. `spent` holds measured costs, e.g. `{"tokens": 1e6, "flops": 2e13}`."""
+    """What a step tells about its payload. `licenses` are those of what was brought into the workspace with it, not of
+    its inputs. `spent` holds measured costs, e.g. `{"tokens": 1e6, "flops": 2e13}`."""
 
     metrics: dict[str, Any]
     verdicts: tuple[Verdict, ...] = ()

@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from ontogeny.core.errors import RecipeError
 from ontogeny.lineage.artifact import Artifact
-from ontogeny.lineage.step import Context, Outputs, Ref, Step, StepConfig
+from ontogeny.lineage.step import UNKNOWN_LICENSE, Context, Outputs, Ref, Step, StepConfig
 from ontogeny.model.formats.companions import ADAPTER_WEIGHTS_FILE, GGUF_FILE, WEIGHTS_FILE
 
 WEIGHTS_OF_FORMAT = {"huggingface": WEIGHTS_FILE, "gguf": GGUF_FILE, "peft": ADAPTER_WEIGHTS_FILE}
@@ -132,7 +132,7 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
             "chat_template": tokenizer.chat_template is not None,
             **({} if fetched is None else {"source": fetched.origin}),
         },
-        licenses=() if license is None else (license,),
+        licenses=(license or UNKNOWN_LICENSE,),
     )
 
 
@@ -176,7 +176,8 @@ def _import_adapter(source: Path, base: Artifact, context: Context) -> Outputs:
             "parameters": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
             "layers": len(layers),
             "chat_template": tokenizer.chat_template is not None,
-        }
+        },
+        licenses=(UNKNOWN_LICENSE,),
     )
 
 

@@ -23,6 +23,7 @@ def test_what_a_manifest_knows_stands_under_the_keys_of_gguf() -> None:
         "inputs": [
             {"role": "model", "name": "tutor/base@2", "digest": DIGEST},
             {"role": "data", "name": "tutor/questions@1", "digest": DIGEST},
+            {"role": "data[1]", "name": "tutor/questions@1", "digest": DIGEST},
             {"role": "tokenizer", "name": "tutor/tokenizer@1", "digest": DIGEST},
         ],
     }  # fmt: skip
@@ -59,6 +60,14 @@ def test_a_public_source_is_named_by_its_page(path: str, page: str, version: str
     found = provenance_metadata({"config": {"path": path}})
     assert found.pop("general.source.url") == page
     assert found == ({} if version is None else {"ontogeny.source.version": version})
+
+
+@pytest.mark.parametrize(
+    ("licenses", "said"),
+    [(["MIT", "unknown"], "MIT AND LicenseRef-unknown"), (["unknown"], None), ([], None), (["MIT"], "MIT")],
+)
+def test_a_licence_is_not_told_of_what_has_none(licenses: list[str], said: str | None) -> None:
+    assert provenance_metadata({"licenses": licenses}).get(LICENSE_KEY) == said
 
 
 def test_nothing_is_invented() -> None:

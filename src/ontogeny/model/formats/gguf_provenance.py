@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from ontogeny.model.formats.gguf_file import GgufFile, Value
 MODEL_ROLES = frozenset({"model", "init", "base", "teacher"})  # inputs that are models; the others are data
 NO_ROLES = frozenset({"tokenizer"})
 LICENSE_KEY = "general.license"
+UNKNOWN_LICENSE = "unknown"  # what a manifest says where some of what it holds has none
+UNKNOWN_IN_SPDX = "LicenseRef-unknown"
 LONGEST_LICENSE = 200  # characters: a name or an expression, not the text
 
 
@@ -28,13 +30,15 @@ def provenance_metadata(manifest: Mapping[str, Any]) -> dict[str, Value]:
     for key, theirs in (("digest", "ontogeny.digest"), ("fingerprint", "ontogeny.fingerprint")):
         if manifest.get(key):
             found[theirs] = str(manifest[key])
-    if manifest.get("licenses"):
-        found[LICENSE_KEY] = " AND ".join(manifest["licenses"])
+    if license := _expression(manifest.get("licenses", ())):
+        found[LICENSE_KEY] = license
     if manifest.get("knowledge_cutoff"):
         found["ontogeny.knowledge_cutoff"] = str(manifest["knowledge_cutoff"])
     found |= _source(manifest.get("metrics", {}).get("source") or _named(manifest))
-    models = [each for each in manifest.get("inputs", ()) if _role(each) in MODEL_ROLES]
-    data = [each for each in manifest.get("inputs", ()) if _role(each) not in MODEL_ROLES | NO_ROLES]
+    parts = manifest.get("inputs", ())  # several of a mixture may be of one artifact
+    inputs = {(each["name"], each["digest"]): each for each in parts}.values()
+    models = [each for each in inputs if _role(each) in MODEL_ROLES]
+    data = [each for each in inputs if _role(each) not in MODEL_ROLES | NO_ROLES]
     return found | _listed("base_model", models) | _listed("dataset", data)
 
 
@@ -56,6 +60,12 @@ def license_of(path: Path) -> str | None:
     """
     found = GgufFile(path).metadata.get(LICENSE_KEY)
     return found if isinstance(found, str) and 0 < len(found) <= LONGEST_LICENSE else None
+
+
+def _expression(licenses: Sequence[str]) -> str:
+    """All of them as SPDX writes what holds together; empty where none is known."""
+    known = [each for each in licenses if each != UNKNOWN_LICENSE]
+    return " AND ".join([*known, UNKNOWN_IN_SPDX] if 0 < len(known) < len(licenses) else known)
 
 
 def _role(entry: Mapping[str, Any]) -> str:
