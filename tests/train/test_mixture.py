@@ -224,6 +224,16 @@ def test_a_source_within_an_artifact() -> None:
     assert set(shards.documents["source"]) == {"web", "books"}
 
 
+def test_a_corpus_that_is_read_whole_and_then_by_source() -> None:
+    corpus = made("all", [30, 10, 20] * 20, sources=["web", "books", "code"] * 20)
+    parts = [{"from": "all", "until": 6}, {"from": "all", "sources": {"books": 1}}]
+    mixture, plan, _ = planned(parts, {"all": corpus}, steps=8)
+    assert [each["source"] for each in mixture.figures()] == ["all/books", "all/code", "all/web"]
+    assert [each["tokens_by_phase"] for each in mixture.figures()] == [[64, 128], [128, 0], [192, 0]]
+    read = targets_of(plan)
+    assert max(read.values()) <= 30, "nothing is read again before everything was"
+
+
 def test_weights_of_parts_and_of_sources_multiply() -> None:
     corpus = made("all", [30] * 60, sources=["web", "books"] * 30)
     parts = [{"from": "all", "weight": 3, "sources": {"web": 2, "books": 1}}, {"from": "math", "weight": 1}]
@@ -362,8 +372,6 @@ def test_a_source_that_would_be_read_too_often_is_refused() -> None:
     ("parts", "error", "message"),
     [
         ([{"from": "a", "sources": {"wbe": 1}}], UsageError, r"a has no source 'wbe'. Did you mean 'web'\?"),
-        ([{"from": "a"}, {"from": "a", "sources": {"web": 1}, "until": None}], UsageError,
-         r"a is read as a whole and by source \(a/web\)"),
         ([{"from": "a", "until": 2}, {"from": "a", "max_epochs": 2}], UsageError, "a has two settings of `max_epochs`"),
         ([{"from": "a", "fraction": 1e-9}], UsageError, "a has no training document of its fraction"),
         ([{"from": "none"}], UsageError, "none has no training document"),
@@ -391,6 +399,8 @@ def test_mixtures_that_are_refused(parts: list[dict[str, Any]], error: type[Exce
         ([{"from": "a"}, {"from": "a"}], {"steps": 40}, "a is twice in one phase"),
         ([{"from": "a", "sources": {"w": 1}}, {"from": "a", "sources": {"w": 1}}], {"steps": 40},
          "'w' of a is twice in one phase"),
+        ([{"from": "a"}, {"from": "a", "sources": {"w": 1}}], {"steps": 40},
+         "a is read as a whole and by source in one phase"),
     ],
 )  # fmt: skip
 def test_phases_that_are_refused(parts: list[dict[str, Any]], train: dict[str, Any], message: str) -> None:

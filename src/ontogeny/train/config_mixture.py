@@ -36,7 +36,8 @@ class MixtureSource(Settings):
     fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     """The part of its documents that may be read, chosen by what they say: a smaller part is within a larger one."""
     sources: dict[str, Positive] | None = Field(None, min_length=1)
-    """Weights of the corpus' sources within it; those not named are not read. None: all, as they come."""
+    """Weights of the corpus' sources within it; those not named are not read. None: all, as they come; where another
+    phase names some of them, each is a stream of its own there too, weighed by its tokens."""
 
 
 def _name_or_mixture(value: object, check: ValidatorFunctionWrapHandler) -> object:
@@ -80,10 +81,15 @@ def check_mixture(parts: Sequence[MixtureSource], train: TrainBesideSize) -> Non
     if ends[-1] < last:
         known = f", but `train.steps` is {last}" if math.isfinite(last) else ""
         raise ValueError(f"nothing is read after step {ends[-1]}{known}: leave `until` out of the last phase")
-    seen = set()
+    seen: dict[tuple[float, str], set[str | None]] = {}
     for part, end in zip(parts, ends, strict=True):
+        names = seen.setdefault((end, part.tokens), set())
         for name in part.sources or [None]:
-            if (end, part.tokens, name) in seen:
+            if name in names:
                 what = part.tokens if name is None else f"{name!r} of {part.tokens}"
                 raise ValueError(f"{what} is twice in one phase: add the weights up")
-            seen.add((end, part.tokens, name))
+            names.add(name)
+        if None in names and len(names) > 1:
+            raise ValueError(
+                f"{part.tokens} is read as a whole and by source in one phase: give both of its entries `sources`"
+            )

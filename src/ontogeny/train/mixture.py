@@ -169,10 +169,14 @@ def open_mixture(
     settings: dict[int, tuple[float | None, float]] = {}
     phases: dict[int, list[Share]] = {}
     for part in parts:
-        within: list[tuple[str | None, float]] = [*(part.sources or {}).items()] or [(None, 1.0)]
+        artifact = names.index(part.tokens)
+        by_name = part.sources
+        if by_name is None and any(other.sources for other in parts if other.tokens == part.tokens):
+            by_name = _as_they_come(shards, artifact, part)
+        within: list[tuple[str | None, float]] = [*(by_name or {}).items()] or [(None, 1.0)]
         for name, weight in within:
             number = sources.setdefault((part.tokens, name), len(sources))
-            of_source = _documents_of(shards, names.index(part.tokens), part.tokens, name)
+            of_source = _documents_of(shards, artifact, part.tokens, name)
             used |= of_source
             if number == len(made):
                 made.append(_source(shards, of_source, part, name))
@@ -184,7 +188,6 @@ def open_mixture(
                 )
             share = part.weight * weight / sum(each for _, each in within)
             phases.setdefault(steps if part.until is None else part.until, []).append(Share(number, share))
-    _check_apart(made)
     held_out = used & (shards.documents["split"] != TRAIN)
     held_out[held_out] = _first_of_each(shards.documents["doc_id"][held_out])
     shards.keep((used & (shards.documents["split"] == TRAIN)) | held_out)
@@ -280,13 +283,25 @@ def chosen(digests: Sequence[str], fraction: float) -> npt.NDArray[np.bool_]:
     return np.array([int.from_bytes(each, "big") < limit for each in hashes], dtype=np.bool_)
 
 
+def _as_they_come(shards: JoinedShards, artifact: int, part: MixtureSource) -> dict[str, float]:
+    """The sources of an artifact, weighed by their tokens: as a whole is read where another part names some of them."""
+    here = _training_documents(shards, shards.artifact == artifact, part)
+    names, place = np.unique(shards.documents["source"][here].astype(str), return_inverse=True)
+    tokens = np.bincount(place, weights=shards.documents["length"][here], minlength=len(names))
+    return dict(zip(names.tolist(), tokens.tolist(), strict=True))
+
+
+def _training_documents(shards: JoinedShards, which: npt.NDArray[np.bool_], part: MixtureSource) -> Int64s:
+    """Where those of `which` (n,) lie that `part` may read."""
+    index = shards.documents
+    here = np.flatnonzero(which & (index["split"] == TRAIN) & (index["length"] > 0)).astype(np.int64)
+    return here[_of_fraction(shards, here, part)] if part.fraction < 1 else here
+
+
 def _source(
     shards: JoinedShards, of_source: npt.NDArray[np.bool_], part: MixtureSource, name: str | None
 ) -> MixedSource:
-    index = shards.documents
-    here = np.flatnonzero(of_source & (index["split"] == TRAIN) & (index["length"] > 0))
-    if part.fraction < 1:
-        here = here[_of_fraction(shards, here, part)]
+    index, here = shards.documents, _training_documents(shards, of_source, part)
     label = part.tokens if name is None else f"{part.tokens}/{name}"
     if not len(here):
         less, other = (" of its fraction", ", or raise `fraction`") if part.fraction < 1 else ("", "")
@@ -336,18 +351,6 @@ def _check_splits(shards: JoinedShards) -> None:
             f" such as {both[0]}",
             hint="give the corpora the same `held_out_fraction`",
         )
-
-
-def _check_apart(sources: Sequence[MixedSource]) -> None:
-    """Refuse a mixture of an artifact as a whole and of a source in it: the epochs of neither would be true."""
-    for one in sources:
-        whole = one.name
-        inside = next((other.name for other in sources if other.name.startswith(f"{whole}/")), None)
-        if inside is not None:
-            raise UsageError(
-                f"{whole} is read as a whole and by source ({inside}): its documents would be counted twice",
-                hint="give it `sources` in every phase, or in none",
-            )
 
 
 def _first_of_each(ids: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
