@@ -203,6 +203,13 @@ def test_a_plan_says_what_training_will_need(command: Command) -> None:
     assert shown.count("`ontogeny estimate` shows the formulas") == 1
 
 
+def test_a_plan_says_whose_memory_it_tells(command: Command) -> None:
+    recipe = str(RECIPES / "python-tutor.yaml")
+    said = "the memory of base is that of each process"
+    assert said in command("plan", recipe, "--set", "steps.base.train.processes=2").out
+    assert said not in command("plan", recipe).out
+
+
 def test_a_plan_names_what_is_there_without_its_recipe(command: Command, life: Life) -> None:
     shown = command("plan", str(RECIPES / "smoke.yaml"), "--set", "steps.base.train.steps=600").out
     assert "smoke/" not in shown
@@ -218,6 +225,10 @@ def test_a_plan_names_what_is_there_without_its_recipe(command: Command, life: L
         (("--size", "7b", "--gpus", "64"), "64 GPUs of which kind?"),
         (("--size", "7b", "--gpu", "h101"), "Did you mean 'h100'"),
         (("--size", "7b", "--gpu", "h100", "--gpus", "8", "--nodes", "2"), "--gpus and --nodes"),
+        (
+            ("--size", "7b", "--gpu", "h100", "--gpus", "64", "--batch-tokens", "1000"),
+            "a batch of 1 rows is fewer than the 64 groups",
+        ),
         (("--size", "7b", "--step", "base"), "--step is for a recipe, and there is none"),
         (("--size", "7b", "--set", "seed=1"), "--set is for a recipe, and there is none"),
         (("--size", "7b", "--lora", "8"), "--lora is for fine-tuning"),

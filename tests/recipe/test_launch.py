@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ import torch
 from safetensors.torch import load_file
 from torch.distributed import HashStore
 
-from ontogeny.core.errors import UsageError
+from ontogeny.core.errors import OntogenyError, UsageError
 from ontogeny.core.progress import QuietProgress
 from ontogeny.lineage.step import Context
 from ontogeny.recipe.cluster import Cluster, join_cluster
+from ontogeny.recipe.job import Job
 from ontogeny.recipe.launch import check_devices, check_processes_there
 from ontogeny.train.step import PRETRAIN, PretrainConfig
 from tests.conftest import ontogeny
@@ -168,6 +170,32 @@ def test_another_number_than_torchrun_started(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="`processes` is 2, and torchrun started 4") as caught:
         Cluster(0, 4, HashStore()).run(PRETRAIN, config, {}, context)
     assert "train.processes=4" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("met", "told"),
+    [
+        (RuntimeError("[gloo/transport/tcp/pair.cc:537] Connection closed by peer"), OntogenyError),
+        (torch.distributed.DistNetworkError("the connection was reset"), OntogenyError),
+        (RuntimeError("shapes do not fit"), RuntimeError),
+    ],
+)
+def test_the_end_of_another_process_is_no_defect_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, met: RuntimeError, told: type[Exception]
+) -> None:
+    train = {"steps": 30, "processes": 2}
+    shape = {"d_model": 16, "n_layers": 2, "n_heads": 2}
+    config = PretrainConfig.model_validate({"tokens": "tokens", "model": shape, "train": train})
+
+    def die(*_: object) -> None:
+        raise met
+
+    monkeypatch.setattr(Cluster, "_meeting", lambda *_: nullcontext())
+    monkeypatch.setattr(Job, "run", die)
+    context = Context(tmp_path, tmp_path, 1, "cpu", QuietProgress())
+    with pytest.raises(told) as caught:
+        Cluster(0, 2, HashStore()).run(PRETRAIN, config, {}, context)
+    assert ("another process of this step has ended" in str(caught.value)) == (told is OntogenyError)
 
 
 def test_a_store_that_outlives_the_dead_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,8 @@ def test_steps_outside_the_training(plan: PackingPlan) -> None:
     with pytest.raises(UsageError, match="steps 3 to 10 are not within this training") as caught:
         documents_seen(plan, 3, 10)
     assert caught.value.hint == "it has steps 1 to 9"
+    with pytest.raises(UsageError, match="the first step, 5, comes after the last, 2"):
+        documents_seen(plan, 5, 2)
 
 
 def test_a_model_of_an_earlier_step_knows_of_no_later_one(plan: PackingPlan, tmp_path: Path) -> None:

@@ -62,8 +62,17 @@ class Cluster:
         self.check(config.processes)
         job = Job.prepare(step, config, inputs, context)
         self._announce(str(job.path))
-        with self._meeting(job):
-            return job.run(0, context.progress)
+        try:
+            with self._meeting(job):
+                return job.run(0, context.progress)
+        except RuntimeError as error:
+            if not _lost_another(error):
+                raise
+            raise OntogenyError(
+                "another process of this step has ended",
+                hint="what it said stands in its own output; as often as `--max-restarts` allows, torchrun starts all "
+                "anew, and the step goes on from the last checkpoint",
+            ) from error
 
     def check(self, processes: int) -> None:
         """Refuse a step that wants another number of processes than there are.
@@ -115,6 +124,13 @@ class Cluster:
         store = PrefixStore(f"group/{self.jobs}", self.store)
         with meet(job.device, store=store, rank=self.rank, count=self.processes):
             yield
+
+
+def _lost_another(error: RuntimeError) -> bool:
+    """Whether an error is how a process feels the end of another."""
+    import torch.distributed as dist
+
+    return isinstance(error, dist.DistError) or "gloo" in str(error)  # which has no class for it
 
 
 @contextmanager

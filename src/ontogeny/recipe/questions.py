@@ -281,15 +281,17 @@ def _of_size(question: TrainingQuestion, workspace: Workspace, device: Device, g
     batch_tokens = question.batch_tokens or (usual if question.kind == "pretrain" else TUNING_BATCH_TOKENS)
     gpus, parts = gpus or 1, question.tensor_parallel or 1
     groups = max(1, gpus // parts)
-    # Every group has as many rows: a batch that they cannot share evenly is made whole.
     rows = max(1, batch_tokens // seq_len)
     micro_batch = question.micro_batch or 1
+    if question.batch_tokens is None or rows >= groups:
+        # Every group has as many rows: a batch that they cannot share evenly is made whole.
+        rows = groups * micro_batch * max(1, round(rows / (groups * micro_batch)))
     setup = TrainingSetup(
         config=config,
         device=device,
         seq_len=seq_len,
         micro_batch=micro_batch,
-        batch_rows=groups * micro_batch * max(1, round(rows / (groups * micro_batch))),
+        batch_rows=rows,
         gpus=gpus,
         tensor_parallel=parts,
         precision="float32" if device.kind == "cpu" else "bfloat16",

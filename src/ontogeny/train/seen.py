@@ -109,7 +109,12 @@ def most_alike(begun: str, doc_ids: Iterable[str]) -> str | None:
 def _last_step(plan: PackingPlan, first_step: int, last_step: int | None) -> int:
     """The last step meant; refuses steps that are not in the training."""
     last = plan.steps if last_step is None else last_step
-    if not 1 <= first_step <= last <= plan.steps:
+    if last_step is not None and first_step > last_step:
+        raise UsageError(
+            f"the first step, {first_step}, comes after the last, {last_step}",
+            hint="write the first one first: --steps 2:5",
+        )
+    if first_step < 1 or last > plan.steps:
         raise UsageError(
             f"steps {first_step} to {last} are not within this training",
             hint=f"it has steps 1 to {plan.steps}",

@@ -105,11 +105,10 @@ def train(
     form = form or WholeModel(tokenizer)
     watching = training.watching(folder, digest, label=label, form=form, progress=progress)
     checkpoints = training.checkpoints(folder, digest, watching)
-    faster = faster_dtype(config.dtype, device)
-    if faster is not None:
-        progress.note(f"{label}: {faster}")
     if training.restore(checkpoints):
         progress.note(f"{label}: going on after step {training.state.step} of {training.setup.steps}")
+    elif (faster := faster_dtype(config.dtype, device)) is not None:
+        progress.note(f"{label}: {faster}")
     with watching.during(training.setup) as beside, checkpoints:
         training.run(beside, hooks, checkpoints)
     trained = training.finish(watching)

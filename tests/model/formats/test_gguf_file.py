@@ -99,7 +99,7 @@ def test_what_is_written_the_reference_reads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", r"it begins with b''"),
+        (b"", "the file is empty"),
         (b"PK\3\4 and so on", r"it begins with b'PK"),
         (b"tjgg" + bytes(40), "older format GGJT"),
         (b"GGUF", "4 more bytes|claims 1 more bytes where 0 bytes are left"),

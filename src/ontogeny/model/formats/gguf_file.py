@@ -158,6 +158,8 @@ class _Header:
 
     def _check_magic(self) -> None:
         magic = bytes(self._data[:4])
+        if not magic:
+            self._refuse("the file is empty")
         if magic != MAGIC:
             old = OLD_MAGICS.get(magic)
             self._refuse(

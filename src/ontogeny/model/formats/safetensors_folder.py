@@ -170,7 +170,7 @@ def opened(path: Path) -> Iterator[Any]:
         raise ModelFormatError(
             f"not a whole safetensors file ({error})",
             where=str(path),
-            hint="it may be cut short: fetch it again",
+            hint="it may be cut short or damaged: fetch it again",
         ) from error
 
 
