@@ -86,9 +86,8 @@ def _receive(trained: Transformer, model: Transformer, ranks: Ranks, device: str
     if ranks.first:
         sent |= {name: weight.detach() for name, weight in model.named_parameters()}
     trained.to_empty(device=device)
-    set_model_state_dict(
-        trained, sent, options=StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
-    )
+    from_first = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
+    set_model_state_dict(trained, sent, options=from_first)
     trained.make_tables(device)
     for weight in model.parameters():
         weight.data = weight.data.new_empty(0)

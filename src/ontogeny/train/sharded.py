@@ -41,9 +41,8 @@ def gathered(tensor: Tensor) -> Tensor:
     from torch.distributed.tensor import Replicate
 
     placements = list(tensor.placements)
-    for dim in range(
-        tensor.device_mesh.ndim
-    ):  # one after another: rows were cut again within those of a process
+    # One after another: rows were cut again within those of a process.
+    for dim in range(tensor.device_mesh.ndim):
         placements[dim] = Replicate()
         tensor = tensor.redistribute(placements=placements)
     return tensor.to_local()
@@ -61,9 +60,8 @@ def in_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         whole = gathered(tensor.detach())
         if first:
-            found[name] = whole.to(
-                "cpu", copy=True
-            )  # what is not really cut, among one, would share its memory
+            # A copy, since what is not really cut, among one, would share its memory.
+            found[name] = whole.to("cpu", copy=True)
     return found
 
 
