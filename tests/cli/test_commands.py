@@ -205,8 +205,9 @@ def test_export_and_import(command: Command, life: Life, tmp_path: Path) -> None
     assert "model.safetensors" in written["files"]
     assert command("export", "smoke/tutor", "--out", str(tmp_path / "out")).code == 2
     assert "huggingface, gguf" in command("export", "smoke/tutor", "--format", "ggml", "--out", "x").err
-    imported = command("import", str(tmp_path / "out"), "--name", "back", "--json").json
+    imported = command("import", str(tmp_path / "out"), "--name", "back", "--license", "MIT", "--json").json
     assert (imported["recipe"], imported["step"], imported["kind"]) == ("import", "back", "model")
+    assert imported["licenses"] == ["MIT"]
     same = [
         command("generate", name, "def ", "--json").json["text"] for name in ("smoke/tutor", "import/back")
     ]

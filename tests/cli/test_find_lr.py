@@ -10,6 +10,7 @@ import pytest
 from ontogeny.cli.find_lr import plot, said
 from ontogeny.cli.grid import _short
 from ontogeny.core.errors import UsageError
+from ontogeny.model import amx
 from ontogeny.recipe.find_rate import step_to_try
 from ontogeny.recipe.plan import Node
 from ontogeny.recipe.table import STEPS
@@ -120,6 +121,16 @@ def test_what_is_not_made_yet_is_named(command: Any, tmp_path: Any, monkeypatch:
     assert failed.code == 2
     assert "base needs tokens, which is not made yet" in failed.err
     assert "--until tokens" in failed.err
+
+
+def test_a_type_that_this_processor_lacks_is_refused_before_anything_is_read(
+    command: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONTOGENY_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr(amx, "has_amx", lambda: False)
+    failed = command("find-lr", str(SMOKE), "--set", "steps.base.train.dtype=bfloat16")
+    assert failed.code == 2
+    assert "--set steps.base.train.dtype: base.train.dtype: bfloat16 is refused on this CPU" in failed.err
 
 
 def test_a_range_that_is_none(command: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ontogeny.core.errors import ModelFormatError, RecipeError
 from ontogeny.core.progress import QuietProgress
-from ontogeny.lineage.step import Context, Outputs, Step
+from ontogeny.lineage.step import UNKNOWN_LICENSE, Context, Outputs, Step
 from ontogeny.model.formats import huggingface
 from ontogeny.model.formats.gguf_export import write_gguf_export
 from ontogeny.model.step import (
@@ -39,10 +39,10 @@ def folder(make: Make, tokenizer: Tokenizer, tmp_path: Path) -> Path:
     return tmp_path / "outside"
 
 
-def import_folder(folder: Path, tmp_path: Path) -> tuple[Path, Outputs]:
+def import_folder(folder: Path, tmp_path: Path, license: str | None = None) -> tuple[Path, Outputs]:
     payload = tmp_path / "payload"
     payload.mkdir()
-    config = ImportModelConfig(path=str(folder))
+    config = ImportModelConfig(path=str(folder), license=license)
     return payload, IMPORT_MODEL.run(config, {}, context(payload))
 
 
@@ -59,6 +59,13 @@ def test_an_import_is_the_model_files_as_they_are(folder: Path, tmp_path: Path) 
     assert outputs.metrics["family"] == "qwen3"
     assert outputs.metrics["chat_template"] is True
     assert outputs.metrics["parameters"] == sum(one.numel() for one in huggingface.load(folder).parameters())
+
+
+@pytest.mark.parametrize(("said", "told"), [("Apache-2.0", "Apache-2.0"), (None, UNKNOWN_LICENSE)])
+def test_the_licence_of_a_folder_is_what_the_user_says(
+    folder: Path, tmp_path: Path, said: str | None, told: str
+) -> None:
+    assert import_folder(folder, tmp_path, said)[1].licenses == (told,)
 
 
 def test_an_import_depends_on_the_files_it_reads(folder: Path) -> None:

@@ -177,6 +177,12 @@ def test_another_number_than_torchrun_started(tmp_path: Path) -> None:
     [
         (RuntimeError("[gloo/transport/tcp/pair.cc:537] Connection closed by peer"), OntogenyError),
         (torch.distributed.DistNetworkError("the connection was reset"), OntogenyError),
+        (
+            torch.distributed.DistBackendError("remote process exited or there was a network error"),
+            OntogenyError,
+        ),
+        (torch.distributed.DistBackendError("NCCL error: unhandled cuda error"), RuntimeError),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:446] op.preamble.length <= op.nbytes"), RuntimeError),
         (RuntimeError("shapes do not fit"), RuntimeError),
     ],
 )

@@ -43,6 +43,10 @@ def import_model(
         str | None,
         typer.Option(metavar="MODEL", help="Of a PEFT folder: the model here that its adapters belong to."),
     ] = None,
+    license: Annotated[
+        str | None,
+        typer.Option(metavar="LICENSE", help="Its licence, e.g. Apache-2.0; else what its source says."),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,7 +55,8 @@ def import_model(
     from ontogeny.core.progress import terminal_progress
     from ontogeny.recipe.single import import_model as import_as
 
-    artifact = import_as(open_workspace(workspace), model, name=name, base=base, progress=terminal_progress())
+    place, progress = open_workspace(workspace), terminal_progress()
+    artifact = import_as(place, model, name=name, base=base, license=license, progress=progress)
     if as_json:
         print_json(artifact.manifest.model_dump(mode="json"))
     else:

@@ -253,11 +253,8 @@ def _print_plan(planned: list[Planned], recipe: str) -> None:
         )
     columns = ["name", "step", "status", "time", "memory", "disk", "from"]
     print_table(columns, rows, right=["time", "memory", "disk"])
-    shared = [one.node.name for one in planned if one.node.config.processes > 1]
+    shared = [one.node.name for one in planned if one.status != "reused" and one.node.config.processes > 1]
     if shared:
-        said = f"the memory of {', '.join(shared)} is that of each process"
-        output_console().print(
-            f"[dim]{said}; for GPUs: `ontogeny estimate pretrain --gpus N --gpu NAME`[/dim]"
-        )
+        output_console().print(f"[dim]the memory of {', '.join(shared)} is that of each process[/dim]")
     if computed:
         output_console().print("[dim]`ontogeny estimate` shows the formulas, figure by figure[/dim]")

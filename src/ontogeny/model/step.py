@@ -29,6 +29,9 @@ class ImportModelConfig(StepConfig):
     base: Annotated[str, Ref("model")] | None = None
     """What the adapters in `path` belong to. None: `path` is a whole model."""
 
+    license: str | None = None
+    """Its licence, e.g. `Apache-2.0`. None: what the package, the page or the `.gguf` file says, or unknown."""
+
     @property
     def makes(self) -> str | None:
         """Adapters stay beside their base."""
@@ -95,14 +98,14 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
     from ontogeny.tokenizer.codec import Tokenizer
 
     if "base" in inputs:
-        return _import_adapter(Path(config.path).expanduser(), inputs["base"], context)
+        return _import_adapter(config, inputs["base"], context)
     fetched = None
     source = Path(config.path).expanduser()
     if is_fetched(config.path):
         fetched = fetch(config.path, context.cache or context.scratch, context.progress)
         source = fetched.path
     folder = source
-    license = None if fetched is None else fetched.license
+    license = config.license or (None if fetched is None else fetched.license)
     if is_gguf(source):
         from ontogeny.model.formats.gguf import unpack
         from ontogeny.model.formats.gguf_provenance import license_of
@@ -136,7 +139,7 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
     )
 
 
-def _import_adapter(source: Path, base: Artifact, context: Context) -> Outputs:
+def _import_adapter(config: ImportModelConfig, base: Artifact, context: Context) -> Outputs:
     """Put the adapters on their base once, with every check; then copy the files as they are, and the tokenizer of the
     base where they bring none."""
     import shutil
@@ -147,6 +150,7 @@ def _import_adapter(source: Path, base: Artifact, context: Context) -> Outputs:
     from ontogeny.model.outside.remarks import remarks
     from ontogeny.tokenizer.codec import TOKENIZER_FILE, Tokenizer
 
+    source = Path(config.path).expanduser()
     if not is_adapter(source):
         raise RecipeError(
             f"no adapter in {source}, though `base` is given",
@@ -177,7 +181,7 @@ def _import_adapter(source: Path, base: Artifact, context: Context) -> Outputs:
             "layers": len(layers),
             "chat_template": tokenizer.chat_template is not None,
         },
-        licenses=(UNKNOWN_LICENSE,),
+        licenses=(config.license or UNKNOWN_LICENSE,),
     )
 
 

@@ -32,6 +32,12 @@ LONGEST_WAIT = timedelta(days=30)  # for the next step: a corpus may be curated 
 # Environment of torchrun: ranks make a store of their own instead of sharing torchrun's. That one outlives the ranks
 # (as of PyTorch 2.13), and those that are started anew would look for each other where the dead ones were.
 OWN_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
+LOST_CONNECTION = (
+    "Connection closed by peer",
+    "Connection reset by peer",
+    "Broken pipe",
+    "remote process exited",
+)
 OVER = ""  # announced where a job's file is named otherwise
 
 
@@ -69,7 +75,7 @@ class Cluster:
             if not _lost_another(error):
                 raise
             raise OntogenyError(
-                "another process of this step has ended",
+                f"another process of this step has ended ({str(error).splitlines()[0]})",
                 hint="what it said stands in its own output; as often as `--max-restarts` allows, torchrun starts all "
                 "anew, and the step goes on from the last checkpoint",
             ) from error
@@ -130,7 +136,9 @@ def _lost_another(error: RuntimeError) -> bool:
     """Whether an error is how a process feels the end of another."""
     import torch.distributed as dist
 
-    return isinstance(error, dist.DistError) or "gloo" in str(error)  # which has no class for it
+    if isinstance(error, (dist.DistNetworkError, dist.DistStoreError)):
+        return True
+    return any(said in str(error) for said in LOST_CONNECTION)  # gloo and NCCL have no class for it
 
 
 @contextmanager

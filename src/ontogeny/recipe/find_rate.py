@@ -16,7 +16,7 @@ from ontogeny.lineage.workspace import Workspace
 from ontogeny.recipe.located import training_at_its_line
 from ontogeny.recipe.plan import Node, gather_inputs, make_plan, with_ancestors
 from ontogeny.recipe.schema import Recipe
-from ontogeny.train.config import TrainConfig
+from ontogeny.train.config import TrainConfig, check_dtype
 from ontogeny.train.config_optimizer import OptimizerConfig
 from ontogeny.train.step import PretrainConfig
 
@@ -81,15 +81,15 @@ def find_step_rate(
     from ontogeny.train.rate_finder import LEAST_STEPS, find_rate, ramp
     from ontogeny.train.step import prepare
 
+    assert isinstance(node.config, PretrainConfig)  # as `step_to_try` chose it
+    with training_at_its_line(recipe, node.name):
+        check_dtype(node.config.train.dtype, device)
     inputs = _inputs(recipe, nodes, node, workspace, device)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         context = Context(place, place, node.seed, device, progress, cache=workspace.root / "cache")
-        assert isinstance(node.config, PretrainConfig)  # as `step_to_try` chose it
         ready = prepare(_without_phases(node.config), inputs, context)
         config = ready.config.training
-        with training_at_its_line(recipe, node.name):
-            dtype = resolve_dtype(config.dtype, device)
         steps = min(steps, ready.plan.order.steps)
         if steps < LEAST_STEPS:
             raise UsageError(
@@ -103,7 +103,7 @@ def find_step_rate(
                 partial(next_token, z_loss=config.z_loss),
                 ramp(low, high, steps),
                 clip_grad_norm=config.clip_grad_norm,
-                dtype=dtype,
+                dtype=resolve_dtype(config.dtype, device),
                 progress=progress,
             )
         return found, _fields_of(node, config.optimizer, found.suggested)

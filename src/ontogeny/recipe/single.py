@@ -62,15 +62,17 @@ def import_model(
     *,
     name: str,
     base: str | None = None,
+    license: str | None = None,
     progress: Progress | None = None,
 ) -> Artifact:
     """Bring in the model that `text` means, or the adapters for `base` in the folder `text`, as `import/NAME`.
 
+    `license` is what it has where its source does not say, or says it wrongly.
+
     Raises:
         OntogenyError: as `run_single`.
     """
-    if base is None:
-        body = {"step": "import-model", "path": import_path(text, workspace)}
-    else:
-        body = {"step": "import-model", "path": str(Path(text).expanduser().absolute()), "base": base}
+    path = import_path(text, workspace) if base is None else str(Path(text).expanduser().absolute())
+    said = {"path": path, "base": base, "license": license}
+    body = {"step": "import-model", **{key: value for key, value in said.items() if value is not None}}
     return run_single(workspace, recipe="import", name=name, body=body, progress=progress)

@@ -101,7 +101,7 @@ def check_dtype(dtype: str, device: str) -> None:
     if not has_amx():
         raise UsageError(
             "bfloat16 is refused on this CPU: without matrix tiles (AMX) its products are slower than those of "
-            "float32, up to 75 times",
+            "float32, up to 80 times",
             where="train.dtype",
             hint="leave `train.dtype` out, or train with --device cuda",
         )
