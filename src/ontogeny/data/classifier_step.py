@@ -180,7 +180,7 @@ def _figures(classifier: Classifier, examples: Examples) -> dict[str, Any]:
 
 TRAIN_CLASSIFIER = Step(
     name="train-classifier",
-    version=2,
+    version=3,
     config=TrainClassifierConfig,
     output=KIND,
     run=run_train_classifier,

@@ -315,7 +315,7 @@ def _tell(tally: Tally, readings: dict[str, Reading], context: Context) -> None:
 
 CURATE = Step(
     name="curate",
-    version=3,
+    version=4,
     config=CurateConfig,
     output="corpus",
     run=run_curate,
@@ -325,7 +325,7 @@ CURATE = Step(
 
 EXAMPLES = Step(
     name="examples",
-    version=4,
+    version=5,
     config=ExamplesConfig,
     output="examples",
     run=run_examples,

@@ -129,7 +129,7 @@ def model_to_tune(method: Method, base: Artifact, device: str) -> Transformer:
 
 FINETUNE = Step(
     name="finetune",
-    version=3,
+    version=4,
     config=FinetuneConfig,
     output="model",
     run=run,

@@ -208,7 +208,7 @@ def run_export(config: ExportConfig, inputs: Mapping[str, Artifact], context: Co
 
 IMPORT_MODEL = Step(
     "import-model",
-    1,
+    2,
     ImportModelConfig,
     "model",
     run_import_model,

@@ -364,7 +364,7 @@ def _difference(one: Path, other: Path) -> str | None:
 
 PRETRAIN = Step(
     name="pretrain",
-    version=2,
+    version=3,
     config=PretrainConfig,
     output="model",
     run=run,
