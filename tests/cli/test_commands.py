@@ -208,6 +208,8 @@ def test_export_and_import(command: Command, life: Life, tmp_path: Path) -> None
     imported = command("import", str(tmp_path / "out"), "--name", "back", "--license", "MIT", "--json").json
     assert (imported["recipe"], imported["step"], imported["kind"]) == ("import", "back", "model")
     assert imported["licenses"] == ["MIT"]
+    unsaid = command("import", str(tmp_path / "out"), "--name", "back", "--license", "")
+    assert unsaid.code == 2 and "license" in unsaid.err
     same = [
         command("generate", name, "def ", "--json").json["text"] for name in ("smoke/tutor", "import/back")
     ]

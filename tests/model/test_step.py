@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ontogeny.core.errors import ModelFormatError, RecipeError
 from ontogeny.core.progress import QuietProgress
-from ontogeny.lineage.step import UNKNOWN_LICENSE, Context, Outputs, Step
+from ontogeny.lineage.step import UNKNOWN, Context, Outputs, Step
 from ontogeny.model.formats import huggingface
 from ontogeny.model.formats.gguf_export import write_gguf_export
 from ontogeny.model.step import (
@@ -61,7 +61,7 @@ def test_an_import_is_the_model_files_as_they_are(folder: Path, tmp_path: Path) 
     assert outputs.metrics["parameters"] == sum(one.numel() for one in huggingface.load(folder).parameters())
 
 
-@pytest.mark.parametrize(("said", "told"), [("Apache-2.0", "Apache-2.0"), (None, UNKNOWN_LICENSE)])
+@pytest.mark.parametrize(("said", "told"), [("Apache-2.0", "Apache-2.0"), (None, UNKNOWN)])
 def test_the_licence_of_a_folder_is_what_the_user_says(
     folder: Path, tmp_path: Path, said: str | None, told: str
 ) -> None:

@@ -17,7 +17,7 @@ DEFAULTS = {
     "train-tokenizer": (1, "5e1d9dd6dfbe"),
     "tokenize": (4, "4dd0c23198cd"),
     "import-tokenizer": (1, "53f47a2f29cb"),
-    "import-model": (2, "0baacb05fb5a"),
+    "import-model": (2, "936f0b2d5f5d"),
     "pretrain": (3, "470396ec0a4c"),
     "finetune": (4, "d339e1620380"),
     "evaluate": (4, "57accd176a51"),

@@ -13,12 +13,11 @@ from ontogeny.core.files import canonical_json, write_atomic
 from ontogeny.core.remote import AnyPath
 from ontogeny.core.seeds import derive_seed
 from ontogeny.data.classifier_settings import Training
-from ontogeny.data.document import UNKNOWN
 from ontogeny.data.rules.classifier import KIND
 from ontogeny.data.sources import Source, files_of_sources
 from ontogeny.data.step import SMALL_BYTES, inlets_of, unit_jobs
 from ontogeny.lineage.artifact import Artifact
-from ontogeny.lineage.step import Context, Outputs, Ref, Settings, Step, StepConfig
+from ontogeny.lineage.step import UNKNOWN, Context, Outputs, Ref, Settings, Step, StepConfig
 from ontogeny.records.accounting import MAX_BAD_FRACTION
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ontogeny.data.document import UNKNOWN
 from ontogeny.data.report import PAGE_FILE
 from ontogeny.data.write import DROPPED_FILE
+from ontogeny.lineage.step import UNKNOWN
 from ontogeny.records.parts import part_paths
 
 if TYPE_CHECKING:

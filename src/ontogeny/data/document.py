@@ -36,9 +36,6 @@ DOC_ID_BYTES = 16
 LABEL_SEPARATOR = "|"
 """Between the names in the column `label`, where a text has several."""
 
-UNKNOWN = "unknown"
-"""What counts say of a licence that no one named, and a date or a language that is not known."""
-
 
 @dataclass(frozen=True, slots=True)
 class Text:

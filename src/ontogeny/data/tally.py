@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ontogeny.data.document import UNKNOWN, content_of, shown
+from ontogeny.data.document import content_of, shown
+from ontogeny.lineage.step import UNKNOWN
 from ontogeny.records.accounting import RowCount, describe
 from ontogeny.records.row import SAMPLE_CHARS
 

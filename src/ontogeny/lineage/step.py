@@ -141,8 +141,8 @@ class Context:
     external: Mapping[str, str] = field(default_factory=dict)
 
 
-UNKNOWN_LICENSE = "unknown"
-"""Among the licences of what holds something that came without one."""
+UNKNOWN = "unknown"
+"""Said of a licence, a date or a language that no one named; among the licences of what holds something without one."""
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from ontogeny.core.errors import RecipeError
 from ontogeny.lineage.artifact import Artifact
-from ontogeny.lineage.step import UNKNOWN_LICENSE, Context, Outputs, Ref, Step, StepConfig
+from ontogeny.lineage.step import UNKNOWN, Context, Outputs, Ref, Step, StepConfig
 from ontogeny.model.formats.companions import ADAPTER_WEIGHTS_FILE, GGUF_FILE, WEIGHTS_FILE
 
 WEIGHTS_OF_FORMAT = {"huggingface": WEIGHTS_FILE, "gguf": GGUF_FILE, "peft": ADAPTER_WEIGHTS_FILE}
@@ -29,7 +29,7 @@ class ImportModelConfig(StepConfig):
     base: Annotated[str, Ref("model")] | None = None
     """What the adapters in `path` belong to. None: `path` is a whole model."""
 
-    license: str | None = None
+    license: str | None = Field(None, min_length=1)
     """Its licence, e.g. `Apache-2.0`. None: what the package, the page or the `.gguf` file says, or unknown."""
 
     @property
@@ -135,7 +135,7 @@ def run_import_model(config: ImportModelConfig, inputs: Mapping[str, Artifact], 
             "chat_template": tokenizer.chat_template is not None,
             **({} if fetched is None else {"source": fetched.origin}),
         },
-        licenses=(license or UNKNOWN_LICENSE,),
+        licenses=(license or UNKNOWN,),
     )
 
 
@@ -181,7 +181,7 @@ def _import_adapter(config: ImportModelConfig, base: Artifact, context: Context)
             "layers": len(layers),
             "chat_template": tokenizer.chat_template is not None,
         },
-        licenses=(config.license or UNKNOWN_LICENSE,),
+        licenses=(config.license or UNKNOWN,),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ontogeny.lineage.step import UNKNOWN
 from ontogeny.tokenizer.encoder import BatchEncoder, EncodersDisagreeError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ontogeny.tokenizer.codec import Tokenizer
     from ontogeny.tokenizer.shards import DocumentBatch
 
-UNKNOWN = "unknown"
 Figures: TypeAlias = dict[str, float | int | None]
 
 

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ontogeny.core.files import canonical_json, write_atomic
+from ontogeny.lineage.step import UNKNOWN
 from ontogeny.tokenizer.codec import Tokenizer
-from ontogeny.tokenizer.fertility import UNKNOWN, fertility
+from ontogeny.tokenizer.fertility import fertility
 from ontogeny.tokenizer.report_page import write_page
 from ontogeny.tokenizer.shards import TokenShards, read_index
 from ontogeny.tokenizer.vocabulary import Entries, Usage, usage, vocabulary_figures

@@ -4,12 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ontogeny.data import document
-from ontogeny.lineage import step
 from ontogeny.model.formats.gguf_file import Value
 from ontogeny.model.formats.gguf_provenance import (
     LICENSE_KEY,
-    UNKNOWN_LICENSE,
     license_of,
     outside_metadata,
     provenance_metadata,
@@ -71,10 +68,6 @@ def test_a_public_source_is_named_by_its_page(path: str, page: str, version: str
 )
 def test_a_licence_is_not_told_of_what_has_none(licenses: list[str], said: str | None) -> None:
     assert provenance_metadata({"licenses": licenses}).get(LICENSE_KEY) == said
-
-
-def test_all_call_a_licence_that_is_not_known_alike() -> None:
-    assert UNKNOWN_LICENSE == step.UNKNOWN_LICENSE == document.UNKNOWN
 
 
 def test_nothing_is_invented() -> None:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ontogeny.lineage.step import UNKNOWN
 from ontogeny.model.formats.gguf_file import GgufFile, Value
 
 MODEL_ROLES = frozenset({"model", "init", "base", "teacher"})  # inputs that are models; the others are data
 NO_ROLES = frozenset({"tokenizer"})
 LICENSE_KEY = "general.license"
-UNKNOWN_LICENSE = "unknown"  # what a manifest says where some of what it holds has none
 UNKNOWN_IN_SPDX = "LicenseRef-unknown"
 LONGEST_LICENSE = 200  # characters: a name or an expression, not the text
 
@@ -64,7 +64,7 @@ def license_of(path: Path) -> str | None:
 
 def _expression(licenses: Sequence[str]) -> str:
     """All of them as SPDX writes what holds together; empty where none is known."""
-    known = [each for each in licenses if each != UNKNOWN_LICENSE]
+    known = [each for each in licenses if each != UNKNOWN]
     return " AND ".join([*known, UNKNOWN_IN_SPDX] if 0 < len(known) < len(licenses) else known)
 
 
